@@ -1,0 +1,260 @@
+/**
+ * What a program that embeds the store sees: one `Store` a directory, and plain data in and out.
+ * Sizes are bytes. Times are milliseconds since 1970 unless a name says otherwise. Paths inside a tree are
+ * raw bytes without a leading slash, because names on Linux are bytes, not strings.
+ */
+import type { SnapshotId, TreeId } from "./ids.js";
+
+/** Where the engine runs, and with which rights over the files it walks and writes. */
+export type EngineHost =
+  /** A worker thread of this process, with the rights of this process. */
+  | { kind: "thread" }
+  /**
+   * A child process in a user namespace of its own, where it may read and restore every file its user owns,
+   * whatever the mode. When this process is root, `uid` and `gid` say which host user the child becomes.
+   */
+  | { kind: "process"; uid?: number; gid?: number };
+
+export interface OpenStoreOptions {
+  /** Default: a worker thread. */
+  host?: EngineHost;
+  /** Make the store when the directory is missing or empty. Default false. */
+  create?: boolean;
+}
+
+/** One range of owner ids: `count` ids from `host` on stand in trees as `count` ids from `tree` on. */
+export interface IdRange {
+  host: number;
+  tree: number;
+  count: number;
+}
+
+/** How owner ids on disk and owner ids in trees correspond. Ids in no range are kept as they are. */
+export interface IdMap {
+  uids: IdRange[];
+  gids: IdRange[];
+}
+
+export interface Progress {
+  phase: "scan" | "write" | "restore" | "check" | "collect";
+  files: number;
+  bytes: number;
+  /** Bytes found already stored. */
+  deduplicatedBytes: number;
+  /** Known totals, where the work has them. */
+  totalFiles?: number;
+  totalBytes?: number;
+}
+
+export interface LongCall {
+  signal?: AbortSignal;
+  /** Called at most ten times a second. */
+  onProgress?: (progress: Progress) => void;
+}
+
+/** Something that could not be stored, restored or read as it is; never dropped in silence. */
+export interface Problem {
+  path: Uint8Array;
+  /** Stable, lower snake case, for example `permission_denied`, `changed_while_read`, `owner_not_restored`. */
+  code: string;
+  message: string;
+}
+
+/** `idle`: nothing could write meanwhile. `live`: taken from a disk in use while its processes were paused. */
+export type Consistency = "idle" | "live";
+
+export interface SnapshotInfo {
+  id: SnapshotId;
+  name: string;
+  /** The disk it belongs to, or null for a snapshot of a plain directory. */
+  diskId: string | null;
+  tree: TreeId;
+  parent: SnapshotId | null;
+  createdAtMs: number;
+  comment: string;
+  consistency: Consistency;
+  files: number;
+  directories: number;
+  /** Sum of file sizes. */
+  logicalBytes: number;
+  /** Bytes the store grew by when it was taken (packs written, compressed). */
+  newBytes: number;
+}
+
+export interface SnapshotResult {
+  snapshot: SnapshotInfo;
+  durationMs: number;
+  problems: Problem[];
+}
+
+export interface SnapshotOptions extends LongCall {
+  /** 1 to 64 characters; unique in its scope without regard to case. Default: made from the time. */
+  name?: string;
+  comment?: string;
+  idMap?: IdMap;
+  /** Patterns in gitignore syntax, relative to the source. */
+  exclude?: string[];
+}
+
+export interface RestoreOptions extends LongCall {
+  /** Remove what the snapshot does not have. Default false. */
+  delete?: boolean;
+  /** Say what would change, change nothing. */
+  dryRun?: boolean;
+  /** Restore only these paths, with what is below them. */
+  paths?: Uint8Array[];
+  idMap?: IdMap;
+}
+
+export interface RestoreResult {
+  created: number;
+  changed: number;
+  deleted: number;
+  unchanged: number;
+  writtenBytes: number;
+  durationMs: number;
+  problems: Problem[];
+}
+
+/** Bytes the filesystem has allocated (`st_blocks * 512`). The parts add up to `onDiskBytes`. */
+export interface StoreUsage {
+  /** What `du -s -B1` says of the store directory. */
+  onDiskBytes: number;
+  /** Packs, live part. */
+  chunkBytes: number;
+  /** Packs, the part no snapshot needs, awaiting collection. */
+  deadBytes: number;
+  /** Immutable layers under disks. */
+  layerBytes: number;
+  /** Writable uppers of disks. */
+  diskBytes: number;
+  /** Indexes, records, refs, directories, locks. */
+  overheadBytes: number;
+  /** Sum of the file sizes of all snapshots. */
+  logicalBytes: number;
+  snapshots: number;
+}
+
+export interface FsckFinding {
+  /** Stable, lower snake case, for example `chunk_missing`, `pack_damaged`, `record_unreadable`. */
+  code: string;
+  /** The file or object it is about, relative to the store. */
+  object: string;
+  message: string;
+  /** Names of the snapshots that it touches. */
+  snapshots: string[];
+}
+
+export interface FsckReport {
+  ok: boolean;
+  findings: FsckFinding[];
+  checkedPacks: number;
+  checkedChunks: number;
+  checkedSnapshots: number;
+  durationMs: number;
+}
+
+export interface GcReport {
+  dryRun: boolean;
+  /** Allocated bytes returned to the filesystem (or that would be). */
+  freedBytes: number;
+  deletedPacks: number;
+  rewrittenPacks: number;
+  deletedLayers: number;
+  durationMs: number;
+}
+
+export type DiskDriver = "overlay" | "directory";
+
+export interface DiskInfo {
+  id: string;
+  driver: DiskDriver;
+  createdAtMs: number;
+  /** Layers under the writable upper, for `overlay`. */
+  layers: number;
+  /** Somebody holds an attachment. */
+  attached: boolean;
+}
+
+/** A directory that a new disk starts with. `mode` is permission bits; owner ids are those on the host. */
+export interface InitialDirectory {
+  path: string;
+  mode: number;
+}
+
+/** All paths absolute. To use an overlay disk, mount it in a user namespace with `userxattr`. */
+export type DiskMount =
+  | {
+      driver: "overlay";
+      /** Where `lower` is relative to; change into it before mounting, so that long stacks fit the kernel's limit. */
+      layersDir: string;
+      /** Topmost first; at least one. */
+      lower: string[];
+      upper: string;
+      work: string;
+    }
+  | { driver: "directory"; path: string };
+
+/** The right to use a disk's files. While one exists the disk is not idle. Lost when the holder dies. */
+export interface DiskAttachment {
+  readonly diskId: string;
+  readonly mount: DiskMount;
+  /** Idempotent. Unmount before. */
+  detach(): Promise<void>;
+}
+
+export interface DiskUsage {
+  /** Allocated bytes of the writable upper and of the layers that no other disk stands on. */
+  exclusiveBytes: number;
+  /** Allocated bytes of all layers under it and the upper. */
+  referencedBytes: number;
+  /** Allocated bytes of the writable upper alone. */
+  upperBytes: number;
+}
+
+export interface Disks {
+  create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo>;
+  /** Code `disk_not_found` when there is none. */
+  get(id: string): Promise<DiskInfo>;
+  list(): Promise<DiskInfo[]>;
+  attach(id: string): Promise<DiskAttachment>;
+  /**
+   * An independent copy in constant time. The source must be idle (code `disk_in_use`), unless `snapshot`
+   * names one of its snapshots to copy instead of the present state.
+   */
+  clone(sourceId: string, options: { id: string; snapshot?: string }): Promise<DiskInfo>;
+  /** A restore point of the whole disk. `live`: the disk is attached and the caller has paused its writers. */
+  snapshot(
+    id: string,
+    options?: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap },
+  ): Promise<SnapshotResult>;
+  snapshots(id: string): Promise<SnapshotInfo[]>;
+  /** Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the time. */
+  restore(
+    id: string,
+    snapshot: string,
+    options?: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap },
+  ): Promise<RestoreResult & { undo: SnapshotInfo | null }>;
+  deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }>;
+  /** Deletes the disk and its snapshots; never what a clone needs. The disk must be idle. */
+  delete(id: string): Promise<{ freedBytes: number }>;
+  usage(id: string): Promise<DiskUsage>;
+}
+
+export interface Store extends AsyncDisposable {
+  readonly directory: string;
+  /** Snapshots any plain directory. */
+  snapshot(source: string, options?: SnapshotOptions): Promise<SnapshotResult>;
+  /** Snapshots of plain directories, newest first. Those of a disk: `disks.snapshots`. */
+  snapshots(): Promise<SnapshotInfo[]>;
+  /** By name or id. Code `snapshot_not_found`. */
+  getSnapshot(snapshot: string): Promise<SnapshotInfo>;
+  deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
+  restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
+  usage(options?: LongCall): Promise<StoreUsage>;
+  fsck(options?: LongCall & { readData?: boolean }): Promise<FsckReport>;
+  gc(options?: LongCall & { dryRun?: boolean }): Promise<GcReport>;
+  readonly disks: Disks;
+  /** Idempotent. Ends the engine; attachments are lost. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,40 @@
+/** Every code a caller may test for. What to do about each is in the package's README. */
+export type StoreErrorCode =
+  | "invalid_argument"
+  | "not_a_store"
+  | "store_version_unsupported"
+  | "store_exists"
+  | "snapshot_not_found"
+  | "snapshot_name_taken"
+  | "snapshot_ambiguous"
+  | "disk_not_found"
+  | "disk_exists"
+  | "disk_in_use"
+  | "source_not_found"
+  | "corrupt"
+  | "chunk_missing"
+  | "unsupported"
+  | "permission_denied"
+  | "no_space"
+  | "ref_conflict"
+  | "too_large"
+  | "aborted"
+  | "closed"
+  | "io_error";
+
+/** The one error class of this package. Test `code`; show `message`; `data` carries the values. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+  readonly data: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: { cause?: unknown; data?: Record<string, unknown> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.data = options.data ?? {};
+  }
+}

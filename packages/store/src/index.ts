@@ -1,0 +1,3 @@
+export type * from "./api.js";
+export type * from "./ids.js";
+export { StoreError, type StoreErrorCode } from "./errors.js";
