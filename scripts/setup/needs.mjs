@@ -1,0 +1,46 @@
+// Every program from outside npm that this repository uses, with the Debian package that has it and the reason.
+
+/** What the product itself starts. */
+const product = [
+  { command: "bwrap", package: "bubblewrap", why: "every sandboxed command runs in it" },
+  {
+    command: "slirp4netns",
+    package: "slirp4netns",
+    why: "gives a sandbox a network without the host's loopback",
+  },
+  { command: "unshare", package: "util-linux", why: "makes a session's namespaces" },
+  { command: "nsenter", package: "util-linux", why: "enters a session's namespaces" },
+  { command: "mount", package: "mount", why: "mounts a disk's layers" },
+  { command: "git", package: "git", why: "imports repositories into workspaces" },
+];
+
+/** What compiles the native addons. Only asked for when one must be compiled. */
+export const toolchain = [
+  { command: "g++", package: "g++", why: "compiles the native addons" },
+  { command: "make", package: "make", why: "compiles the native addons" },
+  { command: "python3", package: "python3", why: "node-gyp is written in it" },
+];
+
+/** What the tests compare against or make test data with. */
+const tests = [
+  { command: "rsync", package: "rsync", why: "compares restored trees independently of our own code" },
+  { command: "setfattr", package: "attr", why: "makes files with extended attributes" },
+  { command: "setfacl", package: "acl", why: "makes files with access control lists" },
+  { command: "tar", package: "tar", why: "an independent reader of downloaded directories" },
+  { command: "zstd", package: "zstd", why: "the benchmark's tar contender compresses with it" },
+];
+
+/** The programs the benchmark compares with. */
+const contenders = [
+  { command: "restic", package: "restic", why: "contender" },
+  { command: "borg", package: "borgbackup", why: "contender" },
+  { command: "zstd", package: "zstd", why: "contender, with tar" },
+  { command: "rsync", package: "rsync", why: "verifies what each contender restored" },
+];
+
+/** What the set-up is for decides what must be there. */
+export const needs = {
+  quickstart: product,
+  test: [...product, ...tests],
+  bench: [...product, ...contenders],
+};
