@@ -1,0 +1,54 @@
+/** Where things are in a store directory. */
+
+export interface Layout {
+  root: string;
+  /** Says what the directory is and which formats it holds; written last when a store is made. */
+  formatFile: string;
+  packs: string;
+  index: string;
+  /** Snapshot records, named by their id. */
+  records: string;
+  refs: string;
+  layers: string;
+  disks: string;
+  /** What was deleted and is still to be removed; may be emptied at any time. */
+  trash: string;
+  /** Held shared by whoever reads or writes objects, and exclusively by collection. */
+  objectsLock: string;
+  refsLock: string;
+  /** Held while a disk's description changes hands: creation and deletion of disks and layers. */
+  disksLock: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    formatFile: `${root}/format.json`,
+    packs: `${root}/packs`,
+    index: `${root}/index`,
+    records: `${root}/snapshots`,
+    refs: `${root}/refs`,
+    layers: `${root}/layers`,
+    disks: `${root}/disks`,
+    trash: `${root}/trash`,
+    objectsLock: `${root}/locks/objects`,
+    refsLock: `${root}/locks/refs`,
+    disksLock: `${root}/locks/disks`,
+  };
+}
+
+/** Every directory of a store, parents before children. */
+export function directoriesOf(layout: Layout): string[] {
+  return [
+    `${layout.root}/locks`,
+    layout.packs,
+    layout.index,
+    layout.records,
+    layout.refs,
+    `${layout.refs}/snapshots`,
+    `${layout.refs}/disks`,
+    layout.layers,
+    layout.disks,
+    layout.trash,
+  ];
+}

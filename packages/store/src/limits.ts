@@ -1,0 +1,61 @@
+/** Every limit of the store, with its reason. Those marked (format) are part of version 1 of the formats. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** (format) A file up to this size is one chunk: cutting it finer would cost more in ids than it saves. */
+export const wholeFileBytesMax = 64 * KiB;
+
+/** (format) Chunk sizes of larger files; see `chunk/chunker.ts`. */
+export const chunkBytesMin = 16 * KiB;
+export const chunkBytesAverage = 64 * KiB;
+export const chunkBytesMax = 256 * KiB;
+
+/** (format) Any object in a pack, tree nodes and chunk lists included. Bounds what a reader must allocate. */
+export const objectBytesMax = 16 * MiB;
+
+/** A frame is closed when it holds this much: the ratio hardly grows beyond, the cost of reading one chunk does. */
+export const frameBytesTarget = 128 * KiB;
+
+/** A pack is closed when it holds this much: large enough that one fsync a pack is cheap, small enough to rewrite. */
+export const packBytesTarget = 32 * MiB;
+
+/** (format) Offsets in a pack are 32 bits; a reader refuses longer packs. */
+export const packBytesMax = 256 * MiB;
+
+/** (format) A directory whose entries encode to at most this is one tree node; larger ones are split. */
+export const treeLeafBytesMax = 64 * KiB;
+
+/** (format) A split directory starts a new leaf after a name whose hash ends in this many zero bits. */
+export const treeLeafSplitBits = 8;
+
+/** (format) A chunk list node ends after a chunk id whose last bits are zero, or at this many items. */
+export const listSplitBits = 9;
+export const listItemsMax = 2048;
+/** (format) Levels of chunk lists: 2048 ** 4 chunks exceed any file. */
+export const listDepthMax = 4;
+
+/** Linux names are at most this long. */
+export const nameBytesMax = 255;
+/** Linux symlink targets are at most this long. */
+export const symlinkBytesMax = 4095;
+/** Linux limits: name 255, value 64 KiB. */
+export const xattrValueBytesMax = 64 * KiB;
+/** All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
+export const xattrsBytesMax = 1 * MiB;
+
+/** Directories below one another. Each level holds an open descriptor and a stack frame while it is walked. */
+export const treeDepthMax = 2000;
+
+/** Characters of a snapshot's name and of its comment. */
+export const snapshotNameCharactersMax = 64;
+export const snapshotCommentBytesMax = 4 * KiB;
+
+/** A pack with a larger dead share than this is rewritten by collection. */
+export const deadShareMax = 0.1;
+
+/** Index segments beyond this are merged, so that a lookup asks few tables. */
+export const indexSegmentsMax = 8;
+
+/** Layers under one disk before a chain is compacted; the kernel takes one page of mount options and looks through all. */
+export const layersMax = 64;

@@ -1,0 +1,110 @@
+/**
+ * Objects by id: what a snapshot writes to and everything reads from. Content goes into data packs, tree nodes and chunk
+ * lists into tree packs, so that metadata is read in few places.
+ */
+import { StoreError } from "../errors.js";
+import { hash, type Digest } from "../chunk/hash.js";
+import type { Files } from "../platform/files.js";
+import type { PackKind } from "./format.js";
+import { PackIndex } from "./index.js";
+import { PackReader } from "./reader.js";
+import { PackWriter } from "./writer.js";
+
+export interface ObjectSource {
+  /** The verified bytes; a view that the caller must not change. Code `chunk_missing` when there are none. */
+  get(id: Digest): Buffer;
+}
+
+/** Collects new objects; nothing is stored before `commit` returns. */
+export class ChunkWriter implements ObjectSource {
+  readonly #store: Chunks;
+  readonly #writers: Record<PackKind, PackWriter>;
+  /** What was written: bytes of packs, and the plain bytes found already stored. */
+  packBytes = 0;
+  storedBytes = 0;
+  deduplicatedBytes = 0;
+
+  constructor(store: Chunks, files: Files, directory: string) {
+    this.#store = store;
+    const make = (kind: PackKind): PackWriter =>
+      new PackWriter(files, directory, kind, (pack) => {
+        this.packBytes += pack.fileBytes;
+        store.index.addPack(pack);
+      });
+    this.#writers = { data: make("data"), tree: make("tree") };
+  }
+
+  put(kind: PackKind, bytes: Uint8Array): Digest {
+    const id = hash(bytes);
+    if (this.#writers[kind].has(id) || this.#store.index.find(id) !== null) {
+      this.deduplicatedBytes += bytes.length;
+    } else {
+      this.#writers[kind].add(id, bytes);
+      this.storedBytes += bytes.length;
+    }
+    return id;
+  }
+
+  get(id: Digest): Buffer {
+    return this.#writers.tree.pendingBytes(id) ?? this.#store.get(id);
+  }
+
+  /** Makes everything durable: packs first, then the index. */
+  commit(): void {
+    this.#writers.data.finish();
+    this.#writers.tree.finish();
+    this.#store.index.save();
+  }
+
+  /** Idempotent. Packs that are complete stay, as garbage that collection finds. */
+  abort(): void {
+    this.#writers.data.abort();
+    this.#writers.tree.abort();
+  }
+}
+
+export class Chunks implements ObjectSource {
+  readonly index: PackIndex;
+  readonly #files: Files;
+  readonly #directory: string;
+  #reader: PackReader;
+
+  constructor(files: Files, packDirectory: string, indexDirectory: string) {
+    this.#files = files;
+    this.#directory = packDirectory;
+    this.index = PackIndex.open(files, packDirectory, indexDirectory);
+    this.#reader = new PackReader(files, packDirectory);
+  }
+
+  get(id: Digest): Buffer {
+    const bytes = this.#read(id);
+    if (bytes !== null) return bytes;
+    // Another process may have written, or collection may have moved it, since the index was read.
+    this.reload();
+    const again = this.#read(id);
+    if (again !== null) return again;
+    throw new StoreError("chunk_missing", `chunk ${id.toString("hex")} is not in the store`, {
+      data: { chunk: id.toString("hex") },
+    });
+  }
+
+  writer(): ChunkWriter {
+    return new ChunkWriter(this, this.#files, this.#directory);
+  }
+
+  /** Forgets what was read of packs and index that others may have replaced. */
+  reload(): void {
+    this.#reader.close();
+    this.#reader = new PackReader(this.#files, this.#directory);
+    this.index.reload();
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  #read(id: Digest): Buffer | null {
+    const location = this.index.find(id);
+    return location === null ? null : this.#reader.read(id, location);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * A pack file, version 1. All numbers little-endian.
+ *
+ *     header    8  magic "CHSRPACK"
+ *               4  version 1
+ *               4  kind: 1 data, 2 tree
+ *     frames       one after another
+ *     contents     frame table:  each 48 bytes: offset u32, stored bytes u32, plain bytes u32, codec u32, BLAKE3 of the stored bytes
+ *                  chunk table:  each 44 bytes: id (32), frame number u32, offset in the plain frame u32, length u32; sorted by id
+ *     trailer   4  frame count
+ *               4  chunk count
+ *               4  offset of the contents
+ *               4  kind again
+ *              32  pack id: BLAKE3 of header, contents and the four numbers before
+ *               8  magic "CHSRTAIL"
+ *
+ * The pack id commits to every byte of the pack through the digests of the frames, and each frame can be verified alone.
+ */
+import { StoreError } from "../errors.js";
+import type { PackId } from "../ids.js";
+import { objectBytesMax, packBytesMax } from "../limits.js";
+import { digestBytes, hash, type Digest } from "../chunk/hash.js";
+
+export type PackKind = "data" | "tree";
+
+export interface FrameEntry {
+  offset: number;
+  storedBytes: number;
+  plainBytes: number;
+  codec: number;
+  digest: Digest;
+}
+
+export interface ChunkEntry {
+  id: Digest;
+  frame: number;
+  offset: number;
+  length: number;
+}
+
+export interface PackContents {
+  id: PackId;
+  kind: PackKind;
+  frames: FrameEntry[];
+  chunks: ChunkEntry[];
+}
+
+export const packHeaderBytes = 16;
+export const packTrailerBytes = 56;
+const frameEntryBytes = 48;
+const chunkEntryBytes = 44;
+const version = 1;
+const kinds: Record<PackKind, number> = { data: 1, tree: 2 };
+
+export function encodePackHeader(kind: PackKind): Buffer {
+  const header = Buffer.alloc(packHeaderBytes);
+  header.write("CHSRPACK", 0, "latin1");
+  header.writeUInt32LE(version, 8);
+  header.writeUInt32LE(kinds[kind], 12);
+  return header;
+}
+
+/** Contents and trailer of a pack whose frames end at `contentsOffset`. Chunks may come in any order. */
+export function encodePackTail(
+  kind: PackKind,
+  frames: FrameEntry[],
+  chunks: ChunkEntry[],
+  contentsOffset: number,
+): { id: PackId; bytes: Buffer } {
+  const sorted = [...chunks].sort((a, b) => a.id.compare(b.id));
+  const contentsBytes = frames.length * frameEntryBytes + sorted.length * chunkEntryBytes;
+  const bytes = Buffer.alloc(contentsBytes + packTrailerBytes);
+  let at = 0;
+  for (const frame of frames) {
+    bytes.writeUInt32LE(frame.offset, at);
+    bytes.writeUInt32LE(frame.storedBytes, at + 4);
+    bytes.writeUInt32LE(frame.plainBytes, at + 8);
+    bytes.writeUInt32LE(frame.codec, at + 12);
+    frame.digest.copy(bytes, at + 16);
+    at += frameEntryBytes;
+  }
+  for (const chunk of sorted) {
+    chunk.id.copy(bytes, at);
+    bytes.writeUInt32LE(chunk.frame, at + 32);
+    bytes.writeUInt32LE(chunk.offset, at + 36);
+    bytes.writeUInt32LE(chunk.length, at + 40);
+    at += chunkEntryBytes;
+  }
+  bytes.writeUInt32LE(frames.length, at);
+  bytes.writeUInt32LE(sorted.length, at + 4);
+  bytes.writeUInt32LE(contentsOffset, at + 8);
+  bytes.writeUInt32LE(kinds[kind], at + 12);
+  const id = hash(Buffer.concat([encodePackHeader(kind), bytes.subarray(0, at + 16)]));
+  id.copy(bytes, at + 16);
+  bytes.write("CHSRTAIL", at + 48, "latin1");
+  return { id: id.toString("hex") as PackId, bytes };
+}
+
+/** Where the contents start and how long they are, from the trailer of a file of `fileBytes`. */
+export function decodePackTrailer(
+  trailer: Buffer,
+  fileBytes: number,
+): { contentsOffset: number; contentsBytes: number } {
+  if (trailer.length !== packTrailerBytes || trailer.toString("latin1", 48, 56) !== "CHSRTAIL") {
+    throw new StoreError("corrupt", "pack has no trailer");
+  }
+  const contentsOffset = trailer.readUInt32LE(8);
+  const contentsBytes = trailer.readUInt32LE(0) * frameEntryBytes + trailer.readUInt32LE(4) * chunkEntryBytes;
+  if (
+    fileBytes > packBytesMax ||
+    contentsOffset < packHeaderBytes ||
+    contentsOffset + contentsBytes + packTrailerBytes !== fileBytes
+  ) {
+    throw new StoreError("corrupt", "pack trailer does not fit the length of the file");
+  }
+  return { contentsOffset, contentsBytes };
+}
+
+/** Checks everything that can be checked without reading the frames. `tail` is contents and trailer. */
+export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number): PackContents {
+  if (header.length !== packHeaderBytes || header.toString("latin1", 0, 8) !== "CHSRPACK") {
+    throw new StoreError("corrupt", "pack has no header");
+  }
+  if (header.readUInt32LE(8) !== version) {
+    throw new StoreError("store_version_unsupported", `pack version ${header.readUInt32LE(8)} is not known`);
+  }
+  const trailer = tail.subarray(Math.max(0, tail.length - packTrailerBytes));
+  const { contentsOffset } = decodePackTrailer(trailer, fileBytes);
+  const frameCount = trailer.readUInt32LE(0);
+  const chunkCount = trailer.readUInt32LE(4);
+  const storedId = trailer.subarray(16, 48);
+  const id = hash(Buffer.concat([header, tail.subarray(0, tail.length - packTrailerBytes + 16)]));
+  if (!id.equals(storedId)) throw new StoreError("corrupt", "pack contents do not match the pack id");
+  const kindNumber = header.readUInt32LE(12);
+  const kind = (Object.keys(kinds) as PackKind[]).find((name) => kinds[name] === kindNumber);
+  if (kind === undefined || trailer.readUInt32LE(12) !== kindNumber) {
+    throw new StoreError("corrupt", `pack kind ${kindNumber} is unknown`);
+  }
+  const frames: FrameEntry[] = [];
+  let end = packHeaderBytes;
+  for (let n = 0, at = 0; n < frameCount; n++, at += frameEntryBytes) {
+    const frame = {
+      offset: tail.readUInt32LE(at),
+      storedBytes: tail.readUInt32LE(at + 4),
+      plainBytes: tail.readUInt32LE(at + 8),
+      codec: tail.readUInt32LE(at + 12),
+      digest: tail.subarray(at + 16, at + 48),
+    };
+    if (frame.offset !== end || frame.plainBytes > 2 * objectBytesMax) {
+      throw new StoreError("corrupt", `frame ${n} of the pack is out of place`);
+    }
+    end += frame.storedBytes;
+    frames.push(frame);
+  }
+  if (end !== contentsOffset) throw new StoreError("corrupt", "frames do not end where the contents start");
+  const chunks: ChunkEntry[] = [];
+  for (let n = 0, at = frameCount * frameEntryBytes; n < chunkCount; n++, at += chunkEntryBytes) {
+    const chunk = {
+      id: tail.subarray(at, at + digestBytes),
+      frame: tail.readUInt32LE(at + 32),
+      offset: tail.readUInt32LE(at + 36),
+      length: tail.readUInt32LE(at + 40),
+    };
+    const frame = frames[chunk.frame];
+    if (frame === undefined || chunk.offset + chunk.length > frame.plainBytes) {
+      throw new StoreError("corrupt", `chunk ${n} of the pack lies outside its frame`);
+    }
+    const before = chunks[n - 1];
+    if (before !== undefined && before.id.compare(chunk.id) >= 0) {
+      throw new StoreError("corrupt", "chunks of the pack are not in order");
+    }
+    chunks.push(chunk);
+  }
+  return { id: storedId.toString("hex") as PackId, kind, frames, chunks };
+}

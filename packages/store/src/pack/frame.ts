@@ -1,0 +1,54 @@
+/** The unit of compression. A frame is stored as zstd, or raw where compression gains nothing. */
+import { Compressor, Decompressor } from "zstd-napi";
+import { StoreError } from "../errors.js";
+
+export const codec = { raw: 0, zstd: 1 } as const;
+export type Codec = (typeof codec)[keyof typeof codec];
+
+/** Level 1: about 370 MB/s a core on developer trees, and within a fifth of the ratio of level 9. */
+const compressor = new Compressor();
+compressor.setParameters({ compressionLevel: 1, contentSizeFlag: true });
+const decompressor = new Decompressor();
+
+export function compressFrame(plain: Uint8Array): { codec: Codec; stored: Uint8Array } {
+  const stored = compressor.compress(plain);
+  return stored.length < plain.length ? { codec: codec.zstd, stored } : { codec: codec.raw, stored: plain };
+}
+
+/** `plainBytes` comes from a verified table of contents and bounds what is allocated. */
+export function decompressFrame(stored: Uint8Array, frameCodec: number, plainBytes: number): Buffer {
+  if (frameCodec === codec.raw) {
+    if (stored.length !== plainBytes) throw new StoreError("corrupt", "raw frame has the wrong length");
+    return Buffer.from(stored.buffer, stored.byteOffset, stored.length);
+  }
+  if (frameCodec !== codec.zstd) throw new StoreError("corrupt", `frame codec ${frameCodec} is unknown`);
+  if (declaredBytes(stored) !== plainBytes) {
+    throw new StoreError("corrupt", "zstd frame declares another length than the table of contents");
+  }
+  let plain: Buffer;
+  try {
+    plain = decompressor.decompress(stored);
+  } catch (error) {
+    throw new StoreError("corrupt", "zstd frame cannot be decompressed", { cause: error });
+  }
+  if (plain.length !== plainBytes) throw new StoreError("corrupt", "frame has the wrong length");
+  return plain;
+}
+
+/**
+ * The content size in a zstd frame header (RFC 8878, 3.1.1.1), so that a forged one cannot make the decompressor
+ * allocate more than the table of contents says. Null when the header is not one that this store writes.
+ */
+function declaredBytes(stored: Uint8Array): number | null {
+  const header = Buffer.from(stored.buffer, stored.byteOffset, Math.min(stored.length, 18));
+  if (header.length < 6 || header.readUInt32LE(0) !== 0xfd2fb528) return null;
+  const descriptor = header[4] as number;
+  const sizeFlag = descriptor >> 6;
+  const singleSegment = (descriptor & 0x20) !== 0;
+  if ((descriptor & 0x0b) !== 0) return null;
+  const at = singleSegment ? 5 : 6;
+  const length = [singleSegment ? 1 : 0, 2, 4, 8][sizeFlag] as number;
+  if (length === 0 || header.length < at + length) return null;
+  if (length === 8) return Number(header.readBigUInt64LE(at));
+  return header.readUIntLE(at, length) + (length === 2 ? 256 : 0);
+}

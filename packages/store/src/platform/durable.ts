@@ -1,0 +1,100 @@
+/** The two ways a small file of the store comes into being so that a power cut leaves it whole or absent. */
+import { anywhere, isErrno, type Fd, type Files } from "./files.js";
+
+/** Opens a directory, runs, and closes it whatever happens. */
+export function withDirectory<Result>(files: Files, path: string, run: (directory: Fd) => Result): Result {
+  const directory = files.open(anywhere, path, { directory: true });
+  try {
+    return run(directory);
+  } finally {
+    files.close(directory);
+  }
+}
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(files: Files, path: string): void {
+  withDirectory(files, path, (directory) => files.sync(directory));
+}
+
+let temporaryCounter = 0;
+
+/** A name for a file that is not finished; names with this prefix are swept when the store is opened for collection. */
+export function temporaryName(): string {
+  temporaryCounter += 1;
+  return `.tmp-${process.pid}-${Date.now().toString(36)}-${temporaryCounter}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/** Writes `directory/name` so that it holds either its old content or the new one, and is durable on return. */
+export function writeDurably(files: Files, directoryPath: string, name: string, content: Uint8Array): void {
+  withDirectory(files, directoryPath, (directory) => {
+    const temporary = temporaryName();
+    const fd = files.open(directory, temporary, { access: "create" });
+    try {
+      try {
+        files.write(fd, content, 0);
+        files.sync(fd);
+      } finally {
+        files.close(fd);
+      }
+      files.rename(directory, temporary, directory, name);
+    } catch (error) {
+      removeIfPresent(files, directory, temporary);
+      throw error;
+    }
+    files.sync(directory);
+  });
+}
+
+/** The whole content of a file of the store, or null when there is none. */
+export function readWhole(files: Files, path: string): Buffer | null {
+  let fd: Fd;
+  try {
+    fd = files.open(anywhere, path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return null;
+    throw error;
+  }
+  try {
+    const content = Buffer.alloc(files.statOpen(fd).sizeBytes);
+    return content.subarray(0, files.read(fd, content, 0));
+  } finally {
+    files.close(fd);
+  }
+}
+
+/** Makes a directory when it is missing. True when it was made. */
+export function ensureDirectory(files: Files, path: string, mode = 0o700): boolean {
+  try {
+    files.makeDirectory(anywhere, path, mode);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+export function removeIfPresent(files: Files, directory: Fd, name: string | Uint8Array): boolean {
+  try {
+    files.unlink(directory, name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** The names in a directory of the store, sorted; without unfinished ones. Empty when it is missing. */
+export function namesIn(files: Files, path: string): string[] {
+  try {
+    return withDirectory(files, path, (directory) =>
+      files
+        .list(directory)
+        .map((entry) => entry.name.toString("utf8"))
+        .filter((name) => !name.startsWith(".tmp-"))
+        .sort(),
+    );
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The one door to the kernel. Everything the store does on a disk goes through this interface, so that a test can make
+ * any call fail, stop or tear. Calls are synchronous: the engine runs in a thread of its own, where a synchronous walk is
+ * several times faster than one through promises. All names are relative to an open directory and no call follows a
+ * symlink in the last component, so nothing that an attacker swaps underneath leads out of the tree.
+ *
+ * Every failure is a `StoreError` whose `data.errno` is the symbolic error number.
+ */
+import { StoreError } from "../errors.js";
+
+/** An open file or directory. */
+export type Fd = number;
+
+/** Stands for the working directory, so that absolute paths may be given as names. */
+export const anywhere: Fd = -100;
+
+export type FileType = "file" | "directory" | "symlink" | "fifo" | "socket" | "character" | "block";
+
+export interface Stat {
+  type: FileType;
+  /** Permission bits with setuid, setgid and sticky: 12 bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  links: number;
+  sizeBytes: number;
+  /** `st_blocks * 512`. */
+  allocatedBytes: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  ctimeSeconds: number;
+  ctimeNanoseconds: number;
+  inode: bigint;
+  device: bigint;
+  /** Of the device that a device node stands for. */
+  major: number;
+  minor: number;
+}
+
+export interface DirectoryEntry {
+  name: Buffer;
+  /** Null where the filesystem does not tell. */
+  type: FileType | null;
+}
+
+export type Name = string | Uint8Array;
+
+/** Flags of `open`, Linux values common to x86-64 and arm64 except where `linux.ts` translates. */
+export interface OpenOptions {
+  /** Default "read". "create" makes a new file and fails when the name exists. "readwrite" opens an existing one. "lock" makes it when missing. */
+  access?: "read" | "create" | "readwrite" | "lock";
+  directory?: boolean;
+  /** Permission bits of a created file. Default 0600. */
+  mode?: number;
+  /** Only for paths the caller owns: follow a symlink in the last component. */
+  follow?: boolean;
+}
+
+export interface Files {
+  open(directory: Fd, name: Name, options?: OpenOptions): Fd;
+  close(fd: Fd): void;
+  /** Reads at a position until the buffer is full or the file ends; returns how many bytes. */
+  read(fd: Fd, buffer: Uint8Array, position: number): number;
+  /** Writes the whole buffer at a position. */
+  write(fd: Fd, buffer: Uint8Array, position: number): void;
+  truncate(fd: Fd, sizeBytes: number): void;
+  /** Makes a file's or directory's content durable. After a failure the file must be thrown away. */
+  sync(fd: Fd): void;
+  /** Makes everything on the filesystem durable. */
+  syncFilesystem(fd: Fd): void;
+  stat(directory: Fd, name: Name): Stat;
+  statOpen(fd: Fd): Stat;
+  /** Without `.` and `..`, in the filesystem's order. */
+  list(fd: Fd): DirectoryEntry[];
+  makeDirectory(directory: Fd, name: Name, mode: number): void;
+  removeDirectory(directory: Fd, name: Name): void;
+  unlink(directory: Fd, name: Name): void;
+  rename(fromDirectory: Fd, from: Name, toDirectory: Fd, to: Name): void;
+  link(fromDirectory: Fd, from: Name, toDirectory: Fd, to: Name): void;
+  makeSymlink(target: Uint8Array, directory: Fd, name: Name): void;
+  readSymlink(directory: Fd, name: Name): Buffer;
+  /** A FIFO, socket or device node. */
+  makeNode(
+    directory: Fd,
+    name: Name,
+    node: { type: FileType; mode: number; major: number; minor: number },
+  ): void;
+  /** Not for symlinks, which have no mode. */
+  setMode(directory: Fd, name: Name, mode: number): void;
+  setOwner(directory: Fd, name: Name, uid: number, gid: number): void;
+  /** Sets the modification time; the access time becomes the present. */
+  setModified(directory: Fd, name: Name, seconds: number, nanoseconds: number): void;
+  xattrNames(directory: Fd, name: Name): Buffer[];
+  xattrNamesOpen(fd: Fd): Buffer[];
+  /** Null when there is no such attribute. */
+  xattr(directory: Fd, name: Name, attribute: Uint8Array): Buffer | null;
+  setXattr(directory: Fd, name: Name, attribute: Uint8Array, value: Uint8Array): void;
+  removeXattr(directory: Fd, name: Name, attribute: Uint8Array): void;
+  /** The first data or hole at or after a position; the file's size where there is none. */
+  seek(fd: Fd, what: "data" | "hole", position: number): number;
+  /** `flock`: freed when the holder closes it or dies. Returns false when it is held and `wait` is false. */
+  lock(fd: Fd, kind: "shared" | "exclusive", wait: boolean): boolean;
+  /** Bytes that this process may still write. */
+  freeBytes(fd: Fd): number;
+}
+
+/** True when the error is the kernel's answer `errno`. */
+export function isErrno(error: unknown, ...errnos: string[]): boolean {
+  return error instanceof StoreError && errnos.includes(error.data["errno"] as string);
+}

@@ -1,0 +1,389 @@
+/**
+ * The kernel, called through libc. Node's own `fs` knows neither `openat` and its family nor extended attributes, and its
+ * `lstat` costs twice as much; see ARCHITECTURE.md for the measurement. `statx` is used because its layout is the same
+ * on every architecture.
+ */
+import { constants as os } from "node:os";
+import koffi from "koffi";
+import fsExt from "fs-ext";
+import { StoreError, type StoreErrorCode } from "../errors.js";
+import type { DirectoryEntry, Fd, Files, FileType, Name, OpenOptions, Stat } from "./files.js";
+
+const libc = koffi.load(null);
+const call = {
+  openat: libc.func("int openat(int, const void*, int, uint)"),
+  close: libc.func("int close(int)"),
+  pread: libc.func("long pread(int, void*, size_t, int64_t)"),
+  pwrite: libc.func("long pwrite(int, const void*, size_t, int64_t)"),
+  ftruncate: libc.func("int ftruncate(int, int64_t)"),
+  fsync: libc.func("int fsync(int)"),
+  syncfs: libc.func("int syncfs(int)"),
+  statx: libc.func("int statx(int, const void*, int, uint, void*)"),
+  getdents64: libc.func("long getdents64(int, void*, size_t)"),
+  mkdirat: libc.func("int mkdirat(int, const void*, uint)"),
+  unlinkat: libc.func("int unlinkat(int, const void*, int)"),
+  renameat: libc.func("int renameat(int, const void*, int, const void*)"),
+  linkat: libc.func("int linkat(int, const void*, int, const void*, int)"),
+  symlinkat: libc.func("int symlinkat(const void*, int, const void*)"),
+  readlinkat: libc.func("long readlinkat(int, const void*, void*, size_t)"),
+  mknodat: libc.func("int mknodat(int, const void*, uint, uint64_t)"),
+  fchmodat: libc.func("int fchmodat(int, const void*, uint, int)"),
+  fchownat: libc.func("int fchownat(int, const void*, uint, uint, int)"),
+  utimensat: libc.func("int utimensat(int, const void*, const void*, int)"),
+  llistxattr: libc.func("long llistxattr(const void*, void*, size_t)"),
+  flistxattr: libc.func("long flistxattr(int, void*, size_t)"),
+  lgetxattr: libc.func("long lgetxattr(const void*, const void*, void*, size_t)"),
+  lsetxattr: libc.func("int lsetxattr(const void*, const void*, const void*, size_t, int)"),
+  lremovexattr: libc.func("int lremovexattr(const void*, const void*)"),
+};
+
+const arm = process.arch === "arm64" || process.arch === "arm";
+const flag = {
+  readWrite: 0o2,
+  create: 0o100,
+  exclusive: 0o200,
+  nonBlocking: 0o4000,
+  closeOnExec: 0o2000000,
+  directory: arm ? 0o40000 : 0o200000,
+  noFollow: arm ? 0o100000 : 0o400000,
+  atSymlinkNoFollow: 0x100,
+  atRemoveDirectory: 0x200,
+  atEmptyPath: 0x1000,
+  statxBasic: 0x7ff,
+};
+
+const typeBits: Record<FileType, number> = {
+  fifo: 0o010000,
+  character: 0o020000,
+  directory: 0o040000,
+  block: 0o060000,
+  file: 0o100000,
+  symlink: 0o120000,
+  socket: 0o140000,
+};
+const typeOfBits = new Map<number, FileType>(
+  Object.entries(typeBits).map(([type, bits]) => [bits, type as FileType]),
+);
+
+const errnoNames = new Map<number, string>(Object.entries(os.errno).map(([name, number]) => [number, name]));
+errnoNames.set(95, "ENOTSUP");
+
+function codeOf(errno: string): StoreErrorCode {
+  switch (errno) {
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return "permission_denied";
+    case "ENOSPC":
+    case "EDQUOT":
+      return "no_space";
+    default:
+      return "io_error";
+  }
+}
+
+function printable(name: Name): string {
+  return typeof name === "string" ? name : Buffer.from(name).toString("utf8");
+}
+
+/** Scratch memory is per thread, as this module is; no call keeps a pointer to it. */
+const nameScratch = Buffer.alloc(8192);
+const secondNameScratch = Buffer.alloc(8192);
+const statScratch = Buffer.alloc(256);
+const entriesScratch = Buffer.alloc(256 * 1024);
+const valueScratch = Buffer.alloc(64 * 1024 + 1);
+const timesScratch = Buffer.alloc(32);
+const utimeNow = 0x3fffffffn;
+
+function terminated(name: Name, scratch = nameScratch): Buffer {
+  const length = typeof name === "string" ? Buffer.byteLength(name) : name.length;
+  if (length >= scratch.length) {
+    throw new StoreError("io_error", `name of ${length} bytes is too long`, {
+      data: { errno: "ENAMETOOLONG" },
+    });
+  }
+  if (typeof name === "string") scratch.write(name, 0, "utf8");
+  else scratch.set(name, 0);
+  if (scratch.subarray(0, length).includes(0)) {
+    throw new StoreError("invalid_argument", "name contains a zero byte", { data: { errno: "EINVAL" } });
+  }
+  scratch[length] = 0;
+  return scratch;
+}
+
+const empty = Buffer.from([0]);
+
+function fail(operation: string, name: Name | null): never {
+  const number = koffi.errno();
+  const errno = errnoNames.get(number) ?? `E${number}`;
+  const what = name === null ? operation : `${operation} ${printable(name)}`;
+  throw new StoreError(codeOf(errno), `${what}: ${errno}`, { data: { errno, operation } });
+}
+
+/** Repeats a call that a signal interrupted. */
+function retry(run: () => number): number {
+  for (;;) {
+    const result = run();
+    if (result >= 0 || koffi.errno() !== os.errno.EINTR) return result;
+  }
+}
+
+function decodeStat(): Stat {
+  const s = statScratch;
+  const bits = s.readUInt16LE(0x1c);
+  return {
+    type: typeOfBits.get(bits & 0o170000) ?? "file",
+    mode: bits & 0o7777,
+    links: s.readUInt32LE(0x10),
+    uid: s.readUInt32LE(0x14),
+    gid: s.readUInt32LE(0x18),
+    inode: s.readBigUInt64LE(0x20),
+    sizeBytes: s.readUInt32LE(0x28) + s.readUInt32LE(0x2c) * 0x1_0000_0000,
+    allocatedBytes: (s.readUInt32LE(0x30) + s.readUInt32LE(0x34) * 0x1_0000_0000) * 512,
+    ctimeSeconds: Number(s.readBigInt64LE(0x60)),
+    ctimeNanoseconds: s.readUInt32LE(0x68),
+    mtimeSeconds: Number(s.readBigInt64LE(0x70)),
+    mtimeNanoseconds: s.readUInt32LE(0x78),
+    major: s.readUInt32LE(0x80),
+    minor: s.readUInt32LE(0x84),
+    device: (BigInt(s.readUInt32LE(0x88)) << 32n) | BigInt(s.readUInt32LE(0x8c)),
+  };
+}
+
+/** The path by which calls that know no directory argument reach a name relative to an open directory. */
+function procPath(directory: Fd, name: Name): Buffer {
+  if (directory === -100) return Buffer.concat([Buffer.from(name as never), empty]);
+  const tail = typeof name === "string" ? Buffer.from(name) : name;
+  if (tail.includes(0)) throw new StoreError("invalid_argument", "name contains a zero byte");
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), tail, empty]);
+}
+
+function attributeNames(length: number): Buffer[] {
+  if (length === 0) return [];
+  const names: Buffer[] = [];
+  let start = 0;
+  for (let at = 0; at < length; at++) {
+    if (valueScratch[at] !== 0) continue;
+    names.push(Buffer.from(valueScratch.subarray(start, at)));
+    start = at + 1;
+  }
+  return names;
+}
+
+function openFlags(options: OpenOptions): number {
+  let flags = flag.closeOnExec | flag.nonBlocking;
+  if (options.follow !== true) flags |= flag.noFollow;
+  if (options.directory === true) flags |= flag.directory;
+  switch (options.access ?? "read") {
+    case "read":
+      return flags;
+    case "create":
+      return flags | flag.readWrite | flag.create | flag.exclusive;
+    case "readwrite":
+      return flags | flag.readWrite;
+    case "lock":
+      return flags | flag.readWrite | flag.create;
+  }
+}
+
+export const linuxFiles: Files = {
+  open(directory, name, options = {}) {
+    const path = terminated(name);
+    const fd = retry(() => call.openat(directory, path, openFlags(options), options.mode ?? 0o600) as number);
+    if (fd < 0) fail("open", name);
+    return fd;
+  },
+  close(fd) {
+    if ((call.close(fd) as number) !== 0) fail("close", null);
+  },
+  read(fd, buffer, position) {
+    let done = 0;
+    while (done < buffer.length) {
+      const part = done === 0 ? buffer : buffer.subarray(done);
+      const count = retry(() => call.pread(fd, part, part.length, position + done) as number);
+      if (count < 0) fail("read", null);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  },
+  write(fd, buffer, position) {
+    let done = 0;
+    while (done < buffer.length) {
+      const part = done === 0 ? buffer : buffer.subarray(done);
+      const count = retry(() => call.pwrite(fd, part, part.length, position + done) as number);
+      if (count < 0) fail("write", null);
+      done += count;
+    }
+  },
+  truncate(fd, sizeBytes) {
+    if (retry(() => call.ftruncate(fd, sizeBytes) as number) !== 0) fail("truncate", null);
+  },
+  sync(fd) {
+    if (retry(() => call.fsync(fd) as number) !== 0) fail("fsync", null);
+  },
+  syncFilesystem(fd) {
+    if (retry(() => call.syncfs(fd) as number) !== 0) fail("syncfs", null);
+  },
+  stat(directory, name) {
+    const path = terminated(name);
+    if ((call.statx(directory, path, flag.atSymlinkNoFollow, flag.statxBasic, statScratch) as number) !== 0) {
+      fail("stat", name);
+    }
+    return decodeStat();
+  },
+  statOpen(fd) {
+    if ((call.statx(fd, empty, flag.atEmptyPath, flag.statxBasic, statScratch) as number) !== 0) {
+      fail("fstat", null);
+    }
+    return decodeStat();
+  },
+  list(fd) {
+    const entries: DirectoryEntry[] = [];
+    const raw = entriesScratch;
+    for (;;) {
+      const length = call.getdents64(fd, raw, raw.length) as number;
+      if (length < 0) fail("list", null);
+      if (length === 0) return entries;
+      for (let at = 0; at < length; at += raw.readUInt16LE(at + 16)) {
+        const end = raw.indexOf(0, at + 19);
+        const size = end - at - 19;
+        if (raw[at + 19] === 0x2e && (size === 1 || (size === 2 && raw[at + 20] === 0x2e))) continue;
+        entries.push({
+          name: Buffer.from(raw.subarray(at + 19, end)),
+          type: typeOfBits.get((raw[at + 18] as number) << 12) ?? null,
+        });
+      }
+    }
+  },
+  makeDirectory(directory, name, mode) {
+    if ((call.mkdirat(directory, terminated(name), mode) as number) !== 0) fail("mkdir", name);
+  },
+  removeDirectory(directory, name) {
+    if ((call.unlinkat(directory, terminated(name), flag.atRemoveDirectory) as number) !== 0) {
+      fail("rmdir", name);
+    }
+  },
+  unlink(directory, name) {
+    if ((call.unlinkat(directory, terminated(name), 0) as number) !== 0) fail("unlink", name);
+  },
+  rename(fromDirectory, from, toDirectory, to) {
+    const target = terminated(to, secondNameScratch);
+    if ((call.renameat(fromDirectory, terminated(from), toDirectory, target) as number) !== 0) {
+      fail("rename", from);
+    }
+  },
+  link(fromDirectory, from, toDirectory, to) {
+    const target = terminated(to, secondNameScratch);
+    if ((call.linkat(fromDirectory, terminated(from), toDirectory, target, 0) as number) !== 0) {
+      fail("link", to);
+    }
+  },
+  makeSymlink(target, directory, name) {
+    const content = terminated(target, secondNameScratch);
+    if ((call.symlinkat(content, directory, terminated(name)) as number) !== 0) fail("symlink", name);
+  },
+  readSymlink(directory, name) {
+    const length = call.readlinkat(directory, terminated(name), valueScratch, valueScratch.length) as number;
+    if (length < 0) fail("readlink", name);
+    return Buffer.from(valueScratch.subarray(0, length));
+  },
+  makeNode(directory, name, node) {
+    const { major, minor } = node;
+    const device =
+      (BigInt(major & 0xfffff000) << 32n) |
+      (BigInt(major & 0xfff) << 8n) |
+      (BigInt(minor & 0xffffff00) << 12n) |
+      BigInt(minor & 0xff);
+    const mode = typeBits[node.type] | node.mode;
+    if ((call.mknodat(directory, terminated(name), mode, device) as number) !== 0) fail("mknod", name);
+  },
+  setMode(directory, name, mode) {
+    if ((call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow) as number) !== 0) {
+      fail("chmod", name);
+    }
+  },
+  setOwner(directory, name, uid, gid) {
+    if ((call.fchownat(directory, terminated(name), uid, gid, flag.atSymlinkNoFollow) as number) !== 0) {
+      fail("chown", name);
+    }
+  },
+  setModified(directory, name, seconds, nanoseconds) {
+    timesScratch.writeBigInt64LE(0n, 0);
+    timesScratch.writeBigInt64LE(utimeNow, 8);
+    timesScratch.writeBigInt64LE(BigInt(seconds), 16);
+    timesScratch.writeBigInt64LE(BigInt(nanoseconds), 24);
+    if ((call.utimensat(directory, terminated(name), timesScratch, flag.atSymlinkNoFollow) as number) !== 0) {
+      fail("utimens", name);
+    }
+  },
+  xattrNames(directory, name) {
+    const length = call.llistxattr(procPath(directory, name), valueScratch, valueScratch.length) as number;
+    if (length < 0) {
+      if (koffi.errno() === 95) return [];
+      fail("listxattr", name);
+    }
+    return attributeNames(length);
+  },
+  xattrNamesOpen(fd) {
+    const length = call.flistxattr(fd, valueScratch, valueScratch.length) as number;
+    if (length < 0) {
+      if (koffi.errno() === 95) return [];
+      fail("listxattr", null);
+    }
+    return attributeNames(length);
+  },
+  xattr(directory, name, attribute) {
+    const key = terminated(attribute);
+    const path = procPath(directory, name);
+    const length = call.lgetxattr(path, key, valueScratch, valueScratch.length) as number;
+    if (length < 0) {
+      if (koffi.errno() === os.errno.ENODATA || koffi.errno() === 95) return null;
+      fail("getxattr", name);
+    }
+    return Buffer.from(valueScratch.subarray(0, length));
+  },
+  setXattr(directory, name, attribute, value) {
+    const key = terminated(attribute);
+    const path = procPath(directory, name);
+    if ((call.lsetxattr(path, key, Buffer.from(value), value.length, 0) as number) !== 0) {
+      fail("setxattr", name);
+    }
+  },
+  removeXattr(directory, name, attribute) {
+    const key = terminated(attribute);
+    if ((call.lremovexattr(procPath(directory, name), key) as number) !== 0) fail("removexattr", name);
+  },
+  seek(fd, what, position) {
+    try {
+      return fsExt.seekSync(fd, position, what === "data" ? 3 : 4);
+    } catch (error) {
+      // ENXIO: nothing of that kind up to the end. EINVAL: the filesystem knows no holes.
+      const errno = (error as NodeJS.ErrnoException).code;
+      if (errno === "ENXIO") return this.statOpen(fd).sizeBytes;
+      if (errno === "EINVAL") return what === "data" ? position : this.statOpen(fd).sizeBytes;
+      throw new StoreError("io_error", `seek: ${errno ?? String(error)}`, { data: { errno }, cause: error });
+    }
+  },
+  lock(fd, kind, wait) {
+    const mode = kind === "shared" ? "sh" : "ex";
+    for (;;) {
+      try {
+        fsExt.flockSync(fd, wait ? mode : `${mode}nb`);
+        return true;
+      } catch (error) {
+        const errno = (error as NodeJS.ErrnoException).code;
+        if (errno === "EINTR") continue;
+        if (!wait && (errno === "EAGAIN" || errno === "EWOULDBLOCK")) return false;
+        throw new StoreError("io_error", `flock: ${errno ?? String(error)}`, {
+          data: { errno },
+          cause: error,
+        });
+      }
+    }
+  },
+  freeBytes(fd) {
+    const space = fsExt.statVFS(`/proc/self/fd/${fd}`);
+    return space.f_bavail * space.f_frsize;
+  },
+};

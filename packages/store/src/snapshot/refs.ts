@@ -1,0 +1,103 @@
+/**
+ * Refs: names that point to snapshot records. A ref is a file of 65 bytes (the id in hexadecimal and a line end), named by
+ * the first 16 bytes of the BLAKE3 of the folded name, so that any name fits a filename and names that differ only in
+ * case are one. Changes are compare-and-swap under a lock; a change is durable when the call returns.
+ */
+import { hash } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
+import type { SnapshotId } from "../ids.js";
+import { ensureDirectory, namesIn, readWhole, syncDirectory, writeDurably } from "../platform/durable.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { withLock } from "../platform/lock.js";
+
+/** Snapshots of plain directories are in the scope null, those of a disk in the scope of its id. */
+export type RefScope = string | null;
+
+export class Refs {
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #lockPath: string;
+
+  constructor(files: Files, directory: string, lockPath: string) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#lockPath = lockPath;
+  }
+
+  read(scope: RefScope, name: string): SnapshotId | null {
+    return this.#readFile(scope, refFile(name));
+  }
+
+  list(scope: RefScope): SnapshotId[] {
+    return this.files(scope).flatMap((file) => this.#readFile(scope, file) ?? []);
+  }
+
+  /** The file names of a scope, for checks that want each ref on its own. */
+  files(scope: RefScope): string[] {
+    return namesIn(this.#files, this.#scopeDirectory(scope));
+  }
+
+  scopes(): RefScope[] {
+    return [null, ...namesIn(this.#files, `${this.#directory}/disks`)];
+  }
+
+  /**
+   * Points a name at `to`, or removes it with null, provided that it points at `from` now (null: at nothing).
+   * Code `ref_conflict` when it does not.
+   */
+  swap(scope: RefScope, name: string, from: SnapshotId | null, to: SnapshotId | null): void {
+    withLock(this.#files, this.#lockPath, "exclusive", () => {
+      const present = this.read(scope, name);
+      if (present !== from) {
+        throw new StoreError("ref_conflict", `ref ${JSON.stringify(name)} has changed meanwhile`, {
+          data: { present },
+        });
+      }
+      const directory = this.#scopeDirectory(scope);
+      if (to !== null) {
+        if (ensureDirectory(this.#files, directory)) syncDirectory(this.#files, parentOf(directory));
+        writeDurably(this.#files, directory, refFile(name), Buffer.from(`${to}\n`));
+      } else if (present !== null) {
+        this.#files.unlink(anywhere, `${directory}/${refFile(name)}`);
+        syncDirectory(this.#files, directory);
+      }
+    });
+  }
+
+  /** Removes a whole scope with all its refs. */
+  dropScope(scope: string): void {
+    withLock(this.#files, this.#lockPath, "exclusive", () => {
+      const directory = this.#scopeDirectory(scope);
+      for (const file of this.files(scope)) this.#files.unlink(anywhere, `${directory}/${file}`);
+      try {
+        this.#files.removeDirectory(anywhere, directory);
+      } catch (error) {
+        if (!isErrno(error, "ENOENT")) throw error;
+      }
+      syncDirectory(this.#files, parentOf(directory));
+    });
+  }
+
+  #scopeDirectory(scope: RefScope): string {
+    return scope === null ? `${this.#directory}/snapshots` : `${this.#directory}/disks/${scope}`;
+  }
+
+  #readFile(scope: RefScope, file: string): SnapshotId | null {
+    const content = readWhole(this.#files, `${this.#scopeDirectory(scope)}/${file}`);
+    if (content === null) return null;
+    const text = content.toString("latin1");
+    if (!/^[0-9a-f]{64}\n$/.test(text)) {
+      throw new StoreError("corrupt", `ref file ${file} does not hold a snapshot id`, { data: { file } });
+    }
+    return text.slice(0, 64) as SnapshotId;
+  }
+}
+
+/** Case is folded the simple way: what is equal in lower case is one name. */
+export function refFile(name: string): string {
+  return hash(Buffer.from(name.normalize("NFC").toLowerCase(), "utf8")).toString("hex", 0, 16);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

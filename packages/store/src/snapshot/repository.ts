@@ -1,0 +1,236 @@
+/**
+ * The parts of an open store that snapshots consist of: objects, records and refs, with the order in which they become
+ * durable (objects, record, ref). Synchronous; runs in the engine.
+ */
+import type { Consistency, SnapshotInfo } from "../api.js";
+import { StoreError } from "../errors.js";
+import type { SnapshotId, TreeId } from "../ids.js";
+import { isContentId } from "../ids.js";
+import { directoriesOf, layoutOf, type Layout } from "../layout.js";
+import { chunkBytesAverage, chunkBytesMax, chunkBytesMin, wholeFileBytesMax } from "../limits.js";
+import { Chunks, type ChunkWriter } from "../pack/chunks.js";
+import {
+  ensureDirectory,
+  namesIn,
+  readWhole,
+  removeIfPresent,
+  syncDirectory,
+  withDirectory,
+  writeDurably,
+} from "../platform/durable.js";
+import { anywhere, type Files } from "../platform/files.js";
+import { withLock } from "../platform/lock.js";
+import type { Digest } from "../chunk/hash.js";
+import type { DirectoryTreeEntry } from "../tree/entry.js";
+import { checkComment, checkSnapshotName, decodeRecord, encodeRecord } from "./record.js";
+import { Refs, type RefScope } from "./refs.js";
+
+const format = {
+  format: "chaser-store",
+  version: 1,
+  hash: "blake3-256",
+  chunking: {
+    algorithm: "fastcdc-gear32-v1",
+    wholeFileBytesMax,
+    minBytes: chunkBytesMin,
+    averageBytes: chunkBytesAverage,
+    maxBytes: chunkBytesMax,
+  },
+};
+
+export interface NewSnapshot {
+  scope: RefScope;
+  /** Default: made from the time. */
+  name?: string | undefined;
+  comment?: string | undefined;
+  consistency: Consistency;
+  parent: SnapshotId | null;
+}
+
+export class Repository {
+  readonly layout: Layout;
+  readonly files: Files;
+  readonly chunks: Chunks;
+  readonly refs: Refs;
+
+  private constructor(files: Files, layout: Layout) {
+    this.files = files;
+    this.layout = layout;
+    this.chunks = new Chunks(files, layout.packs, layout.index);
+    this.refs = new Refs(files, layout.refs, layout.refsLock);
+  }
+
+  /** Makes an empty store. The directory must be missing or empty; code `store_exists` when it already is a store. */
+  static create(files: Files, root: string): void {
+    const layout = layoutOf(root);
+    if (readWhole(files, layout.formatFile) !== null) {
+      throw new StoreError("store_exists", `${root} already is a store`, { data: { path: root } });
+    }
+    ensureDirectory(files, root);
+    const foreign = withDirectory(files, root, (fd) => files.list(fd)).filter(
+      ({ name }) =>
+        !directoriesOf(layout).includes(`${root}/${name.toString("utf8")}`) && !name.includes(".tmp-"),
+    );
+    if (foreign.length > 0) {
+      throw new StoreError("invalid_argument", `${root} is not empty, a store needs a directory of its own`, {
+        data: { path: root },
+      });
+    }
+    for (const directory of directoriesOf(layout)) ensureDirectory(files, directory);
+    for (const directory of [`${root}/refs`, root]) syncDirectory(files, directory);
+    writeDurably(files, root, "format.json", Buffer.from(`${JSON.stringify(format, null, 2)}\n`));
+  }
+
+  static open(files: Files, root: string): Repository {
+    const layout = layoutOf(root);
+    let content: Buffer | null;
+    try {
+      content = readWhole(files, layout.formatFile);
+    } catch (error) {
+      if (error instanceof StoreError && error.data["errno"] === "ENOTDIR") content = null;
+      else throw error;
+    }
+    if (content === null) {
+      throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
+    }
+    checkFormat(content.toString("utf8"), root);
+    return new Repository(files, layout);
+  }
+
+  /** Runs with the right to read and add objects; collection waits meanwhile. */
+  withObjects<Result>(run: () => Result): Result {
+    return withLock(this.files, this.layout.objectsLock, "shared", () => {
+      this.chunks.reload();
+      return run();
+    });
+  }
+
+  /**
+   * Runs `build` with a writer, makes what it stored durable, then the record, then the ref. Nothing of it can be seen
+   * before the last step; if any step fails, nothing of it stays but objects that collection removes.
+   */
+  addSnapshot(
+    wanted: NewSnapshot,
+    build: (writer: ChunkWriter) => { tree: Digest; root: DirectoryTreeEntry },
+  ): SnapshotInfo {
+    const createdAtMs = Date.now();
+    const name = wanted.name ?? this.#freeName(wanted.scope, createdAtMs);
+    checkSnapshotName(name);
+    checkComment(wanted.comment ?? "");
+    this.#refuseTaken(wanted.scope, name);
+    const writer = this.chunks.writer();
+    try {
+      const { tree, root } = build(writer);
+      writer.commit();
+      const { id, bytes } = encodeRecord({
+        name,
+        diskId: wanted.scope,
+        tree: tree.toString("hex") as TreeId,
+        parent: wanted.parent,
+        createdAtMs,
+        comment: wanted.comment ?? "",
+        consistency: wanted.consistency,
+        files: root.sums.files,
+        directories: root.sums.directories,
+        logicalBytes: root.sums.logicalBytes,
+        newBytes: writer.packBytes,
+      });
+      writeDurably(this.files, this.layout.records, id, bytes);
+      try {
+        this.refs.swap(wanted.scope, name, null, id);
+      } catch (error) {
+        removeIfPresent(this.files, anywhere, `${this.layout.records}/${id}`);
+        if (error instanceof StoreError && error.code === "ref_conflict")
+          this.#refuseTaken(wanted.scope, name);
+        throw error;
+      }
+      return decodeRecord(id, bytes);
+    } finally {
+      writer.abort();
+    }
+  }
+
+  /** Code `snapshot_not_found` when neither a name nor an id of the scope matches. */
+  getSnapshot(scope: RefScope, nameOrId: string): SnapshotInfo {
+    const id = isContentId(nameOrId)
+      ? this.refs.list(scope).find((known) => known === nameOrId)
+      : this.refs.read(scope, nameOrId);
+    if (id === undefined || id === null) {
+      throw new StoreError("snapshot_not_found", `there is no snapshot ${JSON.stringify(nameOrId)}`, {
+        data: { snapshot: nameOrId },
+      });
+    }
+    return this.readRecord(id);
+  }
+
+  /** Newest first. */
+  listSnapshots(scope: RefScope): SnapshotInfo[] {
+    return this.refs
+      .list(scope)
+      .map((id) => this.readRecord(id))
+      .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
+  }
+
+  /** Of every scope. */
+  allSnapshots(): SnapshotInfo[] {
+    return this.refs.scopes().flatMap((scope) => this.listSnapshots(scope));
+  }
+
+  /** Removes ref, then record. The objects stay until they are collected. */
+  removeSnapshot(snapshot: SnapshotInfo): void {
+    this.refs.swap(snapshot.diskId, snapshot.name, snapshot.id, null);
+    withDirectory(this.files, this.layout.records, (directory) => {
+      removeIfPresent(this.files, directory, snapshot.id);
+      this.files.sync(directory);
+    });
+  }
+
+  readRecord(id: SnapshotId): SnapshotInfo {
+    const bytes = readWhole(this.files, `${this.layout.records}/${id}`);
+    if (bytes === null) throw new StoreError("corrupt", `snapshot record ${id} is missing`, { data: { id } });
+    return decodeRecord(id, bytes);
+  }
+
+  /** Ids of all records on disk, those no ref names included. */
+  recordIds(): SnapshotId[] {
+    return namesIn(this.files, this.layout.records).filter(isContentId) as SnapshotId[];
+  }
+
+  close(): void {
+    this.chunks.close();
+  }
+
+  #freeName(scope: RefScope, timeMs: number): string {
+    const stamp = new Date(timeMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+    for (let n = 1; ; n++) {
+      const name = n === 1 ? `snapshot-${stamp}` : `snapshot-${stamp}-${n}`;
+      if (this.refs.read(scope, name) === null) return name;
+    }
+  }
+
+  #refuseTaken(scope: RefScope, name: string): void {
+    if (this.refs.read(scope, name) === null) return;
+    throw new StoreError("snapshot_name_taken", `there already is a snapshot ${JSON.stringify(name)}`, {
+      data: { name },
+    });
+  }
+}
+
+function checkFormat(text: string, root: string): void {
+  let found: { format?: unknown; version?: unknown };
+  try {
+    found = JSON.parse(text) as typeof found;
+  } catch (error) {
+    throw new StoreError("corrupt", `${root}/format.json is not JSON`, { cause: error });
+  }
+  if (found.format !== format.format) {
+    throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
+  }
+  if (found.version !== format.version) {
+    throw new StoreError(
+      "store_version_unsupported",
+      `${root} has store version ${JSON.stringify(found.version)}, this program knows version ${format.version}`,
+      { data: { version: found.version } },
+    );
+  }
+}

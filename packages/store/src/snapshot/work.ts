@@ -1,0 +1,42 @@
+/** What a long piece of work reports to and listens to: progress, problems, and the wish to stop. */
+import type { Problem, Progress } from "../api.js";
+import { StoreError } from "../errors.js";
+
+/** Problems kept in full; beyond that they are only counted, so that a hostile tree cannot fill the memory. */
+const problemsMax = 1000;
+
+export class Work {
+  readonly progress: Progress;
+  readonly problems: Problem[] = [];
+  problemsLeftOut = 0;
+  readonly #isAborted: () => boolean;
+  readonly #onProgress: (progress: Progress) => void;
+  #ticks = 0;
+
+  constructor(
+    phase: Progress["phase"],
+    hooks: { isAborted?: () => boolean; onProgress?: (progress: Progress) => void } = {},
+  ) {
+    this.progress = { phase, files: 0, bytes: 0, deduplicatedBytes: 0 };
+    this.#isAborted = hooks.isAborted ?? (() => false);
+    this.#onProgress = hooks.onProgress ?? (() => undefined);
+  }
+
+  /** To be called once an entry; throws code `aborted` when the caller wants no more. */
+  step(): void {
+    this.#ticks += 1;
+    if (this.#ticks % 16 !== 0) return;
+    if (this.#isAborted()) throw new StoreError("aborted", "stopped by the caller");
+    this.#onProgress(this.progress);
+  }
+
+  problem(path: Uint8Array, code: string, message: string): void {
+    if (this.problems.length < problemsMax) this.problems.push({ path: Buffer.from(path), code, message });
+    else this.problemsLeftOut += 1;
+  }
+}
+
+/** Joins names to a path as raw bytes. */
+export function joinPath(parent: Uint8Array, name: Uint8Array): Buffer {
+  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, Buffer.from("/"), name]);
+}

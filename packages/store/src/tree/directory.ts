@@ -1,0 +1,106 @@
+/**
+ * Whole directories over tree nodes. A directory whose entries encode to at most 64 KiB is one leaf. A larger one is cut
+ * into leaves at places that only the names decide, so that a change in one place leaves the other leaves as they are.
+ */
+import { ByteWriter } from "../bytes.js";
+import type { Digest } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
+import { treeLeafBytesMax, treeLeafSplitBits } from "../limits.js";
+import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
+import { addSums, noSums, type DirectoryTreeEntry, type TreeEntry, type TreeSums } from "./entry.js";
+import { decodeNode, encodeBranch, encodeEntry, encodeLeaf, type BranchPart } from "./node.js";
+
+/** FNV-1a, 32 bits: enough to spread the cuts, and simple to state in a format. */
+function nameHash(name: Buffer): number {
+  let value = 0x811c9dc5;
+  for (const byte of name) value = Math.imul(value ^ byte, 0x01000193);
+  return value >>> 0;
+}
+
+const splitMask = (1 << treeLeafSplitBits) - 1;
+
+/** Stores a directory. The entries must be sorted by their raw names, without repetition. */
+export function writeDirectory(
+  writer: Pick<ChunkWriter, "put">,
+  entries: TreeEntry[],
+): { id: Digest; sums: TreeSums } {
+  const sums = noSums();
+  const out = new ByteWriter(4096);
+  const ends: number[] = [];
+  for (const entry of entries) {
+    encodeEntry(out, entry);
+    ends.push(out.length);
+    addSums(sums, entry);
+  }
+  const encoded = out.finish();
+  if (encoded.length <= treeLeafBytesMax) {
+    return { id: writer.put("tree", encodeLeaf(sums, encoded, entries.length)), sums };
+  }
+  const parts: BranchPart[] = [];
+  let first = 0;
+  let start = 0;
+  let partSums = noSums();
+  entries.forEach((entry, n) => {
+    addSums(partSums, entry);
+    const end = ends[n] as number;
+    const next = ends[n + 1];
+    const cutHere = (nameHash(entry.name) & splitMask) === 0;
+    const full = next !== undefined && next - start > treeLeafBytesMax;
+    if (next !== undefined && !cutHere && !full) return;
+    const leaf = encodeLeaf(partSums, encoded.subarray(start, end), n + 1 - first);
+    parts.push({ lastName: entry.name, id: writer.put("tree", leaf) });
+    first = n + 1;
+    start = end;
+    partSums = noSums();
+  });
+  if (parts.length === 1) return { id: (parts[0] as BranchPart).id, sums };
+  return { id: writer.put("tree", encodeBranch(sums, parts)), sums };
+}
+
+/** All entries of a directory, sorted by name. */
+export function readDirectory(source: ObjectSource, id: Digest): TreeEntry[] {
+  const node = decodeNode(source.get(id));
+  if (node.kind === "leaf") return node.entries;
+  const entries: TreeEntry[] = [];
+  const sums = noSums();
+  for (const part of node.parts) {
+    const leaf = decodeNode(source.get(part.id));
+    const last = leaf.kind === "leaf" ? leaf.entries.at(-1) : undefined;
+    if (leaf.kind !== "leaf" || last === undefined || !last.name.equals(part.lastName)) {
+      throw new StoreError("corrupt", "tree branch does not match its leaves");
+    }
+    const before = entries.at(-1);
+    if (before !== undefined && before.name.compare((leaf.entries[0] as TreeEntry).name) >= 0) {
+      throw new StoreError("corrupt", "leaves of a tree branch are not in order");
+    }
+    for (const entry of leaf.entries) {
+      addSums(sums, entry);
+      entries.push(entry);
+    }
+  }
+  if (sums.files !== node.sums.files || sums.logicalBytes !== node.sums.logicalBytes) {
+    throw new StoreError("corrupt", "sums of a tree branch do not match its leaves");
+  }
+  return entries;
+}
+
+/** The nodes that one directory consists of, itself first. */
+export function directoryNodes(source: ObjectSource, id: Digest): Digest[] {
+  const node = decodeNode(source.get(id));
+  return node.kind === "leaf" ? [id] : [id, ...node.parts.map((part) => part.id)];
+}
+
+const rootName = Buffer.alloc(0);
+
+/** A tree id names the root directory with its own mode, owner and times: a node whose only entry has the empty name. */
+export function writeRoot(writer: Pick<ChunkWriter, "put">, root: DirectoryTreeEntry): Digest {
+  return writeDirectory(writer, [{ ...root, name: rootName }]).id;
+}
+
+export function readRoot(source: ObjectSource, tree: Digest): DirectoryTreeEntry {
+  const [root, ...others] = readDirectory(source, tree);
+  if (root === undefined || root.type !== "directory" || root.name.length > 0 || others.length > 0) {
+    throw new StoreError("corrupt", `object ${tree.toString("hex")} is not the root of a tree`);
+  }
+  return root;
+}

@@ -1,0 +1,246 @@
+/**
+ * Tree nodes, version 1: the canonical listing of one directory, or of a part of it. See FORMAT.md for the layout. A decoder
+ * refuses whatever the encoder would not have written, so that decoding and encoding again gives the same bytes.
+ *
+ *     node      magic "CHSRTREE", version u8 1, kind u8: 0 leaf, 1 branch
+ *     leaf      sums, entry count, entries sorted by name
+ *     branch    sums, part count, parts: last name (sized), node id (32)
+ *     sums      files, directories, logical bytes
+ *     entry     type u8, name (sized), mode, uid, gid, mtime seconds (signed), mtime nanoseconds, flags u8, body,
+ *               with flag 1 the xattrs: count, (name sized, value sized)*, with flag 2 the link group (8)
+ *     body      file: size, and if not 0: depth u8, id (32)
+ *               directory: node id (32), sums        symlink: target (sized)        others: major, minor
+ *
+ * Numbers are varints where no width is named.
+ */
+import { ByteReader, ByteWriter } from "../bytes.js";
+import { digestBytes, type Digest } from "../chunk/hash.js";
+import {
+  listDepthMax,
+  nameBytesMax,
+  objectBytesMax,
+  symlinkBytesMax,
+  xattrsBytesMax,
+  xattrValueBytesMax,
+} from "../limits.js";
+import { addSums, linkGroupBytes, noSums, type TreeEntry, type TreeSums, type Xattr } from "./entry.js";
+
+const magic = "CHSRTREE";
+const version = 1;
+const typeNumbers = {
+  file: 1,
+  directory: 2,
+  symlink: 3,
+  fifo: 4,
+  socket: 5,
+  character: 6,
+  block: 7,
+} as const satisfies Record<TreeEntry["type"], number>;
+const types = Object.keys(typeNumbers) as TreeEntry["type"][];
+const flagXattrs = 1;
+const flagLinkGroup = 2;
+
+export interface BranchPart {
+  lastName: Buffer;
+  id: Digest;
+}
+
+export type TreeNode =
+  | { kind: "leaf"; sums: TreeSums; entries: TreeEntry[] }
+  | { kind: "branch"; sums: TreeSums; parts: BranchPart[] };
+
+function writeSums(out: ByteWriter, sums: TreeSums): void {
+  out.varint(sums.files);
+  out.varint(sums.directories);
+  out.varint(sums.logicalBytes);
+}
+
+function readSums(input: ByteReader): TreeSums {
+  return { files: input.varint(), directories: input.varint(), logicalBytes: input.varint() };
+}
+
+export function encodeEntry(out: ByteWriter, entry: TreeEntry): void {
+  out.u8(typeNumbers[entry.type]);
+  out.sized(entry.name);
+  out.varint(entry.mode);
+  out.varint(entry.uid);
+  out.varint(entry.gid);
+  out.signed(entry.mtimeSeconds);
+  out.varint(entry.mtimeNanoseconds);
+  out.u8((entry.xattrs.length > 0 ? flagXattrs : 0) | (entry.linkGroup === null ? 0 : flagLinkGroup));
+  switch (entry.type) {
+    case "file":
+      out.varint(entry.sizeBytes);
+      if (entry.content !== null) {
+        out.u8(entry.content.depth);
+        out.bytes(entry.content.id);
+      }
+      break;
+    case "directory":
+      out.bytes(entry.id);
+      writeSums(out, entry.sums);
+      break;
+    case "symlink":
+      out.sized(entry.target);
+      break;
+    default:
+      out.varint(entry.major);
+      out.varint(entry.minor);
+  }
+  if (entry.xattrs.length > 0) {
+    out.varint(entry.xattrs.length);
+    for (const { name, value } of entry.xattrs) {
+      out.sized(name);
+      out.sized(value);
+    }
+  }
+  if (entry.linkGroup !== null) out.bytes(entry.linkGroup);
+}
+
+/** Names that could lead out of the directory, or that no filesystem can hold. The root alone has the empty name. */
+function checkName(input: ByteReader, name: Buffer): void {
+  const dots = name.every((byte) => byte === 0x2e);
+  if ((name.length > 0 && name.length <= 2 && dots) || name.includes(0x2f) || name.includes(0)) {
+    input.fail(`name ${JSON.stringify(name.toString("latin1"))} is not allowed`);
+  }
+}
+
+function readXattrs(input: ByteReader): Xattr[] {
+  const count = input.varint();
+  if (count === 0 || count > xattrsBytesMax / 2) input.fail(`${count} xattrs`);
+  const xattrs: Xattr[] = [];
+  let total = 0;
+  for (let n = 0; n < count; n++) {
+    const name = input.sized(nameBytesMax);
+    const value = input.sized(xattrValueBytesMax);
+    const before = xattrs[n - 1];
+    if (name.length === 0 || name.includes(0) || (before !== undefined && before.name.compare(name) >= 0)) {
+      input.fail("xattrs are not in order");
+    }
+    total += name.length + value.length;
+    if (total > xattrsBytesMax) input.fail("xattrs are too large");
+    xattrs.push({ name, value });
+  }
+  return xattrs;
+}
+
+function decodeEntry(input: ByteReader): TreeEntry {
+  const type = types[input.u8() - 1] ?? input.fail("entry type is unknown");
+  const name = input.sized(nameBytesMax);
+  checkName(input, name);
+  const mode = input.varint();
+  const uid = input.varint();
+  const gid = input.varint();
+  if (mode > 0o7777 || uid > 0xffff_ffff || gid > 0xffff_ffff) input.fail("mode or owner out of range");
+  const mtimeSeconds = input.signed();
+  const mtimeNanoseconds = input.varint();
+  if (mtimeNanoseconds > 999_999_999) input.fail("nanoseconds out of range");
+  const flags = input.u8();
+  if (flags > (flagXattrs | flagLinkGroup)) input.fail("entry flags are unknown");
+  const body = decodeBody(input, type);
+  const xattrs = (flags & flagXattrs) === 0 ? [] : readXattrs(input);
+  const linkGroup = (flags & flagLinkGroup) === 0 ? null : input.bytes(linkGroupBytes);
+  if (linkGroup !== null && type === "directory") input.fail("directory in a hard link group");
+  return { name, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, linkGroup, ...body } as TreeEntry;
+}
+
+function decodeBody(input: ByteReader, type: TreeEntry["type"]): object {
+  switch (type) {
+    case "file": {
+      const sizeBytes = input.varint();
+      if (sizeBytes === 0) return { type, sizeBytes, content: null };
+      const depth = input.u8();
+      if (depth > listDepthMax) input.fail("chunk list is too deep");
+      return { type, sizeBytes, content: { depth, id: input.bytes(digestBytes) } };
+    }
+    case "directory":
+      return { type, id: input.bytes(digestBytes), sums: readSums(input) };
+    case "symlink": {
+      const target = input.sized(symlinkBytesMax);
+      if (target.length === 0 || target.includes(0)) input.fail("symlink target is not allowed");
+      return { type, target };
+    }
+    default: {
+      const major = input.varint();
+      const minor = input.varint();
+      if (major > 0xffff_ffff || minor > 0xffff_ffff) input.fail("device number out of range");
+      return { type, major, minor };
+    }
+  }
+}
+
+export function encodeLeaf(sums: TreeSums, encodedEntries: Uint8Array, entryCount: number): Buffer {
+  const out = new ByteWriter(encodedEntries.length + 32);
+  out.bytes(Buffer.from(magic, "latin1"));
+  out.u8(version);
+  out.u8(0);
+  writeSums(out, sums);
+  out.varint(entryCount);
+  out.bytes(encodedEntries);
+  return out.finish();
+}
+
+export function encodeBranch(sums: TreeSums, parts: BranchPart[]): Buffer {
+  const out = new ByteWriter(parts.length * 64 + 32);
+  out.bytes(Buffer.from(magic, "latin1"));
+  out.u8(version);
+  out.u8(1);
+  writeSums(out, sums);
+  out.varint(parts.length);
+  for (const part of parts) {
+    out.sized(part.lastName);
+    out.bytes(part.id);
+  }
+  return out.finish();
+}
+
+export function encodeNode(node: TreeNode): Buffer {
+  if (node.kind === "branch") return encodeBranch(node.sums, node.parts);
+  const out = new ByteWriter();
+  for (const entry of node.entries) encodeEntry(out, entry);
+  return encodeLeaf(node.sums, out.finish(), node.entries.length);
+}
+
+/** Code `corrupt` for anything that `encodeNode` could not have written. */
+export function decodeNode(bytes: Buffer): TreeNode {
+  const input = new ByteReader(bytes, "tree node");
+  if (bytes.length > objectBytesMax) input.fail("node is too large");
+  input.magic(magic);
+  if (input.u8() !== version) input.fail("version is not known");
+  const kind = input.u8();
+  const sums = readSums(input);
+  const count = input.varint();
+  if (count > bytes.length) input.fail("more entries than bytes");
+  if (kind === 1) {
+    const parts: BranchPart[] = [];
+    for (let n = 0; n < count; n++) {
+      const part = { lastName: input.sized(nameBytesMax), id: input.bytes(digestBytes) };
+      const before = parts[n - 1];
+      if (before !== undefined && before.lastName.compare(part.lastName) >= 0)
+        input.fail("parts are not in order");
+      parts.push(part);
+    }
+    input.end();
+    if (count < 2) input.fail("branch with fewer than two parts");
+    return { kind: "branch", sums, parts };
+  }
+  if (kind !== 0) input.fail("node kind is unknown");
+  const entries: TreeEntry[] = [];
+  const counted = noSums();
+  for (let n = 0; n < count; n++) {
+    const entry = decodeEntry(input);
+    const before = entries[n - 1];
+    if (before !== undefined && before.name.compare(entry.name) >= 0) input.fail("entries are not in order");
+    addSums(counted, entry);
+    entries.push(entry);
+  }
+  input.end();
+  if (
+    counted.files !== sums.files ||
+    counted.directories !== sums.directories ||
+    counted.logicalBytes !== sums.logicalBytes
+  ) {
+    input.fail("sums do not match the entries");
+  }
+  return { kind: "leaf", sums, entries };
+}
