@@ -1,0 +1,127 @@
+import { StoreError, type StoreErrorCode } from "@chaser/store";
+
+/** Every code an answer may carry, with its HTTP status. Codes never change their meaning. */
+export const errorStatus = {
+  invalid_request: 400,
+  unsupported: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  missing_scope: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  workspace_name_taken: 409,
+  workspace_name_ambiguous: 409,
+  session_active: 409,
+  snapshot_name_taken: 409,
+  operation_in_progress: 409,
+  storage_quota_exceeded: 413,
+  workspace_disk_full: 413,
+  payload_too_large: 413,
+  idempotency_key_reused: 422,
+  image_not_found: 422,
+  image_unsupported: 422,
+  import_failed: 422,
+  rate_limited: 429,
+  limit_exceeded: 429,
+  internal: 500,
+  sandbox_unavailable: 503,
+  shutting_down: 503,
+} as const;
+
+export type ErrorCode = keyof typeof errorStatus;
+
+export interface ErrorBody {
+  error: {
+    code: ErrorCode;
+    message: string;
+    details?: Record<string, unknown>;
+    suggestion?: string;
+    request_id: string;
+  };
+}
+
+/**
+ * The one error class of this package. Services throw it, and the HTTP layer turns it into an answer.
+ * `message` and `suggestion` are shown to the caller, so neither may hold anything internal.
+ */
+export class ServerError extends Error {
+  override readonly name = "ServerError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+  readonly suggestion: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { details?: Record<string, unknown>; suggestion?: string; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.details = options.details;
+    this.suggestion = options.suggestion;
+  }
+
+  get status(): (typeof errorStatus)[ErrorCode] {
+    return errorStatus[this.code];
+  }
+
+  body(requestId: string): ErrorBody {
+    return {
+      error: {
+        code: this.code,
+        message: this.message,
+        ...(this.details === undefined ? {} : { details: this.details }),
+        ...(this.suggestion === undefined ? {} : { suggestion: this.suggestion }),
+        request_id: requestId,
+      },
+    };
+  }
+}
+
+/** What the store's codes mean to a caller of the API. A code that is missing here is a fault of the server. */
+const storeCodes: Partial<Record<StoreErrorCode, ErrorCode>> = {
+  invalid_argument: "invalid_request",
+  snapshot_not_found: "not_found",
+  snapshot_name_taken: "snapshot_name_taken",
+  snapshot_ambiguous: "invalid_request",
+  disk_not_found: "not_found",
+  disk_in_use: "session_active",
+  unsupported: "unsupported",
+  no_space: "storage_quota_exceeded",
+  too_large: "payload_too_large",
+  ref_conflict: "operation_in_progress",
+};
+
+/** What the runtime's codes mean to a caller of the API. */
+const runtimeCodes: Record<string, ErrorCode> = {
+  invalid_argument: "invalid_request",
+  network_not_allowed: "invalid_request",
+  unsupported: "unsupported",
+  unavailable: "sandbox_unavailable",
+  sandbox_unavailable: "sandbox_unavailable",
+  start_failed: "sandbox_unavailable",
+  mount_failed: "sandbox_unavailable",
+};
+
+/** The caller's view of any error: a `ServerError` as it is, known codes by the tables, all else `internal` without its text. */
+export function toServerError(error: unknown): ServerError {
+  if (error instanceof ServerError) return error;
+  const code =
+    error instanceof StoreError
+      ? storeCodes[error.code]
+      : isRuntimeError(error)
+        ? runtimeCodes[error.code]
+        : undefined;
+  if (code === undefined)
+    return new ServerError("internal", "an unexpected error occurred on the server", { cause: error });
+  return new ServerError(code, (error as Error).message, {
+    cause: error,
+    ...(code === "sandbox_unavailable"
+      ? { suggestion: "run `chaser doctor` on the server's machine to see what is missing" }
+      : {}),
+  });
+}
+
+function isRuntimeError(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && error.name === "RuntimeError" && "code" in error;
+}

@@ -1,0 +1,10 @@
+export { createApp } from "./app.js";
+export { createContext, type Context, type Foundation } from "./context.js";
+export { DataDirectoryInUseError } from "./data-directory.js";
+export { openApiDocument } from "./docs/docs.js";
+export { errorStatus, ServerError, type ErrorBody, type ErrorCode } from "./errors.js";
+export { listenAddressDefault, parseListenAddress, type ListenAddress } from "./listen-address.js";
+export type { PlanLimits } from "./limits.js";
+export type { LogStream } from "./log.js";
+export { startServer, type RunningServer, type ServerOptions } from "./serve.js";
+export { scopes, type Scope } from "./auth/scopes.js";

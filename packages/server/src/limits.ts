@@ -1,0 +1,72 @@
+/** Every limit of the server, with its reason. Sizes are bytes, times milliseconds unless the name says otherwise. */
+
+/** A GB is 10^9 bytes, as the documentation of the plans says. */
+const gigabyte = 1_000_000_000;
+
+/** What the personal plan allows. An operator may set other values when starting the server. */
+export interface PlanLimits {
+  storageBytesMax: number;
+  workspaceDiskBytesMax: number;
+  workspacesMax: number;
+  sessionsMax: number;
+}
+
+export const personalPlan: PlanLimits = {
+  storageBytesMax: 25 * gigabyte,
+  workspaceDiskBytesMax: 10 * gigabyte,
+  workspacesMax: 1000,
+  sessionsMax: 50,
+};
+
+/** The largest request body that is read into memory; `stdin` of a command is the largest field. */
+export const requestBodyBytesMax = 4 * 1024 * 1024;
+
+export const nameLengthMax = 64;
+export const commentLengthMax = 1000;
+export const pageSizeMax = 100;
+
+/** Linux refuses a single argument of 128 KiB (MAX_ARG_STRLEN), and 2 MiB of arguments and environment together. */
+export const argumentBytesMax = 128 * 1024 - 1;
+export const argumentsTotalBytesMax = 1024 * 1024;
+
+export const sessionTtlSecondsMin = 60;
+export const sessionTtlSecondsMax = 3600;
+export const sessionTtlSecondsDefault = 1800;
+
+/** A command that runs longer than a day belongs to something else than one HTTP request. */
+export const commandTimeoutMsMax = 24 * 60 * 60 * 1000;
+/** Output of a command in a JSON answer is held in memory, so it has a default and a ceiling. */
+export const outputBytesDefault = 1024 * 1024;
+export const outputBytesMax = 16 * 1024 * 1024;
+
+/** Proxies close a silent stream after 30 to 60 seconds. */
+export const keepaliveIntervalMs = 15_000;
+
+/** Slowloris: headers must arrive in this time, the whole request in the next one. Answers may take as long as they need. */
+export const headersTimeoutMs = 15_000;
+export const requestTimeoutMs = 120_000;
+export const idleConnectionTimeoutMs = 30_000;
+export const connectionsMax = 4096;
+
+/** How often idle sessions are looked for. */
+export const sweepIntervalMs = 5_000;
+
+/** A figure of used bytes older than this is computed anew before something is allowed to grow. */
+export const usageFigureAgeMsMax = 10_000;
+/** Below this share of the cap a recent figure is good enough; above, the exact one is awaited. */
+export const usageComfortableShare = 0.8;
+
+/** Host uids for accounts when the server is root: one each, from this range, so that no account can touch another's files. */
+export const hostUidBaseDefault = 200_000;
+export const hostUidCountMax = 65_536;
+/** Who owns files as seen inside a sandbox and inside snapshots. */
+export const workspaceUid = 1000;
+
+export const idempotencyLifetimeMs = 24 * 60 * 60 * 1000;
+/** Billing looks back 30 days; a day more keeps the edge whole. */
+export const usageRecordLifetimeMs = 31 * 24 * 60 * 60 * 1000;
+
+if (sessionTtlSecondsDefault < sessionTtlSecondsMin || sessionTtlSecondsDefault > sessionTtlSecondsMax)
+  throw new Error("the default session ttl must lie within its bounds");
+if (outputBytesDefault > outputBytesMax)
+  throw new Error("the default output size must lie within its bounds");

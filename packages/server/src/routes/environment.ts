@@ -1,0 +1,22 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context as RequestContext } from "hono";
+import type { Principal } from "../auth/keys.js";
+
+/** What travels with a request through the middleware. */
+export interface Environment {
+  /** Absent in tests that call the app without a socket. */
+  Bindings: Partial<HttpBindings>;
+  Variables: {
+    requestId: string;
+    /** Set on everything under /v1. */
+    principal: Principal;
+    /** What the audit log calls the change that the route makes. */
+    auditAction?: string;
+    /** What the change was made to. */
+    auditTarget?: string;
+  };
+}
+
+export type App = OpenAPIHono<Environment>;
+export type Request = RequestContext<Environment>;

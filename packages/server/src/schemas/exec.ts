@@ -1,0 +1,98 @@
+import { z } from "@hono/zod-openapi";
+import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
+import type { CommandOutcome } from "../sessions/command.js";
+import { processText } from "./fields.js";
+
+const argument = processText(argumentBytesMax);
+
+function totalBytes(texts: string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+}
+
+const tooLarge = { error: `must be at most ${argumentsTotalBytesMax} bytes in all` };
+
+const commandFields = {
+  command: z
+    .union([argument.min(1), z.array(argument).min(1)], {
+      error: "must be a text for /bin/sh -c, or a list of a program and its arguments",
+    })
+    .refine((command) => typeof command === "string" || command[0] !== "", { error: "names no program" })
+    .refine(
+      (command) => typeof command === "string" || totalBytes(command) <= argumentsTotalBytesMax,
+      tooLarge,
+    )
+    .openapi({ example: "npm test" }),
+  cwd: argument
+    .refine((path) => path.startsWith("/"), { error: "must be an absolute path" })
+    .optional()
+    .openapi({ description: "default /workspace" }),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/, { error: "must be a variable's name" }), argument)
+    .refine((env) => totalBytes(Object.entries(env).flat()) <= argumentsTotalBytesMax, tooLarge)
+    .optional(),
+  timeout_ms: z
+    .number()
+    .int()
+    .min(1)
+    .max(commandTimeoutMsMax)
+    .optional()
+    .openapi({ description: "default: none" }),
+  background: z.boolean().optional(),
+  stdin: z
+    .string()
+    .optional()
+    .openapi({ description: "given to the command; without it, its input is empty" }),
+  max_output_bytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(outputBytesMax)
+    .optional()
+    .openapi({ description: "output beyond it is counted and cut; default 1 MiB, none for a stream" }),
+};
+
+export const sessionExecBody = z.strictObject(commandFields).openapi("SessionExec");
+
+export const execBody = z
+  .strictObject({
+    workspace: z.string().min(1).optional(),
+    ephemeral: z.boolean().optional(),
+    image: z.string().optional(),
+    ...commandFields,
+  })
+  .openapi("Exec");
+
+export type ExecRequest = z.infer<typeof sessionExecBody>;
+
+export const execSchema = z
+  .object({
+    exit_code: z
+      .number()
+      .int()
+      .openapi({ description: "128 + n when killed by signal n; 124 when timed out" }),
+    output: z
+      .string()
+      .openapi({ description: "stdout and stderr as they arrived; bytes that are not UTF-8 are replaced" }),
+    stdout: z.string(),
+    stderr: z.string(),
+    output_truncated: z.boolean(),
+    timed_out: z.boolean(),
+    signal: z.string().nullable(),
+    duration_ms: z.number().int(),
+    session_id: z.string(),
+  })
+  .openapi("ExecResult");
+
+export function execView(outcome: CommandOutcome, sessionId: string): z.infer<typeof execSchema> {
+  return {
+    exit_code: outcome.exitCode,
+    output: outcome.output.toString(),
+    stdout: outcome.stdout.toString(),
+    stderr: outcome.stderr.toString(),
+    output_truncated: outcome.outputTruncated,
+    timed_out: outcome.timedOut,
+    signal: outcome.signal,
+    duration_ms: Math.round(outcome.durationMs),
+    session_id: sessionId,
+  };
+}

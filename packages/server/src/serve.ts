@@ -1,0 +1,164 @@
+import type { Server } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
+import { Runtime, type NetworkMode } from "@chaser/runtime";
+import { createApp } from "./app.js";
+import { generateSecret, isSecret } from "./auth/secret.js";
+import { ClosingSteps } from "./closing-steps.js";
+import { createContext, type Context } from "./context.js";
+import { openDataDirectory } from "./data-directory.js";
+import { openDatabase } from "./db/database.js";
+import { ServerError } from "./errors.js";
+import {
+  connectionsMax,
+  headersTimeoutMs,
+  hostUidBaseDefault,
+  idleConnectionTimeoutMs,
+  personalPlan,
+  requestTimeoutMs,
+  sweepIntervalMs,
+  type PlanLimits,
+} from "./limits.js";
+import { parseListenAddress, type ListenAddress } from "./listen-address.js";
+import { createLogger, type Logger, type LogStream } from "./log.js";
+import { accountsWithLeftovers, endFormerSessions } from "./workspaces/reconcile.js";
+
+export interface ServerOptions {
+  /** Made when missing. One server at a time. */
+  dataDirectory: string;
+  /** Default 127.0.0.1:7420. Port 0: any free one. */
+  listen?: ListenAddress | string;
+  /** What sandboxes reach. Default `none`. */
+  network?: NetworkMode;
+  /** A secret that must work as a key of the personal account, besides those made before. */
+  apiKey?: string;
+  /** Where log lines go. Default: nowhere. */
+  log?: LogStream;
+  /** Overrides of the plan's limits. */
+  limits?: Partial<PlanLimits>;
+  /** For a server that is root: the first host uid of accounts. */
+  hostUidBase?: number;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  url: string;
+  /** The first key of the personal account, only from the start that made it. It cannot be had again. */
+  apiKey?: string;
+  /** Idempotent. Ends every session, answers what is under way, and lets the data directory go. */
+  close(): Promise<void>;
+}
+
+/** How long requests may take to finish once the server is closing. */
+const closeGraceMs = 5_000;
+
+/** Starts a server. Throws `DataDirectoryInUseError` when another one has the data directory. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { network = "none" } = options;
+  if (options.apiKey !== undefined && !isSecret(options.apiKey))
+    throw new ServerError("invalid_request", "an API key is sk_ and 32 to 128 letters, digits, - or _");
+  const address =
+    typeof options.listen === "object" ? options.listen : parseListenAddress(options.listen ?? "7420");
+  const log = createLogger(options.log);
+  const asRoot = process.getuid?.() === 0;
+
+  const closing = new ClosingSteps();
+  try {
+    const data = await openDataDirectory(options.dataDirectory, asRoot);
+    closing.add(() => data.release());
+    const db = await openDatabase(data.databaseFile);
+    closing.add(() => db.close());
+    const runtime = await Runtime.open({ runDirectory: data.runDirectory, allowedNetworks: [network] });
+    closing.add(() => runtime.close());
+    const context = createContext({
+      data,
+      db,
+      runtime,
+      network,
+      log,
+      plan: { ...personalPlan, ...options.limits },
+      hostUidBase: asRoot ? (options.hostUidBase ?? hostUidBaseDefault) : null,
+    });
+    closing.add(() => context.stores.close());
+    closing.add(() => context.sessions.close());
+    const apiKey = await firstKey(context, options.apiKey);
+    await recover(context);
+    const sweeper = sweep(context, log);
+    closing.add(() => clearInterval(sweeper));
+
+    const server = httpServer(context);
+    const url = await listen(server, address);
+    closing.add(() => stopAccepting(server, context));
+    log.info("listening", { url });
+    const close = (): Promise<void> => closing.run(log);
+    return { url, ...(apiKey === undefined ? {} : { apiKey }), close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await closing.run(log);
+    throw error;
+  }
+}
+
+/** Makes the personal account and its first key, or makes a given key work. Returns a key that was made. */
+async function firstKey(context: Context, given: string | undefined): Promise<string | undefined> {
+  const { accounts, keys, db } = context;
+  const account = await accounts.personal();
+  const isFirst = !(await keys.exists(account.id));
+  const secret = given ?? (isFirst ? generateSecret() : undefined);
+  if (secret !== undefined) await keys.ensure(account.id, secret);
+  await db.durable();
+  return isFirst ? secret : undefined;
+}
+
+/** Cleans up after a former server, however it ended. */
+async function recover(context: Context): Promise<void> {
+  const { accounts, stores, db, execRecords } = context;
+  const leftovers = await accountsWithLeftovers(db);
+  await endFormerSessions(db);
+  for (const id of leftovers) await stores.get(await accounts.get(id));
+  await execRecords.prune(Date.now());
+  // Opened ahead, so that the first request does not wait for it; a failure is reported to whoever asks next.
+  void stores
+    .get(await accounts.personal())
+    .catch((error: unknown) => context.log.error("store_open", error));
+}
+
+function sweep(context: Context, log: Logger): NodeJS.Timeout {
+  return setInterval(() => {
+    context.sessions.endIdle(Date.now()).catch((error: unknown) => log.error("sweep", error));
+  }, sweepIntervalMs).unref();
+}
+
+function httpServer(context: Context): Server {
+  const app = createApp(context);
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: idleConnectionTimeoutMs,
+      connectionsCheckingInterval: 5_000,
+    },
+  }) as Server;
+  server.maxConnections = connectionsMax;
+  return server;
+}
+
+function listen(server: Server, { host, port }: ListenAddress): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const bound = server.address();
+      const boundPort = bound !== null && typeof bound === "object" ? bound.port : port;
+      resolve(`http://${host.includes(":") ? `[${host}]` : host}:${boundPort}`);
+    });
+  });
+}
+
+/** Ending the sessions ends the commands, so requests that wait for one are answered instead of cut off. */
+async function stopAccepting(server: Server, context: Context): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  await context.sessions.close();
+  const cut = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,111 @@
+import type { DiskAttachment } from "@chaser/store";
+import type { Execution, Session } from "@chaser/runtime";
+import type { AccountRow } from "../db/tables.js";
+
+export interface CommandSpec {
+  /** A string runs in `/bin/sh -c`. */
+  command: string | string[];
+  cwd?: string | undefined;
+  env?: Record<string, string> | undefined;
+  timeoutMs?: number | undefined;
+}
+
+/** A running sandbox with the disk it holds, and who uses it at the moment. */
+export class ActiveSession {
+  readonly id: string;
+  readonly account: AccountRow;
+  /** Null for an ephemeral session, whose disk goes when it ends. */
+  readonly workspaceId: string | null;
+  readonly diskId: string;
+  ttlMs: number;
+  lastUsedMs = Date.now();
+  /** Set while the session ends, and afterwards. */
+  ending: Promise<void> | undefined;
+  readonly #sandbox: Session;
+  readonly #attachment: DiskAttachment;
+  #users = 0;
+  #paused: Promise<void> | undefined;
+  readonly #starting = new Set<Promise<unknown>>();
+
+  constructor(options: {
+    account: AccountRow;
+    workspaceId: string | null;
+    sandbox: Session;
+    attachment: DiskAttachment;
+    ttlMs: number;
+  }) {
+    this.id = options.sandbox.id;
+    this.account = options.account;
+    this.workspaceId = options.workspaceId;
+    this.diskId = options.attachment.diskId;
+    this.ttlMs = options.ttlMs;
+    this.#sandbox = options.sandbox;
+    this.#attachment = options.attachment;
+  }
+
+  /** Resolves when the sandbox is gone, by whatever cause. */
+  get ended(): Promise<void> {
+    return this.#sandbox.ended;
+  }
+
+  isIdle(nowMs: number): boolean {
+    return this.#users === 0 && nowMs - this.lastUsedMs >= this.ttlMs;
+  }
+
+  /** Keeps the session from being ended as idle until the returned function is called. */
+  use(): () => void {
+    this.#users += 1;
+    this.lastUsedMs = Date.now();
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#users -= 1;
+      this.lastUsedMs = Date.now();
+    };
+  }
+
+  /** Starts a command. Waits while the session is paused, so that nothing starts to write in the middle of a snapshot. */
+  async start(spec: CommandSpec): Promise<Execution> {
+    while (this.#paused !== undefined) await this.#paused;
+    const starting = this.#sandbox.exec({
+      command: spec.command,
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+      ...(spec.env === undefined ? {} : { env: spec.env }),
+      ...(spec.timeoutMs === undefined ? {} : { timeoutMs: spec.timeoutMs }),
+    });
+    this.#starting.add(starting);
+    try {
+      return await starting;
+    } finally {
+      this.#starting.delete(starting);
+    }
+  }
+
+  /** Runs `work` while every process of the session stands still. They go on afterwards, whatever happens. */
+  async whilePaused<Result>(work: () => Promise<Result>): Promise<Result> {
+    let open = (): void => {};
+    this.#paused = new Promise((resolve) => (open = resolve));
+    try {
+      await Promise.allSettled(this.#starting);
+      await this.#sandbox.pause();
+      return await work();
+    } finally {
+      try {
+        await this.#sandbox.resume();
+      } finally {
+        this.#paused = undefined;
+        open();
+      }
+    }
+  }
+
+  /** Ends the sandbox with everything in it and gives the disk back. */
+  async shutDown(): Promise<void> {
+    try {
+      await this.#sandbox.end();
+    } finally {
+      await this.#attachment.detach();
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import { randomUUID } from "node:crypto";
+import type { NetworkMode, Runtime } from "@chaser/runtime";
+import type { Quota } from "../billing/quota.js";
+import type { Database } from "../db/database.js";
+import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
+import { ServerError } from "../errors.js";
+import type { KeyedLock } from "../keyed-lock.js";
+import { sessionTtlSecondsDefault } from "../limits.js";
+import type { Logger } from "../log.js";
+import { page, type Page, type PageRequest } from "../paging.js";
+import type { AccountStores } from "../stores/account-stores.js";
+import { initialDirectories } from "../workspaces/disk-layout.js";
+import { ActiveSession } from "./active-session.js";
+
+export type EndReason =
+  "requested" | "idle" | "restore" | "workspace_deleted" | "sandbox_ended" | "server_stopped" | "finished";
+
+/** A session that someone is using. Call `release` when done, or it never counts as idle. */
+export interface Lease {
+  session: ActiveSession;
+  created: boolean;
+  release: () => void;
+}
+
+interface Dependencies {
+  db: Database;
+  stores: AccountStores;
+  runtime: Runtime;
+  quota: Quota;
+  locks: KeyedLock;
+  network: NetworkMode;
+  log: Logger;
+}
+
+/** Running sandboxes and the record of those that ran. A workspace has at most one at a time. */
+export class Sessions {
+  readonly #on: Dependencies;
+  readonly #active = new Map<string, ActiveSession>();
+  #closing = false;
+
+  constructor(dependencies: Dependencies) {
+    this.#on = dependencies;
+  }
+
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  /** The session that runs on a workspace, if any. */
+  activeOn(workspaceId: string): ActiveSession | undefined {
+    for (const session of this.#active.values()) if (session.workspaceId === workspaceId) return session;
+    return undefined;
+  }
+
+  /** The same, but one that is about to end counts as ended, after waiting for it. */
+  async settledOn(workspaceId: string): Promise<ActiveSession | undefined> {
+    const session = this.activeOn(workspaceId);
+    if (session?.ending === undefined) return session;
+    await session.ending;
+    return undefined;
+  }
+
+  /** The session of a workspace: the running one, or a new one. */
+  async leaseFor(account: AccountRow, workspace: WorkspaceRow, ttlSeconds?: number): Promise<Lease> {
+    const running = this.#reuse(workspace.id, ttlSeconds);
+    if (running !== undefined) return running;
+    return this.#on.locks.short(workspace.id, async () => {
+      const sinceStarted = this.#reuse(workspace.id, ttlSeconds);
+      if (sinceStarted !== undefined) return sinceStarted;
+      await this.settledOn(workspace.id);
+      const session = await this.#start(account, workspace.id, workspace.id, ttlSeconds);
+      return { session, created: true, release: session.use() };
+    });
+  }
+
+  #reuse(workspaceId: string, ttlSeconds: number | undefined): Lease | undefined {
+    const session = this.activeOn(workspaceId);
+    if (session === undefined || session.ending !== undefined) return undefined;
+    if (ttlSeconds !== undefined) session.ttlMs = ttlSeconds * 1000;
+    return { session, created: false, release: session.use() };
+  }
+
+  /** A session on an empty disk of its own that goes when the session ends. */
+  async leaseEphemeral(account: AccountRow, ttlSeconds?: number): Promise<Lease> {
+    const session = await this.#start(account, null, randomUUID(), ttlSeconds);
+    return { session, created: true, release: session.use() };
+  }
+
+  /** A running session of the account, by id. */
+  lease(account: AccountRow, id: string): Lease {
+    const session = this.#active.get(id);
+    if (session === undefined || session.account.id !== account.id)
+      throw new ServerError("not_found", `no active session ${id}`, {
+        suggestion: "run the command on the workspace instead; a session is started for it",
+      });
+    if (session.ending !== undefined)
+      throw new ServerError("not_found", `session ${id} is ending`, { suggestion: "start a new one" });
+    return { session, created: false, release: session.use() };
+  }
+
+  /**
+   * The row comes before the disk and the sandbox, so that after a crash there is always something to clean up by.
+   * What fails half way is undone in the opposite order.
+   */
+  async #start(
+    account: AccountRow,
+    workspaceId: string | null,
+    diskId: string,
+    ttlSeconds = sessionTtlSecondsDefault,
+  ): Promise<ActiveSession> {
+    this.#assertMayStart(account);
+    const { db, stores, runtime, quota, network } = this.#on;
+    const store = await stores.get(account);
+    await quota.assertRoom(account);
+    if (workspaceId !== null) await quota.assertDiskRoom(store, diskId);
+
+    const id = randomUUID();
+    const undo: (() => Promise<unknown>)[] = [];
+    try {
+      await this.#insertRow({ id, account, workspaceId, diskId, ttlSeconds });
+      undo.push(() => db.query.deleteFrom("sessions").where("id", "=", id).execute());
+      if (workspaceId === null) {
+        await store.disks.create({ id: diskId, directories: initialDirectories });
+        undo.push(() => store.disks.delete(diskId));
+      }
+      const attachment = await store.disks.attach(diskId);
+      undo.push(() => attachment.detach());
+      const sandbox = await runtime.startSession({
+        id,
+        mount: attachment.mount,
+        network,
+        ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
+      });
+      undo.push(() => sandbox.end());
+      if (workspaceId !== null)
+        await db.query
+          .updateTable("workspaces")
+          .set({ last_session_id: id })
+          .where("id", "=", workspaceId)
+          .execute();
+      const ttlMs = ttlSeconds * 1000;
+      const session = new ActiveSession({ account, workspaceId, sandbox, attachment, ttlMs });
+      this.#active.set(id, session);
+      void session.ended.then(() => this.end(session, "sandbox_ended"));
+      return session;
+    } catch (error) {
+      for (const step of undo.reverse()) await step().catch((e: unknown) => this.#on.log.error("undo", e));
+      throw error;
+    }
+  }
+
+  #assertMayStart(account: AccountRow): void {
+    if (this.#closing) throw new ServerError("shutting_down", "the server is shutting down");
+    const sessionsMax = this.#on.quota.plan.sessionsMax;
+    let running = 0;
+    for (const session of this.#active.values()) if (session.account.id === account.id) running += 1;
+    if (running >= sessionsMax)
+      throw new ServerError("limit_exceeded", `${running} of at most ${sessionsMax} sessions are running`, {
+        details: { sessions: running, sessions_max: sessionsMax },
+        suggestion: "end one with `chaser sessions stop ID`",
+      });
+  }
+
+  async #insertRow(options: {
+    id: string;
+    account: AccountRow;
+    workspaceId: string | null;
+    diskId: string;
+    ttlSeconds: number;
+  }): Promise<void> {
+    const now = Date.now();
+    await this.#on.db.query
+      .insertInto("sessions")
+      .values({
+        id: options.id,
+        account_id: options.account.id,
+        workspace_id: options.workspaceId,
+        disk_id: options.diskId,
+        session_type: "sandbox",
+        ttl_seconds: options.ttlSeconds,
+        started_at: now,
+        last_used_at: now,
+        ended_at: null,
+        end_reason: null,
+      })
+      .execute();
+  }
+
+  /** Ends a session. Idempotent; every caller waits for the same end. Whoever must exclude others holds the workspace's lock. */
+  end(session: ActiveSession, reason: EndReason): Promise<void> {
+    return (session.ending ??= this.#end(session, reason));
+  }
+
+  async #end(session: ActiveSession, reason: EndReason): Promise<void> {
+    const { db, stores, log } = this.#on;
+    try {
+      await session.shutDown();
+      if (session.workspaceId === null)
+        await (await stores.get(session.account)).disks.delete(session.diskId);
+    } catch (error) {
+      log.error("session_end", error, { session_id: session.id });
+    }
+    await db.query
+      .updateTable("sessions")
+      .set({ ended_at: Date.now(), last_used_at: session.lastUsedMs, end_reason: reason })
+      .where("id", "=", session.id)
+      .execute();
+    this.#active.delete(session.id);
+  }
+
+  /** Ends a session on request. One that has ended already stays so. Code `not_found`. */
+  async stop(account: AccountRow, id: string): Promise<SessionRow> {
+    const session = this.#active.get(id);
+    if (session !== undefined && session.account.id === account.id)
+      await this.#on.locks.short(session.workspaceId ?? session.id, () => this.end(session, "requested"));
+    return this.get(account, id);
+  }
+
+  async get(account: AccountRow, id: string): Promise<SessionRow> {
+    const row = await this.#on.db.query
+      .selectFrom("sessions")
+      .selectAll()
+      .where("id", "=", id)
+      .where("account_id", "=", account.id)
+      .executeTakeFirst();
+    if (row === undefined) throw new ServerError("not_found", `session ${id} not found`);
+    return this.#asOfNow(row);
+  }
+
+  async list(
+    account: AccountRow,
+    filter: { status?: "active" | "ended" | undefined; workspaceId?: string | undefined },
+    request: PageRequest,
+  ): Promise<Page<SessionRow>> {
+    const found = await page(request, (before, limit) =>
+      this.#on.db.query
+        .selectFrom("sessions")
+        .selectAll()
+        .where("account_id", "=", account.id)
+        .$if(filter.status === "active", (q) => q.where("ended_at", "is", null))
+        .$if(filter.status === "ended", (q) => q.where("ended_at", "is not", null))
+        .$if(filter.workspaceId !== undefined, (q) => q.where("workspace_id", "=", filter.workspaceId ?? ""))
+        .$if(before !== null, (q) => q.where("seq", "<", before))
+        .$if(limit !== null, (q) => q.limit(limit ?? 0))
+        .orderBy("seq", "desc")
+        .execute(),
+    );
+    return { ...found, rows: found.rows.map((row) => this.#asOfNow(row)) };
+  }
+
+  /** The row of a running session is written only at its start and end; what changes meanwhile is in memory. */
+  #asOfNow(row: SessionRow): SessionRow {
+    const session = this.#active.get(row.id);
+    if (session === undefined) return row;
+    return { ...row, last_used_at: session.lastUsedMs, ttl_seconds: session.ttlMs / 1000 };
+  }
+
+  activeIds(account: AccountRow): string[] {
+    const ids: string[] = [];
+    for (const session of this.#active.values()) if (session.account.id === account.id) ids.push(session.id);
+    return ids;
+  }
+
+  /** Ends the sessions that nobody has used for their time to live. */
+  async endIdle(nowMs: number): Promise<void> {
+    for (const session of [...this.#active.values()])
+      if (session.isIdle(nowMs))
+        await this.#on.locks.short(session.workspaceId ?? session.id, async () => {
+          if (session.isIdle(nowMs)) await this.end(session, "idle");
+        });
+  }
+
+  /** Ends everything and lets nothing new start. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all([...this.#active.values()].map((session) => this.end(session, "server_stopped")));
+  }
+}

@@ -1,0 +1,258 @@
+import { randomUUID } from "node:crypto";
+import type { DiskUsage, Store } from "@chaser/store";
+import type { Quota } from "../billing/quota.js";
+import type { Database } from "../db/database.js";
+import type { AccountRow, WorkspaceRow } from "../db/tables.js";
+import { ServerError } from "../errors.js";
+import type { KeyedLock } from "../keyed-lock.js";
+import { page, type Page, type PageRequest } from "../paging.js";
+import type { Sessions } from "../sessions/sessions.js";
+import type { AccountStores } from "../stores/account-stores.js";
+import { cloneRefused, deleteRefused } from "./advice.js";
+import { initialDirectories } from "./disk-layout.js";
+import { generateName, isUuid, nameKey } from "./names.js";
+
+/** How often a generated name may meet an existing one before something must be wrong. */
+const generatedNameAttemptsMax = 10;
+
+interface NewWorkspace {
+  name?: string | undefined;
+  template: boolean;
+  image: string | null;
+  githubRepo: string | null;
+  sourceWorkspaceId: string | null;
+}
+
+interface Dependencies {
+  db: Database;
+  stores: AccountStores;
+  sessions: Sessions;
+  quota: Quota;
+  locks: KeyedLock;
+}
+
+/** Workspaces of accounts: records in the database, disks in the accounts' stores. */
+export class Workspaces {
+  readonly #on: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.#on = dependencies;
+  }
+
+  async create(
+    account: AccountRow,
+    options: { name?: string | undefined; template?: boolean | undefined },
+  ): Promise<WorkspaceRow> {
+    const { template = false, name } = options;
+    const fresh = { name, template, image: null, githubRepo: null, sourceWorkspaceId: null };
+    return this.#make(account, fresh, async (store, id) => {
+      await store.disks.create({ id, directories: initialDirectories });
+    });
+  }
+
+  /** Copies a workspace as it is, or one of its snapshots. `from` is `W` or `W@SNAPSHOT`. */
+  async clone(
+    account: AccountRow,
+    options: { from: string; name?: string | undefined; template?: boolean | undefined },
+  ): Promise<WorkspaceRow> {
+    const at = options.from.indexOf("@");
+    const source = await this.get(account, at === -1 ? options.from : options.from.slice(0, at));
+    const snapshot = at === -1 ? undefined : options.from.slice(at + 1);
+    const { template = false, name } = options;
+    const copy = {
+      name,
+      template,
+      image: source.image,
+      githubRepo: source.github_repo,
+      sourceWorkspaceId: source.id,
+    };
+    return this.#on.locks.short(source.id, async () => {
+      const session = await this.#on.sessions.settledOn(source.id);
+      if (session !== undefined && snapshot === undefined) throw cloneRefused(source, session.id);
+      return this.#make(account, copy, async (store, id) => {
+        await store.disks.clone(source.id, { id, ...(snapshot === undefined ? {} : { snapshot }) });
+      });
+    });
+  }
+
+  /** The row first, then the disk, then the row is ready: a crash in between leaves a row that the next start removes. */
+  async #make(
+    account: AccountRow,
+    workspace: NewWorkspace,
+    makeDisk: (store: Store, id: string) => Promise<void>,
+  ): Promise<WorkspaceRow> {
+    const store = await this.#on.stores.get(account);
+    await this.#on.quota.assertRoom(account);
+    await this.#assertCount(account);
+    const { id } = await this.#insert(account, workspace);
+    try {
+      await makeDisk(store, id);
+      return await this.#setState(id, "ready");
+    } catch (error) {
+      if (await hasDisk(store, id)) await store.disks.delete(id);
+      await this.#on.db.query.deleteFrom("workspaces").where("id", "=", id).execute();
+      throw error;
+    }
+  }
+
+  async #assertCount(account: AccountRow): Promise<void> {
+    const { workspacesMax } = this.#on.quota.plan;
+    const { count } = await this.#on.db.query
+      .selectFrom("workspaces")
+      .select((e) => e.fn.countAll<number>().as("count"))
+      .where("account_id", "=", account.id)
+      .executeTakeFirstOrThrow();
+    if (count >= workspacesMax)
+      throw new ServerError(
+        "limit_exceeded",
+        `the account has ${count} of at most ${workspacesMax} workspaces`,
+        {
+          details: { workspaces: count, workspaces_max: workspacesMax },
+          suggestion: "delete one that is no longer needed",
+        },
+      );
+  }
+
+  async #insert(account: AccountRow, workspace: NewWorkspace): Promise<WorkspaceRow> {
+    for (let attempt = 1; ; attempt += 1) {
+      const name = workspace.name ?? generateName();
+      try {
+        return await this.#on.db.query
+          .insertInto("workspaces")
+          .values({
+            id: randomUUID(),
+            account_id: account.id,
+            name,
+            name_key: nameKey(name),
+            state: "creating",
+            session_type: "sandbox",
+            image: workspace.image,
+            template: workspace.template ? 1 : 0,
+            github_repo: workspace.githubRepo,
+            source_workspace_id: workspace.sourceWorkspaceId,
+            last_session_id: null,
+            created_at: Date.now(),
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+      } catch (error) {
+        if (!this.#on.db.isUniqueViolation(error)) throw error;
+        if (workspace.name !== undefined) throw nameTaken(workspace.name);
+        if (attempt === generatedNameAttemptsMax) throw error;
+      }
+    }
+  }
+
+  async #setState(id: string, state: WorkspaceRow["state"]): Promise<WorkspaceRow> {
+    return this.#on.db.query
+      .updateTable("workspaces")
+      .set({ state })
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  }
+
+  /** By name, in any case, or by id. Code `not_found`, also for another account's. */
+  async get(account: AccountRow, nameOrId: string): Promise<WorkspaceRow> {
+    const row = await this.#on.db.query
+      .selectFrom("workspaces")
+      .selectAll()
+      .where("account_id", "=", account.id)
+      .where("state", "=", "ready")
+      .$if(isUuid(nameOrId), (q) => q.where("id", "=", nameOrId.toLowerCase()))
+      .$if(!isUuid(nameOrId), (q) => q.where("name_key", "=", nameKey(nameOrId)))
+      .executeTakeFirst();
+    if (row === undefined)
+      throw new ServerError("not_found", `workspace ${JSON.stringify(nameOrId)} not found`, {
+        suggestion: "`chaser workspaces list` shows the workspaces of this account",
+      });
+    return row;
+  }
+
+  async list(
+    account: AccountRow,
+    filter: { template?: boolean | undefined; name?: string | undefined },
+    request: PageRequest,
+  ): Promise<Page<WorkspaceRow>> {
+    const { template, name } = filter;
+    return page(request, (before, limit) =>
+      this.#on.db.query
+        .selectFrom("workspaces")
+        .selectAll()
+        .where("account_id", "=", account.id)
+        .where("state", "=", "ready")
+        .$if(template !== undefined, (q) => q.where("template", "=", template === true ? 1 : 0))
+        .$if(name !== undefined, (q) => q.where("name_key", "=", nameKey(name ?? "")))
+        .$if(before !== null, (q) => q.where("seq", "<", before))
+        .$if(limit !== null, (q) => q.limit(limit ?? 0))
+        .orderBy("seq", "desc")
+        .execute(),
+    );
+  }
+
+  /** `null` takes the name away; the workspace then goes by its id. */
+  async rename(account: AccountRow, nameOrId: string, name: string | null): Promise<WorkspaceRow> {
+    const workspace = await this.get(account, nameOrId);
+    try {
+      return await this.#on.db.query
+        .updateTable("workspaces")
+        .set({ name, name_key: name === null ? null : nameKey(name) })
+        .where("id", "=", workspace.id)
+        .returningAll()
+        .executeTakeFirstOrThrow();
+    } catch (error) {
+      if (name !== null && this.#on.db.isUniqueViolation(error)) throw nameTaken(name);
+      throw error;
+    }
+  }
+
+  async setTemplate(account: AccountRow, nameOrId: string, template: boolean): Promise<WorkspaceRow> {
+    const workspace = await this.get(account, nameOrId);
+    return this.#on.db.query
+      .updateTable("workspaces")
+      .set({ template: template ? 1 : 0 })
+      .where("id", "=", workspace.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  }
+
+  /** Deletes the workspace, its disk and its snapshots; never what a clone needs. `force` ends its session first. */
+  async delete(account: AccountRow, nameOrId: string, force: boolean): Promise<WorkspaceRow> {
+    const workspace = await this.get(account, nameOrId);
+    const { locks, sessions, stores, db } = this.#on;
+    await locks.long(workspace.id, "a deletion", async () => {
+      const session = await sessions.settledOn(workspace.id);
+      if (session !== undefined && !force) throw deleteRefused(workspace, session.id);
+      if (session !== undefined) await sessions.end(session, "workspace_deleted");
+      const store = await stores.get(account);
+      await this.#setState(workspace.id, "deleting");
+      try {
+        await store.disks.delete(workspace.id);
+      } catch (error) {
+        if (await hasDisk(store, workspace.id)) await this.#setState(workspace.id, "ready");
+        throw error;
+      }
+      await db.query.deleteFrom("workspaces").where("id", "=", workspace.id).execute();
+    });
+    return workspace;
+  }
+
+  async diskUsage(account: AccountRow, workspace: WorkspaceRow): Promise<DiskUsage> {
+    const store = await this.#on.stores.get(account);
+    return store.disks.usage(workspace.id);
+  }
+
+  get diskLimitBytes(): number {
+    return this.#on.quota.plan.workspaceDiskBytesMax;
+  }
+}
+
+function nameTaken(name: string): ServerError {
+  return new ServerError("workspace_name_taken", `a workspace named ${JSON.stringify(name)} exists already`, {
+    suggestion: "choose another name, or rename the other with `chaser workspaces label`",
+  });
+}
+
+async function hasDisk(store: Store, id: string): Promise<boolean> {
+  return (await store.disks.list()).some((disk) => disk.id === id);
+}
