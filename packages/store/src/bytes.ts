@@ -17,6 +17,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Makes room and gives the place. To be called before the buffer is named: it may be replaced. */
   #reserve(bytes: number): number {
     const at = this.#length;
     const needed = at + bytes;
@@ -30,11 +31,13 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#buffer[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
   }
 
   u32(value: number): void {
-    this.#buffer.writeUInt32LE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32LE(value, at);
   }
 
   /** A whole number from 0 to 2^53 - 1. */
@@ -54,7 +57,8 @@ export class ByteWriter {
   }
 
   bytes(value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#buffer.set(value, at);
   }
 
   /** Length as a varint, then the bytes. */

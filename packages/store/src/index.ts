@@ -1,3 +1,4 @@
 export type * from "./api.js";
 export type * from "./ids.js";
 export { StoreError, type StoreErrorCode } from "./errors.js";
+export { openStore } from "./store.js";

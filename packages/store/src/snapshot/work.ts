@@ -8,7 +8,7 @@ const problemsMax = 1000;
 export class Work {
   readonly progress: Progress;
   readonly problems: Problem[] = [];
-  problemsLeftOut = 0;
+  #problemsLeftOut = 0;
   readonly #isAborted: () => boolean;
   readonly #onProgress: (progress: Progress) => void;
   #ticks = 0;
@@ -30,9 +30,16 @@ export class Work {
     this.#onProgress(this.progress);
   }
 
+  /** What was met, with a last line for what was only counted. */
+  allProblems(): Problem[] {
+    if (this.#problemsLeftOut === 0) return this.problems;
+    const message = `${this.#problemsLeftOut} more problems`;
+    return [...this.problems, { path: Buffer.alloc(0), code: "more_problems", message }];
+  }
+
   problem(path: Uint8Array, code: string, message: string): void {
     if (this.problems.length < problemsMax) this.problems.push({ path: Buffer.from(path), code, message });
-    else this.problemsLeftOut += 1;
+    else this.#problemsLeftOut += 1;
   }
 }
 

@@ -1,0 +1,172 @@
+/**
+ * The owner's end of an engine: hands it one call at a time, gives back results, passes progress on, and turns an
+ * `AbortSignal` into a request to stop. How messages travel is the transport's business.
+ */
+import type { LongCall } from "../api.js";
+import { StoreError } from "../errors.js";
+import {
+  fromPlain,
+  type FromEngine,
+  type MethodArguments,
+  type MethodName,
+  type MethodResult,
+  type ToEngine,
+} from "./messages.js";
+
+export interface Transport {
+  send(message: ToEngine): void;
+  /** Ends the engine at once, whatever it is doing. */
+  terminate(): Promise<void>;
+}
+
+interface Call {
+  id: number;
+  method: string;
+  args: unknown[];
+  options: LongCall;
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+  onAbort: () => void;
+}
+
+/** An engine that does not close by itself within this time is ended. It loses nothing that it acknowledged. */
+const closeTimeoutMs = 5000;
+
+export class EngineChannel {
+  readonly ready: Promise<void>;
+  #transport: Transport | null = null;
+  #running: Call | null = null;
+  readonly #queue: Call[] = [];
+  #nextId = 1;
+  #ended: Error | null = null;
+  #closing: Promise<void> | null = null;
+  #onReady!: () => void;
+  #onFailed!: (error: Error) => void;
+  #onClosed: () => void = () => undefined;
+
+  constructor() {
+    this.ready = new Promise((resolve, reject) => {
+      this.#onReady = resolve;
+      this.#onFailed = reject;
+    });
+    // Whoever opens the store awaits it; without this, a failure before that would count as unhandled.
+    this.ready.catch(() => undefined);
+  }
+
+  connect(transport: Transport): void {
+    this.#transport = transport;
+  }
+
+  call<Name extends MethodName>(
+    method: Name,
+    args: MethodArguments<Name>,
+    options: LongCall = {},
+  ): Promise<MethodResult<Name>> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    if (options.signal?.aborted === true) return Promise.reject(abortedError());
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        id: this.#nextId++,
+        method,
+        args,
+        options,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        onAbort: () => this.#abort(call),
+      };
+      options.signal?.addEventListener("abort", call.onAbort, { once: true });
+      this.#queue.push(call);
+      this.#next();
+    });
+  }
+
+  receive(message: FromEngine): void {
+    switch (message.kind) {
+      case "ready":
+        this.#onReady();
+        break;
+      case "failed":
+        this.end(fromPlain(message.error));
+        break;
+      case "closed":
+        this.#onClosed();
+        break;
+      case "progress":
+        if (this.#running?.id === message.id) this.#running.options.onProgress?.(message.progress);
+        break;
+      case "result":
+        this.#settle(message.id, (call) => call.resolve(message.value));
+        break;
+      case "error":
+        this.#settle(message.id, (call) => call.reject(fromPlain(message.error)));
+        break;
+    }
+  }
+
+  /** The engine is gone, or never came up: everything that waits for it fails. */
+  end(error: Error): void {
+    if (this.#ended !== null) return;
+    this.#ended = error;
+    this.#onFailed(error);
+    this.#onClosed();
+    const waiting = [...(this.#running === null ? [] : [this.#running]), ...this.#queue];
+    this.#running = null;
+    this.#queue.length = 0;
+    for (const call of waiting) {
+      call.options.signal?.removeEventListener("abort", call.onAbort);
+      call.reject(error);
+    }
+  }
+
+  /** Idempotent. A running call is stopped, waiting ones fail with code `closed`. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const transport = this.#transport as Transport;
+    if (this.#ended === null) {
+      if (this.#running !== null) transport.send({ kind: "abort", id: this.#running.id });
+      const closed = new Promise<void>((resolve) => (this.#onClosed = resolve));
+      const timer = setTimeout(() => this.#onClosed(), closeTimeoutMs);
+      transport.send({ kind: "close" });
+      await closed;
+      clearTimeout(timer);
+    }
+    this.end(new StoreError("closed", "the store is closed"));
+    await transport.terminate();
+  }
+
+  #next(): void {
+    if (this.#running !== null) return;
+    const call = this.#queue.shift();
+    if (call === undefined) return;
+    this.#running = call;
+    this.#transport?.send({ kind: "call", id: call.id, method: call.method, args: call.args });
+  }
+
+  #settle(id: number, settle: (call: Call) => void): void {
+    const call = this.#running;
+    if (call?.id !== id) return;
+    this.#running = null;
+    call.options.signal?.removeEventListener("abort", call.onAbort);
+    settle(call);
+    this.#next();
+  }
+
+  #abort(call: Call): void {
+    if (this.#running === call) {
+      this.#transport?.send({ kind: "abort", id: call.id });
+      return;
+    }
+    const at = this.#queue.indexOf(call);
+    if (at < 0) return;
+    this.#queue.splice(at, 1);
+    call.reject(abortedError());
+  }
+}
+
+function abortedError(): StoreError {
+  return new StoreError("aborted", "stopped by the caller");
+}

@@ -1,0 +1,82 @@
+/** The disks of an open store, as calls to its engine. */
+import type {
+  DiskAttachment,
+  DiskDriver,
+  DiskInfo,
+  Disks,
+  DiskUsage,
+  IdMap,
+  InitialDirectory,
+  LongCall,
+  RestoreResult,
+  SnapshotInfo,
+  SnapshotResult,
+} from "../api.js";
+import type { EngineChannel } from "./channel.js";
+
+export class EngineDisks implements Disks {
+  readonly #engine: EngineChannel;
+
+  constructor(engine: EngineChannel) {
+    this.#engine = engine;
+  }
+
+  create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo> {
+    return this.#engine.call("createDisk", [options]);
+  }
+
+  get(id: string): Promise<DiskInfo> {
+    return this.#engine.call("getDisk", [id]);
+  }
+
+  list(): Promise<DiskInfo[]> {
+    return this.#engine.call("listDisks", []);
+  }
+
+  async attach(id: string): Promise<DiskAttachment> {
+    const mount = await this.#engine.call("attachDisk", [id]);
+    let detached: Promise<void> | null = null;
+    return {
+      diskId: id,
+      mount,
+      detach: () => (detached ??= this.#engine.call("detachDisk", [id])),
+    };
+  }
+
+  clone(sourceId: string, options: { id: string; snapshot?: string }): Promise<DiskInfo> {
+    return this.#engine.call("cloneDisk", [sourceId, options]);
+  }
+
+  snapshot(
+    id: string,
+    options: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap } = {},
+  ): Promise<SnapshotResult> {
+    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
+    return this.#engine.call("snapshotDisk", [id, rest], options);
+  }
+
+  snapshots(id: string): Promise<SnapshotInfo[]> {
+    return this.#engine.call("diskSnapshots", [id]);
+  }
+
+  restore(
+    id: string,
+    snapshot: string,
+    options: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap } = {},
+  ): Promise<RestoreResult & { undo: SnapshotInfo | null }> {
+    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
+    return this.#engine.call("restoreDisk", [id, snapshot, rest], options);
+  }
+
+  deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }> {
+    return this.#engine.call("deleteDiskSnapshot", [id, snapshot]);
+  }
+
+  delete(id: string): Promise<{ freedBytes: number }> {
+    return this.#engine.call("deleteDisk", [id]);
+  }
+
+  usage(id: string): Promise<DiskUsage> {
+    return this.#engine.call("diskUsage", [id]);
+  }
+}

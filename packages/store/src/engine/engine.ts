@@ -1,0 +1,301 @@
+/**
+ * The store's operations, synchronous and complete. One engine runs one call at a time, in a thread or process of its own;
+ * several engines, also in other processes, may work on one store at once.
+ */
+import type {
+  DiskDriver,
+  DiskInfo,
+  DiskMount,
+  DiskUsage,
+  FsckReport,
+  GcReport,
+  IdMap,
+  InitialDirectory,
+  Progress,
+  RestoreResult,
+  SnapshotInfo,
+  SnapshotResult,
+  StoreUsage,
+} from "../api.js";
+import { DiskSet } from "../disk/disks.js";
+import { StoreError } from "../errors.js";
+import { checkStore } from "../maintenance/fsck.js";
+import { collect, planCollection, predictFreedBytes, type CollectionPlan } from "../maintenance/collect.js";
+import { liveObjects, packStates } from "../maintenance/packs.js";
+import { measureUsage } from "../maintenance/usage.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { withLock } from "../platform/lock.js";
+import { excludePatterns } from "../snapshot/exclude.js";
+import { owners } from "../snapshot/owners.js";
+import { Repository } from "../snapshot/repository.js";
+import { treeDigest } from "../snapshot/record.js";
+import { restoreTree } from "../snapshot/restore.js";
+import { scan } from "../snapshot/scan.js";
+import { Work } from "../snapshot/work.js";
+import { readRoot } from "../tree/directory.js";
+
+/** How the caller of an engine listens to it and stops it. */
+export interface Hooks {
+  isAborted?: () => boolean;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface SnapshotCall {
+  name?: string | undefined;
+  comment?: string | undefined;
+  idMap?: IdMap | undefined;
+  exclude?: string[] | undefined;
+}
+
+export interface RestoreCall {
+  delete?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  paths?: Uint8Array[] | undefined;
+  idMap?: IdMap | undefined;
+}
+
+export interface DiskSnapshotCall {
+  name?: string | undefined;
+  comment?: string | undefined;
+  live?: boolean | undefined;
+  idMap?: IdMap | undefined;
+}
+
+export interface DiskRestoreCall {
+  undo?: boolean | undefined;
+  dryRun?: boolean | undefined;
+  paths?: Uint8Array[] | undefined;
+  idMap?: IdMap | undefined;
+}
+
+export class Engine {
+  readonly #files: Files;
+  readonly #repository: Repository;
+  readonly #disks: DiskSet;
+
+  private constructor(files: Files, repository: Repository) {
+    this.#files = files;
+    this.#repository = repository;
+    this.#disks = new DiskSet(repository);
+  }
+
+  /** `create`: make the store when there is none yet. */
+  static open(files: Files, root: string, { create }: { create: boolean }): Engine {
+    try {
+      return new Engine(files, Repository.open(files, root));
+    } catch (error) {
+      if (!create || !(error instanceof StoreError) || error.code !== "not_a_store") throw error;
+      Repository.create(files, root);
+      return new Engine(files, Repository.open(files, root));
+    }
+  }
+
+  snapshot(hooks: Hooks, source: string, options: SnapshotCall): SnapshotResult {
+    const startedAt = performance.now();
+    const repository = this.#repository;
+    const work = new Work("scan", hooks);
+    const isExcluded = excludePatterns(options.exclude ?? []);
+    const directory = this.#openSource(source);
+    try {
+      const snapshot = repository.withObjects(() =>
+        repository.addSnapshot(
+          {
+            scope: null,
+            name: options.name,
+            comment: options.comment,
+            consistency: "idle",
+            parent: null,
+          },
+          (writer) =>
+            scan(this.#files, writer, directory, {
+              owners: owners(options.idMap),
+              work,
+              ...(isExcluded === null ? {} : { isExcluded }),
+            }),
+        ),
+      );
+      return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
+    } finally {
+      this.#files.close(directory);
+    }
+  }
+
+  listSnapshots(_hooks: Hooks): SnapshotInfo[] {
+    return this.#repository.listSnapshots(null);
+  }
+
+  getSnapshot(_hooks: Hooks, snapshot: string): SnapshotInfo {
+    return this.#repository.getSnapshot(null, snapshot);
+  }
+
+  deleteSnapshot(hooks: Hooks, snapshot: string): { freedBytes: number } {
+    return this.#deleteSnapshot(hooks, null, snapshot);
+  }
+
+  restore(hooks: Hooks, snapshot: string, target: string, options: RestoreCall): RestoreResult {
+    const startedAt = performance.now();
+    const repository = this.#repository;
+    const work = new Work("restore", hooks);
+    const found = repository.getSnapshot(null, snapshot);
+    const dryRun = options.dryRun ?? false;
+    const directory = this.#openTarget(target, dryRun);
+    try {
+      const counts = repository.withObjects(() => {
+        const root = readRoot(repository.chunks, treeDigest(found.tree));
+        return restoreTree(this.#files, repository.chunks, root, directory, {
+          owners: owners(options.idMap),
+          work,
+          delete: options.delete ?? false,
+          dryRun,
+          paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
+        });
+      });
+      return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
+    } finally {
+      this.#files.close(directory);
+    }
+  }
+
+  usage(_hooks: Hooks): StoreUsage {
+    return this.#repository.withObjects(() => measureUsage(this.#repository));
+  }
+
+  fsck(hooks: Hooks, options: { readData: boolean }): FsckReport {
+    const work = new Work("check", hooks);
+    return this.#repository.withObjects(() => checkStore(this.#repository, work, options.readData));
+  }
+
+  gc(hooks: Hooks, options: { dryRun: boolean }): GcReport {
+    const startedAt = performance.now();
+    const repository = this.#repository;
+    const report = (plan: CollectionPlan, freedBytes: number, deletedLayers: number): GcReport => ({
+      dryRun: options.dryRun,
+      freedBytes,
+      deletedPacks: plan.deleted.length,
+      rewrittenPacks: plan.rewritten.length,
+      deletedLayers,
+      durationMs: performance.now() - startedAt,
+    });
+    if (options.dryRun) {
+      const layers = this.#disks.unneededLayers();
+      return repository.withObjects(() => {
+        const plan = planCollection(packStates(repository, liveObjects(repository)));
+        return report(plan, predictFreedBytes(plan) + layers.allocatedBytes, layers.count);
+      });
+    }
+    const layers = this.#disks.sweepLayers();
+    const collected = this.#collect(hooks);
+    return report(collected.plan, collected.freedBytes + layers.freedBytes, layers.count);
+  }
+
+  createDisk(
+    _hooks: Hooks,
+    options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] },
+  ): DiskInfo {
+    return this.#disks.create(options);
+  }
+
+  getDisk(_hooks: Hooks, id: string): DiskInfo {
+    return this.#disks.get(id);
+  }
+
+  listDisks(_hooks: Hooks): DiskInfo[] {
+    return this.#disks.list();
+  }
+
+  attachDisk(_hooks: Hooks, id: string): DiskMount {
+    return this.#disks.attach(id);
+  }
+
+  detachDisk(_hooks: Hooks, id: string): void {
+    this.#disks.detach(id);
+  }
+
+  cloneDisk(hooks: Hooks, sourceId: string, options: { id: string; snapshot?: string }): DiskInfo {
+    return this.#disks.clone(sourceId, options, new Work("write", hooks));
+  }
+
+  snapshotDisk(hooks: Hooks, id: string, options: DiskSnapshotCall): SnapshotResult {
+    return this.#disks.snapshot(id, options, owners(options.idMap), new Work("scan", hooks));
+  }
+
+  diskSnapshots(_hooks: Hooks, id: string): SnapshotInfo[] {
+    this.#disks.get(id);
+    return this.#repository.listSnapshots(id);
+  }
+
+  restoreDisk(
+    hooks: Hooks,
+    id: string,
+    snapshot: string,
+    options: DiskRestoreCall,
+  ): RestoreResult & { undo: SnapshotInfo | null } {
+    return this.#disks.restore(id, snapshot, options, owners(options.idMap), new Work("restore", hooks));
+  }
+
+  deleteDiskSnapshot(hooks: Hooks, id: string, snapshot: string): { freedBytes: number } {
+    this.#disks.get(id);
+    return this.#deleteSnapshot(hooks, id, snapshot);
+  }
+
+  deleteDisk(hooks: Hooks, id: string): { freedBytes: number } {
+    const { freedBytes } = this.#disks.delete(id);
+    return { freedBytes: freedBytes + this.#collect(hooks).freedBytes };
+  }
+
+  diskUsage(_hooks: Hooks, id: string): DiskUsage {
+    return this.#disks.usage(id);
+  }
+
+  /** Detaches all disks and frees all locks. Idempotent. */
+  close(): void {
+    this.#disks.close();
+    this.#repository.close();
+  }
+
+  #deleteSnapshot(hooks: Hooks, scope: string | null, snapshot: string): { freedBytes: number } {
+    this.#repository.removeSnapshot(this.#repository.getSnapshot(scope, snapshot));
+    return { freedBytes: this.#collect(hooks).freedBytes };
+  }
+
+  #collect(hooks: Hooks): { plan: CollectionPlan; freedBytes: number } {
+    const repository = this.#repository;
+    const work = new Work("collect", hooks);
+    return withLock(this.#files, repository.layout.objectsLock, "exclusive", () => {
+      repository.chunks.reload();
+      return collect(repository, work);
+    });
+  }
+
+  #openSource(source: string): Fd {
+    try {
+      return this.#files.open(anywhere, source, { directory: true, follow: true });
+    } catch (error) {
+      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+      throw new StoreError("source_not_found", `${source} is not a directory`, { data: { path: source } });
+    }
+  }
+
+  /** Makes the target when it is missing; with a dry run there must be one. */
+  #openTarget(target: string, dryRun: boolean): Fd {
+    if (!dryRun) {
+      try {
+        this.#files.makeDirectory(anywhere, target, 0o700);
+      } catch (error) {
+        if (!isErrno(error, "EEXIST")) {
+          throw isErrno(error, "ENOENT")
+            ? new StoreError("invalid_argument", `the directory above ${target} does not exist`, {
+                data: { path: target },
+              })
+            : error;
+        }
+      }
+    }
+    try {
+      return this.#files.open(anywhere, target, { directory: true, follow: true });
+    } catch (error) {
+      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+      throw new StoreError("invalid_argument", `${target} is not a directory`, { data: { path: target } });
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** Starts engines: in a thread of this process, or in a child process with rights of its own. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { EngineHost } from "../api.js";
+import { StoreError } from "../errors.js";
+import { EngineChannel } from "./channel.js";
+import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
+import type { ThreadData } from "./thread.js";
+
+export function startEngine(host: EngineHost, options: StartOptions): EngineChannel {
+  return host.kind === "thread" ? startThread(options) : startProcess(host, options);
+}
+
+export function startThread(options: StartOptions): EngineChannel {
+  const channel = new EngineChannel();
+  const aborted = new Int32Array(new SharedArrayBuffer(4));
+  const workerData: ThreadData = { ...options, aborted };
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData });
+  // An open store must not keep a program alive that has nothing else to do; a running call is awaited by somebody.
+  worker.unref();
+  worker.on("message", (message: FromEngine) => channel.receive(message));
+  worker.on("error", (error) => channel.end(error));
+  worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));
+  channel.connect({
+    send: (message) => {
+      if (message.kind === "abort") Atomics.store(aborted, 0, message.id);
+      else worker.postMessage(message);
+    },
+    terminate: async () => {
+      await worker.terminate();
+    },
+  });
+  return channel;
+}
+
+/** Keeps the last of what a child writes to its standard error, to say why it did not start. */
+const stderrBytesMax = 4096;
+
+function startProcess(host: Extract<EngineHost, { kind: "process" }>, options: StartOptions): EngineChannel {
+  const channel = new EngineChannel();
+  const child = spawnChild(host, options);
+  let stderr = "";
+  child.stderr?.on("data", (text: Buffer) => {
+    stderr = (stderr + text.toString("utf8")).slice(-stderrBytesMax);
+  });
+  child.on("message", (message) => channel.receive(message as FromEngine));
+  child.on("error", (error) => channel.end(startError(error.message)));
+  const exited = new Promise<void>((resolve) => {
+    child.on("close", (code, signal) => {
+      const how = signal ?? `exit code ${code}`;
+      channel.end(startError(`the engine process has ended (${how}) ${stderr.trim()}`.trim()));
+      resolve();
+    });
+    child.on("error", () => resolve());
+  });
+  channel.connect({
+    send: (message: ToEngine) => {
+      if (child.connected) child.send(message, () => undefined);
+    },
+    terminate: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  });
+  return channel;
+}
+
+function startError(reason: string): StoreError {
+  return new StoreError("unsupported", `no engine process: ${reason}`);
+}
+
+/**
+ * `unshare` gives the child a user namespace in which it keeps its own ids and holds every capability over files that are
+ * its own: it may read a file of mode 000 and make whiteouts. It has no more rights over the files of others.
+ */
+function spawnChild(host: Extract<EngineHost, { kind: "process" }>, options: StartOptions): ChildProcess {
+  const childPath = fileURLToPath(new URL("./child.js", import.meta.url));
+  const identity = host.uid === undefined ? {} : { uid: host.uid, gid: host.gid ?? host.uid };
+  return spawn(
+    "unshare",
+    [
+      "--user",
+      "--map-current-user",
+      "--keep-caps",
+      "--",
+      process.execPath,
+      childPath,
+      JSON.stringify(options),
+    ],
+    {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      serialization: "advanced",
+      env: { PATH: process.env["PATH"] },
+      cwd: "/",
+      ...identity,
+    },
+  );
+}

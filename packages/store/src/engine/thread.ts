@@ -1,0 +1,59 @@
+/** The engine's thread: opens the store, then runs calls one after the other. */
+import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { linuxFiles } from "../platform/linux.js";
+import { Engine, type Hooks } from "./engine.js";
+import { toPlain, type FromEngine, type StartOptions, type ToEngine } from "./messages.js";
+
+/** A person's eye wants no more. */
+const progressIntervalMs = 100;
+
+export interface ThreadData extends StartOptions {
+  /** One word: the id of the call that shall stop. Shared memory, because a busy thread reads no messages. */
+  aborted: Int32Array;
+}
+
+const port = parentPort as MessagePort;
+const { root, create, aborted } = workerData as ThreadData;
+
+function send(message: FromEngine): void {
+  port.postMessage(message);
+}
+
+function hooksFor(id: number): Hooks {
+  let lastMs = 0;
+  return {
+    isAborted: () => Atomics.load(aborted, 0) === id,
+    onProgress: (progress) => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < progressIntervalMs) return;
+      lastMs = nowMs;
+      send({ kind: "progress", id, progress });
+    },
+  };
+}
+
+function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void {
+  const { id, method, args } = message;
+  try {
+    const operation = engine[method as keyof Engine] as (hooks: Hooks, ...rest: unknown[]) => unknown;
+    send({ kind: "result", id, value: operation.call(engine, hooksFor(id), ...args) });
+  } catch (error) {
+    send({ kind: "error", id, error: toPlain(error) });
+  }
+}
+
+try {
+  const engine = Engine.open(linuxFiles, root, { create });
+  port.on("message", (message: ToEngine) => {
+    if (message.kind === "call") run(engine, message);
+    else if (message.kind === "close") {
+      engine.close();
+      send({ kind: "closed" });
+      port.close();
+    }
+  });
+  send({ kind: "ready" });
+} catch (error) {
+  send({ kind: "failed", error: toPlain(error) });
+  port.close();
+}

@@ -1,0 +1,250 @@
+/**
+ * Checks what FORMAT.md states, and names the snapshots and paths that damage touches. Reads every pack's contents, every
+ * index segment, record and ref, and every tree; with `readData` also every frame and chunk.
+ */
+import type { FsckFinding, FsckReport, SnapshotInfo } from "../api.js";
+import { StoreError } from "../errors.js";
+import type { PackId } from "../ids.js";
+import { digestKey, hash, type Digest } from "../chunk/hash.js";
+import { packsIn } from "../pack/index.js";
+import { readFrame, readPackContents } from "../pack/reader.js";
+import { Segment } from "../pack/segment.js";
+import { packPath } from "../pack/writer.js";
+import { namesIn, readWhole } from "../platform/durable.js";
+import { anywhere } from "../platform/files.js";
+import { decodeRecord, treeDigest } from "../snapshot/record.js";
+import { refFile, type RefScope } from "../snapshot/refs.js";
+import type { Repository } from "../snapshot/repository.js";
+import { joinPath, type Work } from "../snapshot/work.js";
+import { decodeList } from "../tree/content.js";
+import type { FileEntry, TreeEntry } from "../tree/entry.js";
+import { directoryNodes, readDirectory } from "../tree/directory.js";
+
+/** Damaged paths named for one snapshot; more are only counted, the first ones tell where to look. */
+const pathsNamedMax = 20;
+
+interface Damage {
+  path: Buffer;
+  reason: string;
+}
+
+export function checkStore(repository: Repository, work: Work, readData: boolean): FsckReport {
+  const startedAt = performance.now();
+  const checker = new Checker(repository, work, readData);
+  checker.packs();
+  checker.segments();
+  checker.refs();
+  return {
+    ok: checker.findings.length === 0,
+    findings: checker.findings,
+    checkedPacks: checker.checkedPacks,
+    checkedChunks: checker.checkedChunks,
+    checkedSnapshots: checker.checkedSnapshots,
+    durationMs: performance.now() - startedAt,
+  };
+}
+
+class Checker {
+  readonly findings: FsckFinding[] = [];
+  checkedPacks = 0;
+  checkedChunks = 0;
+  checkedSnapshots = 0;
+  readonly #repository: Repository;
+  readonly #work: Work;
+  readonly #readData: boolean;
+  /** Chunks found whole in some pack. */
+  readonly #present = new Set<string>();
+  /** Nodes that were walked and found whole with all below. */
+  readonly #sound = new Set<string>();
+
+  constructor(repository: Repository, work: Work, readData: boolean) {
+    this.#repository = repository;
+    this.#work = work;
+    this.#readData = readData;
+  }
+
+  packs(): void {
+    for (const id of packsIn(this.#repository.files, this.#repository.layout.packs)) {
+      this.#work.step();
+      this.checkedPacks += 1;
+      this.#guard("pack_damaged", `packs/${id}.pack`, () => this.#pack(id));
+    }
+  }
+
+  segments(): void {
+    const { files, layout } = this.#repository;
+    const packs = new Set(packsIn(files, layout.packs));
+    for (const name of namesIn(files, layout.index)) {
+      const object = `index/${name}`;
+      this.#guard("index_damaged", object, () => {
+        const segment = Segment.decode(readWhole(files, `${layout.index}/${name}`) ?? Buffer.alloc(0));
+        for (const pack of segment.packs) {
+          if (!packs.has(pack.id)) this.#find("pack_missing", `packs/${pack.id}.pack`, `named by ${object}`);
+        }
+        for (const { id, location } of segment.entries()) {
+          if (packs.has(location.pack) && !this.#present.has(digestKey(id))) {
+            this.#find(
+              "index_wrong",
+              object,
+              `names chunk ${id.toString("hex")} that its pack does not hold`,
+            );
+            break;
+          }
+        }
+      });
+    }
+  }
+
+  refs(): void {
+    const { refs } = this.#repository;
+    for (const scope of refs.scopes()) {
+      for (const file of refs.files(scope)) this.#ref(scope, file);
+    }
+  }
+
+  #ref(scope: RefScope, file: string): void {
+    const { files, layout } = this.#repository;
+    const object = scope === null ? `refs/snapshots/${file}` : `refs/disks/${scope}/${file}`;
+    this.#guard("ref_damaged", object, () => {
+      const text = (readWhole(files, `${layout.root}/${object}`) ?? Buffer.alloc(0)).toString("latin1");
+      if (!/^[0-9a-f]{64}\n$/.test(text)) throw new StoreError("corrupt", "ref does not hold a snapshot id");
+      const id = text.trim() as SnapshotInfo["id"];
+      const bytes = readWhole(files, `${layout.records}/${id}`);
+      if (bytes === null) {
+        this.#find("record_missing", `snapshots/${id}`, `named by ${object}`);
+        return;
+      }
+      this.#guard("record_unreadable", `snapshots/${id}`, () => {
+        const snapshot = decodeRecord(id, bytes);
+        if (refFile(snapshot.name) !== file || snapshot.diskId !== scope) {
+          throw new StoreError("corrupt", `ref names the record of ${JSON.stringify(snapshot.name)}`);
+        }
+        this.#snapshot(snapshot);
+      });
+    });
+  }
+
+  #snapshot(snapshot: SnapshotInfo): void {
+    this.checkedSnapshots += 1;
+    const damages: Damage[] = [];
+    this.#directory(treeDigest(snapshot.tree), Buffer.alloc(0), damages);
+    for (const { path, reason } of damages.slice(0, pathsNamedMax)) {
+      this.#find("tree_damaged", path.toString("utf8"), reason, [snapshot.name]);
+    }
+    if (damages.length > pathsNamedMax) {
+      const more = `${damages.length - pathsNamedMax} more damaged paths`;
+      this.#find("tree_damaged", snapshot.tree, more, [snapshot.name]);
+    }
+  }
+
+  /** True when all of it is whole. */
+  #directory(id: Digest, path: Buffer, damages: Damage[]): boolean {
+    if (this.#sound.has(digestKey(id))) return true;
+    this.#work.step();
+    const before = damages.length;
+    try {
+      directoryNodes(this.#repository.chunks, id);
+      for (const entry of readDirectory(this.#repository.chunks, id)) {
+        this.#entry(entry, joinPath(path, entry.name), damages);
+      }
+    } catch (error) {
+      damages.push({ path, reason: (error as Error).message });
+    }
+    const sound = damages.length === before;
+    if (sound) this.#sound.add(digestKey(id));
+    return sound;
+  }
+
+  #entry(entry: TreeEntry, path: Buffer, damages: Damage[]): void {
+    if (entry.type === "directory") {
+      this.#directory(entry.id, path, damages);
+      return;
+    }
+    if (entry.type !== "file" || entry.content === null) return;
+    const reason = this.#content(entry);
+    if (reason !== null) damages.push({ path, reason });
+  }
+
+  #content(entry: FileEntry): string | null {
+    const content = entry.content as NonNullable<FileEntry["content"]>;
+    const visit = (id: Digest, depth: number, bytes: number): string | null => {
+      if (!this.#present.has(digestKey(id))) return `chunk ${id.toString("hex")} is missing or damaged`;
+      if (depth === 0) return null;
+      const items = decodeList(this.#repository.chunks.get(id));
+      if (items.reduce((total, item) => total + item.length, 0) !== bytes)
+        return "chunk list has the wrong length";
+      for (const item of items) {
+        if (item.kind === "hole") continue;
+        const reason = visit(item.id, item.kind === "chunk" ? 0 : depth - 1, item.length);
+        if (reason !== null) return reason;
+      }
+      return null;
+    };
+    try {
+      return visit(content.id, content.depth, entry.sizeBytes);
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  #pack(id: PackId): void {
+    const { files, layout } = this.#repository;
+    const fd = files.open(anywhere, packPath(layout.packs, id));
+    try {
+      const contents = readPackContents(files, fd, id);
+      if (!this.#readData) {
+        for (const chunk of contents.chunks) this.#present.add(digestKey(chunk.id));
+        this.checkedChunks += contents.chunks.length;
+        return;
+      }
+      const inOrder = [...contents.chunks].sort((a, b) => a.frame - b.frame || a.offset - b.offset);
+      let number = -1;
+      let plain: Buffer | null = null;
+      for (const chunk of inOrder) {
+        this.#work.step();
+        if (chunk.frame !== number) {
+          number = chunk.frame;
+          plain = this.#frame(id, number, () =>
+            readFrame(files, fd, contents.frames[number] as (typeof contents.frames)[number]),
+          );
+        }
+        if (plain === null) continue;
+        this.checkedChunks += 1;
+        const bytes = plain.subarray(chunk.offset, chunk.offset + chunk.length);
+        this.#work.progress.bytes += bytes.length;
+        if (hash(bytes).equals(chunk.id)) this.#present.add(digestKey(chunk.id));
+        else
+          this.#find(
+            "chunk_damaged",
+            `packs/${id}.pack`,
+            `chunk ${chunk.id.toString("hex")} has other content`,
+          );
+      }
+    } finally {
+      files.close(fd);
+    }
+  }
+
+  #frame(pack: PackId, number: number, read: () => Buffer): Buffer | null {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "corrupt") throw error;
+      this.#find("frame_damaged", `packs/${pack}.pack`, `frame ${number}: ${error.message}`);
+      return null;
+    }
+  }
+
+  #guard(code: string, object: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code === "aborted") throw error;
+      this.#find(code, object, error.message);
+    }
+  }
+
+  #find(code: string, object: string, message: string, snapshots: string[] = []): void {
+    this.findings.push({ code, object, message, snapshots });
+  }
+}
