@@ -15,8 +15,14 @@ export interface ObjectSource {
   get(id: Digest): Buffer;
 }
 
+/** What a walk stores to. */
+export interface ObjectWriter extends ObjectSource {
+  put(kind: PackKind, bytes: Uint8Array): Digest;
+  readonly deduplicatedBytes: number;
+}
+
 /** Collects new objects; nothing is stored before `commit` returns. */
-export class ChunkWriter implements ObjectSource {
+export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
   readonly #writers: Record<PackKind, PackWriter>;
   /** What was written: bytes of packs, and the plain bytes found already stored. */

@@ -2,7 +2,7 @@
  * A file whose other links lie outside the tree is, in the tree, an ordinary file. That is known only after the whole
  * walk, so the few directories above such files are written once more without the group.
  */
-import type { ChunkWriter } from "../pack/chunks.js";
+import type { ObjectWriter } from "../pack/chunks.js";
 import { readDirectory, writeDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 
@@ -31,14 +31,14 @@ function pathTree(paths: Buffer[]): PathTree {
 }
 
 export function dropLonelyGroups(
-  writer: ChunkWriter,
+  writer: ObjectWriter,
   root: DirectoryTreeEntry,
   lonely: LinkedFile[],
 ): DirectoryTreeEntry {
   return rewrite(writer, root, pathTree(lonely.map((file) => file.path)));
 }
 
-function rewrite(writer: ChunkWriter, directory: DirectoryTreeEntry, paths: PathTree): DirectoryTreeEntry {
+function rewrite(writer: ObjectWriter, directory: DirectoryTreeEntry, paths: PathTree): DirectoryTreeEntry {
   const entries = readDirectory(writer, directory.id).map((entry): TreeEntry => {
     const below = paths.get(entry.name.toString("latin1"));
     if (below === undefined) return entry;

@@ -18,6 +18,8 @@ export interface MaterializeOptions {
   work: Work;
   /** What an attribute is called on disk. Default: as in the tree. */
   attributeOnDisk?: (name: Buffer) => Buffer;
+  /** False for nodes that would mean something else where they are made. Default: all may be made. */
+  mayMakeNode?: (entry: TreeEntry) => boolean;
 }
 
 export class Materializer {
@@ -145,6 +147,10 @@ export class Materializer {
   }
 
   #createNode(directory: Fd, entry: Extract<TreeEntry, { major: number }>, path: Buffer): boolean {
+    if (this.#options.mayMakeNode?.(entry) === false) {
+      this.#options.work.problem(path, "node_not_restored", `a ${entry.type} node cannot stand here`);
+      return false;
+    }
     try {
       this.#files.makeNode(directory, entry.name, { ...entry, mode: 0o600 });
       return true;
@@ -216,8 +222,8 @@ export class Materializer {
   }
 }
 
-/** Entries of one group that also agree in everything else are one file. */
-function linkKey(entry: TreeEntry): string | null {
+/** Entries of one group that also agree in everything else are one file; null for an entry without other links. */
+export function linkKey(entry: TreeEntry): string | null {
   if (entry.linkGroup === null) return null;
   const out = new ByteWriter(256);
   encodeEntry(out, { ...entry, name: Buffer.alloc(0) });

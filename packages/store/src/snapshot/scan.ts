@@ -6,7 +6,7 @@
 import { hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { treeDepthMax, xattrsBytesMax } from "../limits.js";
-import type { ChunkWriter } from "../pack/chunks.js";
+import type { ObjectWriter } from "../pack/chunks.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
 import { writeContent } from "../tree/content.js";
 import { readDirectory, writeDirectory, writeRoot } from "../tree/directory.js";
@@ -36,7 +36,7 @@ export interface ScanResult {
 }
 
 /** Stores the tree under an open directory. Nothing is durable before the writer's `commit`. */
-export function scan(files: Files, writer: ChunkWriter, directory: Fd, options: ScanOptions): ScanResult {
+export function scan(files: Files, writer: ObjectWriter, directory: Fd, options: ScanOptions): ScanResult {
   const scanner = new Scanner(files, writer, options);
   const root = scanner.root(directory);
   return { tree: writeRoot(writer, root), root };
@@ -44,12 +44,12 @@ export function scan(files: Files, writer: ChunkWriter, directory: Fd, options: 
 
 class Scanner {
   readonly #files: Files;
-  readonly #writer: ChunkWriter;
+  readonly #writer: ObjectWriter;
   readonly #options: ScanOptions;
   readonly #work: Work;
   readonly #linked = new Map<string, LinkedFile>();
 
-  constructor(files: Files, writer: ChunkWriter, options: ScanOptions) {
+  constructor(files: Files, writer: ObjectWriter, options: ScanOptions) {
     this.#files = files;
     this.#writer = writer;
     this.#options = options;
@@ -238,7 +238,10 @@ class Scanner {
     return xattrs.sort((a, b) => a.name.compare(b.name));
   }
 
-  /** The group is named after the first path in walk order, and the file's state, so that it says the same everywhere. */
+  /**
+   * The group is named after the first path in walk order, and the file's state, so that it says the same everywhere.
+   * Above a base, the base is part of the name: links in an upper are never links to files of the layers below.
+   */
   #linkGroup(stat: Stat, path: Buffer): Buffer | null {
     if (stat.links < 2) return null;
     const key = `${stat.device}:${stat.inode}`;
@@ -247,7 +250,8 @@ class Scanner {
       known.seen += 1;
       return known.group;
     }
-    const state = `\0${stat.sizeBytes} ${stat.mtimeSeconds} ${stat.mtimeNanoseconds}`;
+    const base = this.#options.base?.id.toString("hex") ?? "";
+    const state = `\0${stat.sizeBytes} ${stat.mtimeSeconds} ${stat.mtimeNanoseconds} ${base}`.trimEnd();
     const group = hash(Buffer.concat([path, Buffer.from(state)])).subarray(0, linkGroupBytes);
     this.#linked.set(key, { group, path, seen: 1 });
     return group;

@@ -1,0 +1,44 @@
+/** Allocated bytes (`st_blocks * 512`) of everything at and below a path, each inode once, as `du -s -B1` counts. */
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+
+/** 0 when there is nothing. `seen` holds inodes that were counted already. */
+export function allocatedUnder(files: Files, path: string, seen = new Set<string>()): number {
+  let directory: Fd;
+  try {
+    directory = files.open(anywhere, path, { directory: true });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return 0;
+    throw error;
+  }
+  try {
+    return files.statOpen(directory).allocatedBytes + below(files, directory, seen);
+  } finally {
+    files.close(directory);
+  }
+}
+
+function below(files: Files, directory: Fd, seen: Set<string>): number {
+  let total = 0;
+  for (const { name } of files.list(directory)) {
+    try {
+      const stat = files.stat(directory, name);
+      if (stat.type !== "directory" && stat.links > 1) {
+        const key = `${stat.device}:${stat.inode}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+      }
+      total += stat.allocatedBytes;
+      if (stat.type !== "directory") continue;
+      const child = files.open(directory, name, { directory: true });
+      try {
+        total += below(files, child, seen);
+      } finally {
+        files.close(child);
+      }
+    } catch (error) {
+      // A live disk may remove a file between listing and asking.
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  }
+  return total;
+}
