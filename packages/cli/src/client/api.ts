@@ -1,0 +1,122 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { StringDecoder } from "node:string_decoder";
+import { CliError } from "../errors.js";
+import { exitCode } from "../exit.js";
+import { answerError, connectionError } from "./failure.js";
+import { createEventParser, type StreamEvent } from "./events.js";
+
+export interface ApiClientOptions {
+  /** Base URL without a slash at the end. */
+  url: string;
+  apiKey?: string | undefined;
+}
+
+export interface ApiRequest {
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** Calls of the HTTP API. Every failure is a `CliError` with the code the server gave, or `no_server`. */
+export class ApiClient {
+  readonly url: string;
+  readonly #options: ApiClientOptions;
+
+  constructor(options: ApiClientOptions) {
+    this.#options = options;
+    this.url = options.url;
+  }
+
+  /** The answer's JSON, or undefined for an answer without a body. */
+  async call<T>(method: Method, path: string, request: ApiRequest = {}): Promise<T> {
+    const response = await this.#send(method, path, request, "application/json");
+    const text = await this.#read(response);
+    const status = response.statusCode ?? 0;
+    if (status >= 400) throw answerError(status, text, this.#options);
+    if (text === "") return undefined as T;
+    try {
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw notAServer(this.url, error);
+    }
+  }
+
+  /** The events of a streamed answer. Ends when the server ends the stream, however it ended. */
+  async *stream(method: Method, path: string, request: ApiRequest = {}): AsyncGenerator<StreamEvent> {
+    const response = await this.#send(method, path, request, "text/event-stream");
+    const status = response.statusCode ?? 0;
+    if (status >= 400) throw answerError(status, await this.#read(response), this.#options);
+    if (!(response.headers["content-type"] ?? "").startsWith("text/event-stream")) {
+      response.destroy();
+      throw notAServer(this.url);
+    }
+    const decoder = new StringDecoder("utf8");
+    const parser = createEventParser();
+    try {
+      for await (const piece of response) yield* parser.push(decoder.write(piece as Buffer));
+    } catch (error) {
+      throw this.#lost(error, request.signal);
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #send(method: Method, path: string, request: ApiRequest, accept: string): Promise<IncomingMessage> {
+    const url = new URL(this.url + path + queryText(request.query));
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const headers: Record<string, string | number> = { accept };
+    if (this.#options.apiKey !== undefined) headers["authorization"] = `Bearer ${this.#options.apiKey}`;
+    if (body !== undefined) {
+      headers["content-type"] = "application/json";
+      headers["content-length"] = body.length;
+    }
+    // No agent: one command makes one or two requests, and a kept-alive socket would only delay the end.
+    const options: RequestOptions = { method, headers, agent: false };
+    if (request.signal !== undefined) options.signal = request.signal;
+    const send = url.protocol === "https:" ? (await import("node:https")).request : httpRequest;
+    return new Promise((resolve, reject) => {
+      const outgoing = send(url, options, resolve);
+      outgoing.on("error", (error) => reject(connectionError(error, this.url, request.signal)));
+      outgoing.end(body);
+    });
+  }
+
+  async #read(response: IncomingMessage): Promise<string> {
+    const pieces: Buffer[] = [];
+    try {
+      for await (const piece of response) pieces.push(piece as Buffer);
+    } catch (error) {
+      throw this.#lost(error, undefined);
+    }
+    return Buffer.concat(pieces).toString("utf8");
+  }
+
+  #lost(error: unknown, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted === true || error instanceof CliError) return error;
+    return new CliError(
+      "stream_ended",
+      `the connection to ${this.url} broke off before the answer was complete`,
+      {
+        exitCode: exitCode.failure,
+        suggestion: "the server may have stopped; look at its output, then run the command again",
+        cause: error,
+      },
+    );
+  }
+}
+
+function queryText(query: Record<string, string | undefined> | undefined): string {
+  const given = Object.entries(query ?? {}).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return given.length === 0 ? "" : "?" + new URLSearchParams(given).toString();
+}
+
+function notAServer(url: string, cause?: unknown): CliError {
+  return new CliError("bad_answer", `what answers at ${url} does not speak the chaser API`, {
+    suggestion: "check CHASER_API_URL",
+    cause,
+  });
+}

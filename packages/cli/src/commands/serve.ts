@@ -1,0 +1,35 @@
+import { Option, type Command } from "commander";
+import { addExamples, type Bind } from "../command.js";
+
+export function addServe(program: Command, bind: Bind): void {
+  addExamples(
+    program
+      .command("serve")
+      .summary("start a server")
+      .description(
+        "start a server\n\nThe first start makes an account and a key for it, saves the key where this command line finds it, and\n" +
+          "prints it once. When CHASER_API_KEY is set, that key works too.",
+      )
+      .option(
+        "--data <directory>",
+        "where everything is kept (default: /var/lib/chaser for root, else ~/.local/share/chaser)",
+      )
+      .option(
+        "--listen <address>",
+        "HOST:PORT, or PORT on this machine alone; port 0 is any free one",
+        "127.0.0.1:7420",
+      )
+      .addOption(
+        new Option(
+          "--network <mode>",
+          "what sandboxes reach: nothing, the internet, or all this machine does",
+        )
+          .choices(["none", "nat", "host"])
+          .default("nat"),
+      )
+      .option("--log", "write every event to stderr as a line of JSON, not errors alone")
+      .action(bind(() => import("./serve/serve.js"))),
+    "chaser serve",
+    "chaser serve --listen 8000 --data /srv/chaser --network none",
+  );
+}

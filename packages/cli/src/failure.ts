@@ -1,0 +1,62 @@
+import type { StoreErrorCode } from "@chaser/store";
+import { CliError } from "./errors.js";
+import { exitCode, exitCodeOfStoreError } from "./exit.js";
+import { printable } from "./output/printable.js";
+
+/** The document that a failed `--json` command prints on stderr; the same shape as the API's errors. */
+interface ErrorDocument {
+  error: { code: string; message: string; details?: unknown; suggestion?: string; request_id?: string };
+}
+
+/** Any error as the one class that is shown. What nobody foresaw keeps its message and becomes code `failed`. */
+export function toCliError(error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (isStoreError(error))
+    return new CliError(error.code, error.message, {
+      exitCode: exitCodeOfStoreError(error.code),
+      suggestion: storeSuggestions[error.code],
+      details: error.data,
+      cause: error,
+    });
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new CliError("failed", message, {
+    exitCode: code === "EACCES" || code === "EPERM" ? exitCode.unreachable : exitCode.failure,
+    cause: error,
+  });
+}
+
+/** One line for the fault and one for the way on. */
+export function formatError(error: CliError): string {
+  const hint = error.suggestion === undefined ? "" : `hint: ${printable(error.suggestion)}\n`;
+  return `error: ${printable(error.message)}\n${hint}`;
+}
+
+export function errorDocument(error: CliError): ErrorDocument {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.details === undefined ? {} : { details: error.details }),
+      ...(error.suggestion === undefined ? {} : { suggestion: error.suggestion }),
+      ...(error.requestId === undefined ? {} : { request_id: error.requestId }),
+    },
+  };
+}
+
+const storeSuggestions: Partial<Record<StoreErrorCode, string>> = {
+  not_a_store: "make one with `chaser store init DIR`",
+  snapshot_not_found: "`chaser store snapshots` lists what there is",
+  snapshot_name_taken: "choose another --name, or delete the old one with `chaser store delete NAME`",
+  snapshot_ambiguous: "give more of the id",
+  permission_denied: "check who owns the files, or run the command as that user",
+  corrupt: "`chaser store fsck` says what is damaged and which snapshots it touches",
+  chunk_missing: "`chaser store fsck` says what is damaged and which snapshots it touches",
+  no_space: "free some space on the filesystem; nothing half written was kept",
+};
+
+/** By name, not by class: the store package is only loaded by the commands that use it. */
+function isStoreError(
+  error: unknown,
+): error is Error & { code: StoreErrorCode; data: Record<string, unknown> } {
+  return error instanceof Error && error.name === "StoreError" && "code" in error;
+}
