@@ -11,6 +11,7 @@ import { installAddons } from "./setup/addons.mjs";
 import { build, isBuilt, sourceFingerprint } from "./setup/build.mjs";
 import { needs } from "./setup/needs.mjs";
 import { installNpmPackages, npmPackagesInstalled } from "./setup/packages.mjs";
+import { linkPrograms } from "./setup/programs.mjs";
 import { SetupError, seconds } from "./setup/run.mjs";
 import { installNeeds } from "./setup/system.mjs";
 
@@ -68,6 +69,7 @@ async function setUp(purpose) {
     state.sources = sources;
     writeState(state);
   }
+  linkPrograms(root);
 }
 
 const { values } = parseArgs({ options: { for: { type: "string", default: "quickstart" } } });

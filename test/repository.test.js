@@ -51,8 +51,8 @@ test("the lock file names no place to download from, so that everybody's own reg
 
 test("no file names a path of the machine it was written on, or a private registry", () => {
   const patterns = [
-    // `/home/user` is where a sandbox has its home; any other is somebody's own.
-    /\/(home|Users)\/(?!user\b)[a-z][a-z0-9_-]*\//i,
+    // `/home/chaser` is the home inside a sandbox, `me` and `user` stand for anybody; any other is somebody's own.
+    /\/(home|Users)\/(?!(user|me|chaser)\b)[a-z][a-z0-9_-]*\//i,
     /(?<![\w.])\/root\/[\w.-]+/,
     /https?:\/\/[^\s"'`/]*(artifactory|nexus|verdaccio|proxy|mirror|registry)[^\s"'`/]*\//i,
   ];
