@@ -55,7 +55,9 @@ export function applyCollection(repository: Repository, plan: CollectionPlan, wo
   if (gone.size === 0) return;
   const written: WrittenPack[] = [];
   for (const kind of ["data", "tree"] as const) {
-    const writer = new PackWriter(files, layout.packs, kind, (pack) => written.push(pack));
+    const writer = new PackWriter(files, layout.packs, kind, chunks.compression, (pack) =>
+      written.push(pack),
+    );
     try {
       for (const state of plan.rewritten) {
         if (state.pack.kind !== kind) continue;

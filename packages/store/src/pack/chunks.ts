@@ -5,6 +5,7 @@
 import { StoreError } from "../errors.js";
 import { hash, type Digest } from "../chunk/hash.js";
 import type { Files } from "../platform/files.js";
+import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex } from "./index.js";
 import { PackReader } from "./reader.js";
@@ -33,7 +34,7 @@ export class ChunkWriter implements ObjectWriter {
   constructor(store: Chunks, files: Files, directory: string) {
     this.#store = store;
     const make = (kind: PackKind): PackWriter =>
-      new PackWriter(files, directory, kind, (pack) => {
+      new PackWriter(files, directory, kind, store.compression, (pack) => {
         this.packBytes += pack.fileBytes;
         store.index.addPack(pack);
       });
@@ -71,6 +72,8 @@ export class ChunkWriter implements ObjectWriter {
 
 export class Chunks implements ObjectSource {
   readonly index: PackIndex;
+  /** Shared by all writers of this store. */
+  readonly compression = new CompressionPool();
   readonly #files: Files;
   readonly #directory: string;
   #reader: PackReader;
@@ -107,6 +110,7 @@ export class Chunks implements ObjectSource {
 
   close(): void {
     this.#reader.close();
+    this.compression.close();
   }
 
   #read(id: Digest): Buffer | null {

@@ -8,6 +8,7 @@ import { frameBytesTarget, objectBytesMax, packBytesTarget } from "../limits.js"
 import { removeIfPresent, syncDirectory, temporaryName } from "../platform/durable.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 import { StoreError } from "../errors.js";
+import { FrameQueue, type CompressionPool, type StoredFrame } from "./compress.js";
 import { compressFrame } from "./frame.js";
 import {
   encodePackHeader,
@@ -18,6 +19,7 @@ import {
   type PackContents,
   type PackKind,
 } from "./format.js";
+import { slotPlainBytes } from "./slots.js";
 
 interface OpenPack {
   fd: Fd;
@@ -38,13 +40,24 @@ export class PackWriter {
   readonly #kind: PackKind;
   readonly #onPack: (pack: WrittenPack) => void;
   #pack: OpenPack | null = null;
-  #frame = Buffer.allocUnsafe(frameBytesTarget);
+  readonly #queue: FrameQueue;
+  /** The frame being filled: a slot of the queue, or memory of its own where it would not fit a slot. */
+  #frame: { slot: number | null; bytes: Buffer } | null = null;
   #frameLength = 0;
+  /** Frames begun in the open pack; those not yet written are in the queue. */
+  #frameNumber = 0;
   readonly #pending = new Map<string, Buffer | null>();
 
   /** `onPack` is told of each pack as soon as it is durable. */
-  constructor(files: Files, directory: string, kind: PackKind, onPack: (pack: WrittenPack) => void) {
+  constructor(
+    files: Files,
+    directory: string,
+    kind: PackKind,
+    pool: CompressionPool,
+    onPack: (pack: WrittenPack) => void,
+  ) {
     this.#files = files;
+    this.#queue = new FrameQueue(pool, (frame) => this.#write(frame));
     this.#directory = directory;
     this.#kind = kind;
     this.#onPack = onPack;
@@ -69,10 +82,10 @@ export class PackWriter {
       );
     }
     if (this.#frameLength > 0 && this.#frameLength + bytes.length > frameBytesTarget) this.#closeFrame();
-    if (bytes.length > this.#frame.length) this.#frame = Buffer.allocUnsafe(bytes.length);
-    this.#frame.set(bytes, this.#frameLength);
     const pack = this.#openPack();
-    pack.chunks.push({ id, frame: pack.frames.length, offset: this.#frameLength, length: bytes.length });
+    this.#frame ??= this.#openFrame(bytes.length);
+    this.#frame.bytes.set(bytes, this.#frameLength);
+    pack.chunks.push({ id, frame: this.#frameNumber, offset: this.#frameLength, length: bytes.length });
     this.#frameLength += bytes.length;
     this.#pending.set(digestKey(id), this.#kind === "tree" ? Buffer.from(bytes) : null);
     if (this.#frameLength >= frameBytesTarget) this.#closeFrame();
@@ -86,9 +99,12 @@ export class PackWriter {
 
   /** Throws away what is not finished. Idempotent. */
   abort(): void {
+    if (this.#frame?.slot != null) this.#queue.giveBack(this.#frame.slot);
+    this.#frame = null;
+    this.#frameLength = 0;
+    this.#queue.abort();
     const pack = this.#pack;
     this.#pack = null;
-    this.#frameLength = 0;
     this.#pending.clear();
     if (pack === null) return;
     this.#files.close(pack.fd);
@@ -100,29 +116,50 @@ export class PackWriter {
     const path = `${this.#directory}/${temporaryName()}`;
     const fd = this.#files.open(anywhere, path, { access: "create" });
     this.#pack = { fd, path, length: packHeaderBytes, frames: [], chunks: [] };
+    this.#frameNumber = 0;
     this.#files.write(fd, encodePackHeader(this.#kind), 0);
     return this.#pack;
   }
 
+  #openFrame(firstBytes: number): { slot: number | null; bytes: Buffer } {
+    const slot = firstBytes > slotPlainBytes ? null : this.#queue.take();
+    if (slot !== null) return { slot, bytes: this.#queue.plain(slot) };
+    return { slot: null, bytes: Buffer.allocUnsafe(Math.max(frameBytesTarget, firstBytes)) };
+  }
+
   #closeFrame(): void {
-    if (this.#frameLength === 0) return;
-    const pack = this.#openPack();
-    const plain = this.#frame.subarray(0, this.#frameLength);
-    const { codec, stored } = compressFrame(plain);
-    this.#files.write(pack.fd, stored, pack.length);
+    const frame = this.#frame;
+    if (frame === null) return;
+    this.#frame = null;
+    const length = this.#frameLength;
+    this.#frameLength = 0;
+    this.#frameNumber += 1;
+    if (frame.slot !== null) {
+      this.#queue.submit(frame.slot, length);
+      return;
+    }
+    // Frames are numbered in the order they are begun, so those before this one go first.
+    this.#queue.flush();
+    const { codec, stored } = compressFrame(frame.bytes.subarray(0, length));
+    this.#write({ plainBytes: length, codec, stored, digest: hash(stored) });
+  }
+
+  #write(frame: StoredFrame): void {
+    const pack = this.#pack as OpenPack;
+    this.#files.write(pack.fd, frame.stored, pack.length);
     pack.frames.push({
       offset: pack.length,
-      storedBytes: stored.length,
-      plainBytes: plain.length,
-      codec,
-      digest: hash(stored),
+      storedBytes: frame.stored.length,
+      plainBytes: frame.plainBytes,
+      codec: frame.codec,
+      digest: frame.digest,
     });
-    pack.length += stored.length;
-    this.#frameLength = 0;
+    pack.length += frame.stored.length;
   }
 
   #closePack(): void {
     this.#closeFrame();
+    this.#queue.flush();
     const pack = this.#pack;
     if (pack === null) return;
     const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);

@@ -1,0 +1,116 @@
+/**
+ * Memory that the engine and its compression threads share: a fixed number of slots, each a frame on its way from plain to
+ * stored. A slot's state is the only thing both sides write, and only by atomic exchange, so that exactly one of them works on it.
+ */
+import { chunkBytesMax, frameBytesTarget } from "../limits.js";
+
+/** No frame of chunks is longer; larger objects are compressed by the engine itself. */
+export const slotPlainBytes = Math.max(frameBytesTarget, chunkBytesMax);
+/** Room for what the compressor gains nothing on is not needed: such frames are stored raw. */
+const slotStoredBytes = slotPlainBytes;
+const slotDigestBytes = 32;
+const slotBytes = slotPlainBytes + slotStoredBytes + slotDigestBytes;
+
+export const slotState = { free: 0, queued: 1, taken: 2, done: 3 } as const;
+
+/** Words of a slot's header. */
+const word = { state: 0, plainBytes: 1, storedBytes: 2, codec: 3 } as const;
+const headerWords = 4;
+
+export interface SlotMemory {
+  slots: number;
+  /** Headers of all slots, then one word that counts queued frames, for sleepers. */
+  header: SharedArrayBuffer;
+  bytes: SharedArrayBuffer;
+}
+
+export function makeSlotMemory(slots: number): SlotMemory {
+  return {
+    slots,
+    header: new SharedArrayBuffer(4 * (slots * headerWords + 1)),
+    bytes: new SharedArrayBuffer(slots * slotBytes),
+  };
+}
+
+export class Slots {
+  readonly count: number;
+  readonly #header: Int32Array;
+  readonly #bytes: Buffer;
+
+  constructor(memory: SlotMemory) {
+    this.count = memory.slots;
+    this.#header = new Int32Array(memory.header);
+    this.#bytes = Buffer.from(memory.bytes);
+  }
+
+  plain(slot: number): Buffer {
+    return this.#bytes.subarray(slot * slotBytes, slot * slotBytes + slotPlainBytes);
+  }
+
+  stored(slot: number): Buffer {
+    const start = slot * slotBytes + slotPlainBytes;
+    return this.#bytes.subarray(start, start + slotStoredBytes);
+  }
+
+  digest(slot: number): Buffer {
+    const start = slot * slotBytes + slotPlainBytes + slotStoredBytes;
+    return this.#bytes.subarray(start, start + slotDigestBytes);
+  }
+
+  plainBytes(slot: number): number {
+    return this.#header[slot * headerWords + word.plainBytes] as number;
+  }
+
+  result(slot: number): { storedBytes: number; codec: number } {
+    const at = slot * headerWords;
+    return {
+      storedBytes: this.#header[at + word.storedBytes] as number,
+      codec: this.#header[at + word.codec] as number,
+    };
+  }
+
+  state(slot: number): number {
+    return Atomics.load(this.#header, slot * headerWords + word.state);
+  }
+
+  /** Hands a filled slot to whoever takes it first, and wakes one sleeper. */
+  queue(slot: number, plainBytes: number): void {
+    this.#header[slot * headerWords + word.plainBytes] = plainBytes;
+    Atomics.store(this.#header, slot * headerWords + word.state, slotState.queued);
+    const counter = this.#header.length - 1;
+    Atomics.add(this.#header, counter, 1);
+    Atomics.notify(this.#header, counter, 1);
+  }
+
+  /** True for the one caller who may now work on the slot. */
+  take(slot: number): boolean {
+    const at = slot * headerWords + word.state;
+    return Atomics.compareExchange(this.#header, at, slotState.queued, slotState.taken) === slotState.queued;
+  }
+
+  finish(slot: number, storedBytes: number, codec: number): void {
+    const at = slot * headerWords;
+    this.#header[at + word.storedBytes] = storedBytes;
+    this.#header[at + word.codec] = codec;
+    Atomics.store(this.#header, at + word.state, slotState.done);
+    Atomics.notify(this.#header, at + word.state);
+  }
+
+  release(slot: number): void {
+    Atomics.store(this.#header, slot * headerWords + word.state, slotState.free);
+  }
+
+  /** Sleeps until the slot's state is no longer `taken`, or the time is over. */
+  awaitTaken(slot: number, timeoutMs: number): void {
+    Atomics.wait(this.#header, slot * headerWords + word.state, slotState.taken, timeoutMs);
+  }
+
+  /** How many frames were ever queued; to be given to `awaitQueued`, so that none is missed in between. */
+  queuedCount(): number {
+    return Atomics.load(this.#header, this.#header.length - 1);
+  }
+
+  awaitQueued(since: number): void {
+    Atomics.wait(this.#header, this.#header.length - 1, since);
+  }
+}
