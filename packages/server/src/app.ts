@@ -9,7 +9,7 @@ import { registerDocs } from "./docs/docs.js";
 import { ServerError, toServerError } from "./errors.js";
 import { requestBodyBytesMax } from "./limits.js";
 import { registerAccounts } from "./routes/accounts.js";
-import type { App, Environment } from "./routes/environment.js";
+import { incoming, type App, type Environment } from "./routes/environment.js";
 import { registerExec } from "./routes/exec.js";
 import { registerHealth } from "./routes/health.js";
 import { registerKeys } from "./routes/keys.js";
@@ -30,7 +30,7 @@ export function createApp(context: Context): App {
 
   app.use(requestLog(context));
   app.use(async (c, next) => {
-    if (isAmbiguousPath(c.env.incoming?.url ?? new URL(c.req.url).pathname))
+    if (isAmbiguousPath(incoming(c)?.url ?? new URL(c.req.url).pathname))
       throw new ServerError("invalid_request", "the path holds empty, dot or encoded separator segments");
     await next();
   });
@@ -64,6 +64,8 @@ export function createApp(context: Context): App {
   app.onError((thrown, c) => {
     const error = thrown instanceof HTTPException ? fromFramework(thrown) : toServerError(thrown);
     const requestId = c.get("requestId");
+    // The rest of the body is never read, so the connection cannot carry another request.
+    if (error.code === "payload_too_large") c.header("Connection", "close");
     if (error.status >= 500) context.log.error("request_failed", thrown, { request_id: requestId });
     return c.json(error.body(requestId), error.status);
   });

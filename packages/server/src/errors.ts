@@ -1,3 +1,4 @@
+import { RuntimeError, type RuntimeErrorCode } from "@chaser/runtime";
 import { StoreError, type StoreErrorCode } from "@chaser/store";
 
 /** Every code an answer may carry, with its HTTP status. Codes never change their meaning. */
@@ -12,6 +13,7 @@ export const errorStatus = {
   workspace_name_taken: 409,
   workspace_name_ambiguous: 409,
   session_active: 409,
+  session_ended: 409,
   snapshot_name_taken: 409,
   operation_in_progress: 409,
   storage_quota_exceeded: 413,
@@ -93,14 +95,21 @@ const storeCodes: Partial<Record<StoreErrorCode, ErrorCode>> = {
 };
 
 /** What the runtime's codes mean to a caller of the API. */
-const runtimeCodes: Record<string, ErrorCode> = {
+const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
   invalid_argument: "invalid_request",
-  network_not_allowed: "invalid_request",
-  unsupported: "unsupported",
-  unavailable: "sandbox_unavailable",
+  working_directory_not_found: "invalid_request",
+  session_ended: "session_ended",
   sandbox_unavailable: "sandbox_unavailable",
-  start_failed: "sandbox_unavailable",
-  mount_failed: "sandbox_unavailable",
+  network_unavailable: "sandbox_unavailable",
+  network_not_allowed: "sandbox_unavailable",
+  pause_failed: "sandbox_unavailable",
+  runtime_closed: "shutting_down",
+};
+
+/** What to do about a code, where the same is true whatever led to it. */
+const suggestions: Partial<Record<ErrorCode, string>> = {
+  sandbox_unavailable: "run `chaser doctor` on the server's machine to see what is missing",
+  session_ended: "run the command again; a new session is started for it",
 };
 
 /** The caller's view of any error: a `ServerError` as it is, known codes by the tables, all else `internal` without its text. */
@@ -109,19 +118,14 @@ export function toServerError(error: unknown): ServerError {
   const code =
     error instanceof StoreError
       ? storeCodes[error.code]
-      : isRuntimeError(error)
+      : error instanceof RuntimeError
         ? runtimeCodes[error.code]
         : undefined;
   if (code === undefined)
     return new ServerError("internal", "an unexpected error occurred on the server", { cause: error });
+  const suggestion = suggestions[code];
   return new ServerError(code, (error as Error).message, {
     cause: error,
-    ...(code === "sandbox_unavailable"
-      ? { suggestion: "run `chaser doctor` on the server's machine to see what is missing" }
-      : {}),
+    ...(suggestion === undefined ? {} : { suggestion }),
   });
-}
-
-function isRuntimeError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && error.name === "RuntimeError" && "code" in error;
 }

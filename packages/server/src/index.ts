@@ -8,3 +8,4 @@ export type { PlanLimits } from "./limits.js";
 export type { LogStream } from "./log.js";
 export { startServer, type RunningServer, type ServerOptions } from "./serve.js";
 export { scopes, type Scope } from "./auth/scopes.js";
+export { probe } from "@chaser/runtime";

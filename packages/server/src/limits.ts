@@ -51,9 +51,9 @@ export const connectionsMax = 4096;
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;
 
-/** A figure of used bytes older than this is computed anew before something is allowed to grow. */
-export const usageFigureAgeMsMax = 10_000;
-/** Below this share of the cap a recent figure is good enough; above, the exact one is awaited. */
+/** A figure of used bytes older than this is measured again once something was allowed to grow since. */
+export const usageFigureAgeMsMax = 30_000;
+/** Below this share of a cap the last figure is good enough; above, the exact one is awaited. */
 export const usageComfortableShare = 0.8;
 
 /** Host uids for accounts when the server is root: one each, from this range, so that no account can touch another's files. */

@@ -109,7 +109,7 @@ async function firstKey(context: Context, given: string | undefined): Promise<st
 
 /** Cleans up after a former server, however it ended. */
 async function recover(context: Context): Promise<void> {
-  const { accounts, stores, db, execRecords } = context;
+  const { accounts, stores, quota, db, execRecords } = context;
   const leftovers = await accountsWithLeftovers(db);
   await endFormerSessions(db);
   for (const id of leftovers) await stores.get(await accounts.get(id));
@@ -122,7 +122,10 @@ async function recover(context: Context): Promise<void> {
 
 function sweep(context: Context, log: Logger): NodeJS.Timeout {
   return setInterval(() => {
-    context.sessions.endIdle(Date.now()).catch((error: unknown) => log.error("sweep", error));
+    const now = Date.now();
+    Promise.all([context.sessions.endIdle(now), context.quota.refresh(now)]).catch((error: unknown) =>
+      log.error("sweep", error),
+    );
   }, sweepIntervalMs).unref();
 }
 

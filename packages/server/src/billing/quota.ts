@@ -1,35 +1,39 @@
-import type { Store } from "@chaser/store";
 import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import { usageComfortableShare, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
 import type { AccountStores } from "../stores/account-stores.js";
 
 interface Figure {
-  usedBytes: number;
+  account: AccountRow;
+  bytes: number | null;
   takenAtMs: number;
+  /** Something was allowed to grow since. */
+  stale: boolean;
 }
 
 /**
- * Refuses what would make an account grow beyond its cap. The exact figure is awaited near the cap; well below it
- * a recent one is good enough, so that a cheap operation on a large store stays cheap.
+ * Refuses what would make an account or a disk grow beyond its cap. Measuring takes time in proportion to the number
+ * of files, so well below a cap the last figure decides and is brought up to date later (`refresh`); near the cap
+ * the exact one is awaited.
  */
 export class Quota {
   readonly plan: PlanLimits;
   readonly #stores: AccountStores;
-  readonly #figures = new Map<string, Figure>();
+  readonly #accounts = new Map<string, Figure>();
+  readonly #disks = new Map<string, Figure>();
 
   constructor(plan: PlanLimits, stores: AccountStores) {
     this.plan = plan;
     this.#stores = stores;
   }
 
-  /** Code `storage_quota_exceeded` when the account has no room left. */
+  /** Code `storage_quota_exceeded` when the account has no room left. Call it before anything that grows. */
   async assertRoom(account: AccountRow): Promise<void> {
     const capBytes = this.plan.storageBytesMax;
-    const known = this.#figures.get(account.id);
-    const recent = known !== undefined && Date.now() - known.takenAtMs < usageFigureAgeMsMax;
-    if (recent && known.usedBytes < capBytes * usageComfortableShare) return;
-    const usedBytes = await this.usedBytes(account);
+    const known = this.#accounts.get(account.id);
+    const comfortable = isBelow(known, capBytes * usageComfortableShare);
+    const usedBytes = comfortable ? 0 : await this.accountBytes(account);
+    markStale(this.#accounts, account.id, account);
     if (usedBytes < capBytes) return;
     throw new ServerError(
       "storage_quota_exceeded",
@@ -41,26 +45,66 @@ export class Quota {
     );
   }
 
-  /** Code `workspace_disk_full` when the workspace's disk has reached its limit. */
-  async assertDiskRoom(store: Store, diskId: string): Promise<void> {
+  /** Code `workspace_disk_full` when a disk has reached its limit. One that was never measured is measured later. */
+  async assertDiskRoom(account: AccountRow, diskId: string): Promise<void> {
     const capBytes = this.plan.workspaceDiskBytesMax;
-    const { referencedBytes } = await store.disks.usage(diskId);
-    if (referencedBytes < capBytes) return;
+    const known = this.#disks.get(diskId);
+    const unknown = known === undefined || known.bytes === null;
+    const settled = unknown || isBelow(known, capBytes * usageComfortableShare);
+    const usedBytes = settled ? 0 : await this.diskBytes(account, diskId);
+    markStale(this.#disks, diskId, account);
+    if (usedBytes < capBytes) return;
     throw new ServerError(
       "workspace_disk_full",
-      `the workspace's disk holds ${referencedBytes} of at most ${capBytes} bytes`,
+      `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes`,
       {
-        details: { used_bytes: referencedBytes, cap_bytes: capBytes },
+        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: usedBytes - capBytes + 1 },
         suggestion: "restore an earlier snapshot, or delete the workspace",
       },
     );
   }
 
   /** Allocated bytes of the account's directory, now. */
-  async usedBytes(account: AccountRow): Promise<number> {
+  async accountBytes(account: AccountRow): Promise<number> {
     const store = await this.#stores.get(account);
     const { onDiskBytes } = await store.usage();
-    this.#figures.set(account.id, { usedBytes: onDiskBytes, takenAtMs: Date.now() });
+    this.#accounts.set(account.id, figure(account, onDiskBytes));
     return onDiskBytes;
   }
+
+  /** Allocated bytes that a disk stands on, now. */
+  async diskBytes(account: AccountRow, diskId: string): Promise<number> {
+    const store = await this.#stores.get(account);
+    const { referencedBytes } = await store.disks.usage(diskId);
+    this.#disks.set(diskId, figure(account, referencedBytes));
+    return referencedBytes;
+  }
+
+  /** The last figure of a disk, or null when there is none. */
+  lastDiskBytes(diskId: string): number | null {
+    return this.#disks.get(diskId)?.bytes ?? null;
+  }
+
+  /** Measures again what has changed and was not measured for a while. */
+  async refresh(nowMs: number): Promise<void> {
+    const isDue = ({ stale, takenAtMs }: Figure): boolean => stale && nowMs - takenAtMs > usageFigureAgeMsMax;
+    for (const known of [...this.#accounts.values()])
+      if (isDue(known)) await this.accountBytes(known.account);
+    for (const [diskId, known] of [...this.#disks])
+      if (isDue(known)) await this.diskBytes(known.account, diskId).catch(() => this.#disks.delete(diskId));
+  }
+}
+
+function figure(account: AccountRow, bytes: number): Figure {
+  return { account, bytes, takenAtMs: Date.now(), stale: false };
+}
+
+function isBelow(known: Figure | undefined, bytes: number): boolean {
+  return known !== undefined && known.bytes !== null && known.bytes < bytes;
+}
+
+function markStale(figures: Map<string, Figure>, id: string, account: AccountRow): void {
+  const known = figures.get(id);
+  if (known === undefined) figures.set(id, { account, bytes: null, takenAtMs: Date.now(), stale: true });
+  else known.stale = true;
 }

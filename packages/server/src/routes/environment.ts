@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context as RequestContext } from "hono";
@@ -20,3 +21,8 @@ export interface Environment {
 
 export type App = OpenAPIHono<Environment>;
 export type Request = RequestContext<Environment>;
+
+/** The raw request below, or undefined when the app is called without a socket, and then without bindings too. */
+export function incoming(c: Request): IncomingMessage | undefined {
+  return (c.env as Environment["Bindings"] | undefined)?.incoming;
+}

@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 import { ServerError } from "../errors.js";
-import type { App, Request } from "./environment.js";
+import { incoming, type App, type Request } from "./environment.js";
 
 /** For whoever watches the server. These say nothing about accounts. */
 export function registerHealth(app: App, { db, keys, metrics, sessions, execRecords }: Context): void {
@@ -21,6 +21,6 @@ export function registerHealth(app: App, { db, keys, metrics, sessions, execReco
 /** A proxy on this machine speaks for others, and says so in a header. */
 function isLoopback(c: Request): boolean {
   if (c.req.header("X-Forwarded-For") !== undefined || c.req.header("Forwarded") !== undefined) return false;
-  const address = c.env.incoming?.socket.remoteAddress ?? "";
+  const address = incoming(c)?.socket.remoteAddress ?? "";
   return address === "::1" || /^(::ffff:)?127\./.test(address);
 }

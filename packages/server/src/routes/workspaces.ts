@@ -110,10 +110,14 @@ const usage = apiRoute(
 export function registerWorkspaces(app: App, context: Context): void {
   const { workspaces, snapshots, sessions } = context;
 
-  const view = async (account: AccountRow, row: WorkspaceRow): Promise<Workspace> =>
+  const view = async (
+    account: AccountRow,
+    row: WorkspaceRow,
+    measured: "now" | "last" = "now",
+  ): Promise<Workspace> =>
     workspaceView(row, {
       activeSessionId: sessions.activeOn(row.id)?.id ?? null,
-      usage: await workspaces.diskUsage(account, row),
+      diskBytes: await workspaces.diskBytes(account, row, measured),
       diskLimitBytes: workspaces.diskLimitBytes,
     });
 
@@ -127,13 +131,14 @@ export function registerWorkspaces(app: App, context: Context): void {
         details: { path: "session_type" },
         suggestion: 'set "session_type" to "sandbox"',
       });
-    const { name, template } = body;
+    const { name, template, clone_from: from } = body;
     const row =
-      body.clone_from === undefined
+      from === undefined
         ? await workspaces.create(account, { name, template })
-        : await workspaces.clone(account, { from: body.clone_from, name, template });
+        : await workspaces.clone(account, { from, name, template });
     c.set("auditTarget", row.id);
-    return c.json(await view(account, row), 201);
+    // A clone takes the same time whatever its size; measuring it would not.
+    return c.json(await view(account, row, from === undefined ? "now" : "last"), 201);
   });
 
   app.openapi(list, async (c) => {

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { DiskUsage } from "@chaser/store";
 import type { WorkspaceRow } from "../db/tables.js";
 import { nameLengthMax } from "../limits.js";
 import { bytes, flag, id, name, paging, rfc3339, time } from "./fields.js";
@@ -47,8 +46,9 @@ export const workspaceSchema = z
     last_session_id: z.string().nullable(),
     persistence: z.literal("persistent"),
     created_at: time,
-    disk_bytes: bytes.openapi({
-      description: "allocated bytes that the disk stands on, shared ones included",
+    disk_bytes: bytes.nullable().openapi({
+      description:
+        "allocated bytes that the disk stands on, shared ones included; null in the answer to a clone, which does not wait for a measurement",
     }),
     disk_limit_bytes: bytes,
   })
@@ -58,7 +58,7 @@ export type Workspace = z.infer<typeof workspaceSchema>;
 
 export function workspaceView(
   row: WorkspaceRow,
-  now: { activeSessionId: string | null; usage: DiskUsage; diskLimitBytes: number },
+  now: { activeSessionId: string | null; diskBytes: number | null; diskLimitBytes: number },
 ): Workspace {
   return {
     id: row.id,
@@ -73,7 +73,7 @@ export function workspaceView(
     last_session_id: row.last_session_id,
     persistence: "persistent",
     created_at: rfc3339(row.created_at),
-    disk_bytes: now.usage.referencedBytes,
+    disk_bytes: now.diskBytes,
     disk_limit_bytes: now.diskLimitBytes,
   };
 }

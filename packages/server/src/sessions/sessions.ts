@@ -112,7 +112,7 @@ export class Sessions {
     const { db, stores, runtime, quota, network } = this.#on;
     const store = await stores.get(account);
     await quota.assertRoom(account);
-    if (workspaceId !== null) await quota.assertDiskRoom(store, diskId);
+    if (workspaceId !== null) await quota.assertDiskRoom(account, diskId);
 
     const id = randomUUID();
     const undo: (() => Promise<unknown>)[] = [];

@@ -242,6 +242,16 @@ export class Workspaces {
     return store.disks.usage(workspace.id);
   }
 
+  /** Allocated bytes that the disk stands on: `now`, or as last measured (null: never), which costs nothing. */
+  async diskBytes(
+    account: AccountRow,
+    workspace: WorkspaceRow,
+    when: "now" | "last",
+  ): Promise<number | null> {
+    const { quota } = this.#on;
+    return when === "last" ? quota.lastDiskBytes(workspace.id) : quota.diskBytes(account, workspace.id);
+  }
+
   get diskLimitBytes(): number {
     return this.#on.quota.plan.workspaceDiskBytesMax;
   }
