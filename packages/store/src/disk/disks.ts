@@ -1,0 +1,250 @@
+/**
+ * The disks of a store: live, writable file trees. An overlay disk is a stack of immutable layers under one writable upper,
+ * which makes a clone cost the same whatever is on the disk, and a snapshot cost what has changed. All calls are
+ * synchronous and run in the engine; every one of them leaves a disk as it was or as it was to be, also after a crash.
+ */
+import type {
+  DiskDriver,
+  DiskInfo,
+  DiskMount,
+  DiskUsage,
+  InitialDirectory,
+  RestoreResult,
+  SnapshotInfo,
+  SnapshotResult,
+} from "../api.js";
+import { StoreError } from "../errors.js";
+import type { Lock } from "../platform/lock.js";
+import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
+import type { Repository } from "../snapshot/repository.js";
+import { Work } from "../snapshot/work.js";
+import { cloneDisk, cloneSnapshot } from "./clone.js";
+import { buildDisk, makeInitialDirectories, publish } from "./create.js";
+import { deleteDisk } from "./deletion.js";
+import type { DiskDescription } from "./description.js";
+import { makeGeneration, syncGeneration, workName } from "./generation.js";
+import { Layers } from "./layers.js";
+import { DiskRegistry } from "./registry.js";
+import { restoreDisk } from "./restore.js";
+import { settle } from "./settle.js";
+import { snapshotDisk } from "./snapshot.js";
+import { sweep, unneededLayers } from "./sweep.js";
+import { removeFromTrash } from "./trash.js";
+import { diskUsage, layersBytes } from "./usage.js";
+
+export class DiskSet {
+  readonly #repository: Repository;
+  readonly #disks: DiskRegistry;
+  readonly #attachments = new Map<string, Lock>();
+
+  constructor(repository: Repository) {
+    const { files, layout } = repository;
+    this.#repository = repository;
+    this.#disks = new DiskRegistry(files, layout, new Layers(files, layout));
+  }
+
+  /** Codes `invalid_argument`, `disk_exists`. */
+  create(options: {
+    id: string;
+    driver?: DiskDriver | undefined;
+    directories?: InitialDirectory[] | undefined;
+  }): DiskInfo {
+    const { id, driver = "overlay", directories = [] } = options;
+    const { files } = this.#disks;
+    buildDisk(this.#disks, id, (staged) => {
+      makeGeneration(files, staged.generation, null);
+      makeInitialDirectories(files, staged.files, directories);
+      syncGeneration(files, staged.generation);
+      this.#disks.guarded("exclusive", () =>
+        publish(this.#disks, this.#repository, staged, { driver, top: null }),
+      );
+    });
+    return this.get(id);
+  }
+
+  get(id: string): DiskInfo {
+    return this.#info(this.#disks.read(id));
+  }
+
+  list(): DiskInfo[] {
+    return this.#disks.ids().flatMap((id) => {
+      try {
+        return this.get(id);
+      } catch (error) {
+        // Another process may delete one between listing and reading.
+        if (error instanceof StoreError && error.code === "disk_not_found") return [];
+        throw error;
+      }
+    });
+  }
+
+  /** Code `disk_in_use`. The lock is held until `detach`, `close`, or the end of the process. */
+  attach(id: string): DiskMount {
+    const lock = this.#disks.take(id);
+    try {
+      const disk = settle(this.#disks, id);
+      const mount = this.#mount(disk);
+      this.#attachments.set(id, lock);
+      return mount;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Idempotent. */
+  detach(id: string): void {
+    this.#attachments.get(id)?.release();
+    this.#attachments.delete(id);
+  }
+
+  clone(
+    sourceId: string,
+    options: { id: string; snapshot?: string | undefined },
+    work = new Work("write"),
+    owners: Owners = ownersOf(),
+  ): DiskInfo {
+    const { id, snapshot } = options;
+    if (snapshot === undefined) {
+      this.#held(sourceId, (source) =>
+        cloneDisk(this.#disks, this.#repository, source, id, { owners, work }),
+      );
+    } else {
+      const source = this.#disks.read(sourceId);
+      const wanted = this.#repository.getSnapshot(sourceId, snapshot);
+      cloneSnapshot(this.#disks, this.#repository, source, wanted, id, { owners, work });
+    }
+    return this.get(id);
+  }
+
+  /** `live` needs the attachment that this engine holds; else the disk must be idle, code `disk_in_use`. */
+  snapshot(
+    id: string,
+    options: { name?: string | undefined; comment?: string | undefined; live?: boolean | undefined } = {},
+    owners: Owners = ownersOf(),
+    work = new Work("scan"),
+  ): SnapshotResult {
+    const startedAt = performance.now();
+    const { name, comment, live = false } = options;
+    const take = (disk: DiskDescription): SnapshotInfo =>
+      snapshotDisk(this.#disks, this.#repository, disk, live ? "live" : "idle", {
+        name,
+        comment,
+        owners,
+        work,
+      });
+    let snapshot;
+    if (live) {
+      const disk = this.#disks.read(id);
+      if (!this.#attachments.has(id)) {
+        throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`, {
+          data: { disk: id, field: "live" },
+        });
+      }
+      snapshot = take(disk);
+    } else {
+      snapshot = this.#held(id, take);
+    }
+    return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
+  }
+
+  /** Codes `disk_in_use`, `snapshot_not_found`. What is on the disk and in no snapshot is lost, unless `undo` keeps it. */
+  restore(
+    id: string,
+    snapshot: string,
+    options: {
+      undo?: boolean | undefined;
+      dryRun?: boolean | undefined;
+      paths?: Uint8Array[] | undefined;
+    } = {},
+    owners: Owners = ownersOf(),
+    work = new Work("restore"),
+  ): RestoreResult & { undo: SnapshotInfo | null } {
+    const startedAt = performance.now();
+    const { undo = false, dryRun = false, paths = null } = options;
+    return this.#held(id, (disk) => {
+      const wanted = this.#repository.getSnapshot(id, snapshot);
+      const kept = undo && !dryRun ? this.#keepForUndo(disk, wanted, owners, work) : null;
+      const present = kept === null ? disk : settle(this.#disks, id);
+      const counts = restoreDisk(this.#disks, this.#repository, present, wanted, {
+        dryRun,
+        paths,
+        owners,
+        work,
+      });
+      const durationMs = performance.now() - startedAt;
+      return { ...counts, durationMs, problems: work.allProblems(), undo: kept };
+    });
+  }
+
+  /** Deletes a disk and its snapshots. Their objects are freed by collection, which is the caller's to run. */
+  delete(id: string): { freedBytes: number } {
+    const freedBytes = this.#held(id, () => {
+      const trashed = deleteDisk(this.#disks, this.#repository, id);
+      return removeFromTrash(this.#disks.files, this.#disks.layout.trash, [trashed]);
+    });
+    return { freedBytes: freedBytes + this.sweepLayers().freedBytes };
+  }
+
+  usage(id: string): DiskUsage {
+    return diskUsage(this.#disks, id);
+  }
+
+  /** What `sweepLayers` would remove, trash not counted. */
+  unneededLayers(): { allocatedBytes: number; count: number } {
+    return this.#disks.guarded("exclusive", () => {
+      const layers = unneededLayers(this.#disks) ?? [];
+      return { allocatedBytes: layersBytes(this.#disks, layers), count: layers.length };
+    });
+  }
+
+  /** Removes layers that no disk stands on, and whatever crashes have left. Returns the allocated bytes that came back. */
+  sweepLayers(): { freedBytes: number; count: number } {
+    return sweep(this.#disks, this.#repository);
+  }
+
+  /** Detaches all. Idempotent. */
+  close(): void {
+    for (const id of [...this.#attachments.keys()]) this.detach(id);
+  }
+
+  #held<Result>(id: string, run: (disk: DiskDescription) => Result): Result {
+    const lock = this.#disks.take(id);
+    try {
+      return run(settle(this.#disks, id));
+    } finally {
+      lock.release();
+    }
+  }
+
+  #info(disk: DiskDescription): DiskInfo {
+    return {
+      id: disk.id,
+      driver: disk.driver,
+      createdAtMs: disk.createdAtMs,
+      layers: this.#disks.stack(disk).length,
+      attached: this.#attachments.has(disk.id) || this.#disks.isTaken(disk.id),
+    };
+  }
+
+  #mount(disk: DiskDescription): DiskMount {
+    const upper = this.#disks.upperPath(disk);
+    if (disk.driver === "directory") return { driver: "directory", path: upper };
+    return {
+      driver: "overlay",
+      layersDir: this.#disks.layout.layers,
+      lower: this.#disks.layers.lower(this.#disks.stack(disk)),
+      upper,
+      work: `${this.#disks.path(disk.id)}/${disk.upper}/${workName}`,
+    };
+  }
+
+  #keepForUndo(disk: DiskDescription, wanted: SnapshotInfo, owners: Owners, work: Work): SnapshotInfo {
+    const { refs } = this.#repository;
+    const stamp = new Date().toISOString().slice(0, 23).replaceAll(/[-:.]/g, "").replace("T", "-");
+    let name = `undo-${stamp}`;
+    for (let n = 2; refs.read(disk.id, name) !== null; n++) name = `undo-${stamp}-${n}`;
+    const comment = `before restoring ${JSON.stringify(wanted.name)}`;
+    return snapshotDisk(this.#disks, this.#repository, disk, "idle", { name, comment, owners, work });
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Freezing turns a disk's upper into its top layer and puts a fresh upper above, by renames alone. The steps:
+ *
+ *     1. a fresh generation with the root's metadata, and `layer.json` beside the files that are to become the layer
+ *     2. everything on the filesystem durable
+ *     3. `disk.json` names the layer as top, the fresh generation as upper, and the old one as `freezing`: the commit
+ *     4. the old generation moves to `layers/<id>`
+ *
+ * A crash before 3 leaves the disk as it was; after 3 the fourth step is done again by whoever takes the disk next.
+ */
+import type { LayerId } from "../ids.js";
+import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
+import { anywhere } from "../platform/files.js";
+import { removeTree } from "../snapshot/remove.js";
+import { nextGeneration, type DiskDescription } from "./description.js";
+import { makeGeneration, workName } from "./generation.js";
+import { encodeLayer } from "./layer-file.js";
+import { newLayerId } from "./layer-id.js";
+import { layerFileName } from "./layers.js";
+import type { DiskRegistry } from "./registry.js";
+import { sameRootMetadata } from "./root-metadata.js";
+
+/** True when the disk is nothing but its top layer. A disk without layers never is. */
+export function isPristine(
+  disks: DiskRegistry,
+  disk: DiskDescription,
+): disk is DiskDescription & { top: LayerId } {
+  if (disk.top === null) return false;
+  const upper = disks.upperPath(disk);
+  const entries = withDirectory(disks.files, upper, (directory) => disks.files.list(directory));
+  return entries.length === 0 && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
+}
+
+/** Needs the disk's lock. `beforeSync` may make more that is to be durable with it. */
+export function freeze(
+  disks: DiskRegistry,
+  disk: DiskDescription,
+  beforeSync: () => void = () => undefined,
+): DiskDescription & { top: LayerId } {
+  const { files } = disks;
+  const upper = nextGeneration(disk.upper);
+  const old = `${disks.path(disk.id)}/${disk.upper}`;
+  const top = newLayerId();
+  makeGeneration(files, `${disks.path(disk.id)}/${upper}`, disks.upperPath(disk));
+  withDirectory(files, old, (directory) => {
+    removeIfPresent(files, directory, layerFileName);
+    const fd = files.open(directory, layerFileName, { access: "create" });
+    try {
+      files.write(fd, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }), 0);
+    } finally {
+      files.close(fd);
+    }
+    beforeSync();
+    files.syncFilesystem(directory);
+  });
+  const frozen = { ...disk, top, upper, freezing: disk.upper };
+  disks.guarded("exclusive", () => {
+    disks.write(frozen);
+    moveFrozen(disks, frozen);
+  });
+  return frozen;
+}
+
+/** Ends a freeze that a crash interrupted. Needs the disk's lock. */
+export function finishFreeze(disks: DiskRegistry, disk: DiskDescription): void {
+  if (disks.unmoved(disk) === null) return;
+  disks.guarded("exclusive", () => moveFrozen(disks, disk));
+}
+
+function moveFrozen(disks: DiskRegistry, disk: DiskDescription): void {
+  const { files, layout, layers } = disks;
+  const generation = `${disks.path(disk.id)}/${disk.freezing as string}`;
+  withDirectory(files, generation, (directory) => removeTree(files, directory, workName));
+  files.rename(anywhere, generation, anywhere, layers.path(disk.top as LayerId));
+  syncDirectory(files, layout.layers);
+  syncDirectory(files, disks.path(disk.id));
+}

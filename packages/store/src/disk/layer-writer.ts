@@ -1,0 +1,106 @@
+/** Writes the difference between two trees as the files of a layer, with the marks that overlayfs understands. */
+import type { ObjectSource } from "../pack/chunks.js";
+import type { Fd, Files } from "../platform/files.js";
+import { Materializer } from "../snapshot/materialize.js";
+import { treeAttributeToOverlay } from "../snapshot/overlay-marks.js";
+import type { Owners } from "../snapshot/owners.js";
+import { joinPath, type Work } from "../snapshot/work.js";
+import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
+import { namePairs, sameEntry } from "./differences.js";
+import { joinedNames, type NameTree } from "./link-groups.js";
+
+export interface LayerWriterOptions {
+  owners: Owners;
+  work: Work;
+}
+
+/** Fills the empty directory `target` so that, above a stack that shows `before`, it shows `after`. Returns the bytes written. */
+export function writeLayer(
+  files: Files,
+  source: ObjectSource,
+  before: DirectoryTreeEntry | null,
+  after: DirectoryTreeEntry,
+  target: Fd,
+  options: LayerWriterOptions,
+): number {
+  const writer = new LayerWriter(files, source, target, options);
+  writer.directory(target, before, after, joinedNames(source, before, after), Buffer.alloc(0));
+  return writer.writtenBytes;
+}
+
+class LayerWriter {
+  readonly #files: Files;
+  readonly #source: ObjectSource;
+  readonly #materializer: Materializer;
+
+  constructor(files: Files, source: ObjectSource, target: Fd, options: LayerWriterOptions) {
+    this.#files = files;
+    this.#source = source;
+    this.#materializer = new Materializer(files, source, target, {
+      ...options,
+      attributeOnDisk: treeAttributeToOverlay,
+      mayMakeNode: (entry) => !looksLikeRemoval(entry),
+    });
+  }
+
+  get writtenBytes(): number {
+    return this.#materializer.writtenBytes;
+  }
+
+  directory(
+    directory: Fd,
+    before: DirectoryTreeEntry | null,
+    after: DirectoryTreeEntry,
+    joined: NameTree | null,
+    path: Buffer,
+  ): void {
+    for (const pair of namePairs(this.#source, before, after)) {
+      const name = (pair.after ?? (pair.before as TreeEntry)).name;
+      this.#name(
+        directory,
+        pair.before,
+        pair.after,
+        joined?.get(name.toString("latin1")),
+        joinPath(path, name),
+      );
+    }
+    this.#materializer.directoryMetadata(directory, after, path);
+  }
+
+  #name(
+    directory: Fd,
+    before: TreeEntry | null,
+    after: TreeEntry | null,
+    joined: NameTree | undefined,
+    path: Buffer,
+  ): void {
+    if (after === null) {
+      this.#remove(directory, (before as TreeEntry).name);
+      return;
+    }
+    if (before !== null && joined === undefined && sameEntry(before, after)) return;
+    if (after.type === "directory" && before?.type === "directory") {
+      this.#files.makeDirectory(directory, after.name, 0o700);
+      const child = this.#files.open(directory, after.name, { directory: true });
+      try {
+        // Directories of one name merge, so what is the same below need not be in the layer.
+        this.directory(child, before, after, joined ?? null, path);
+      } finally {
+        this.#files.close(child);
+      }
+      return;
+    }
+    // Over anything that is not a directory, and over nothing, a directory hides what deeper layers have.
+    this.#materializer.create(directory, after, path);
+    if (looksLikeRemoval(after) && before !== null) this.#remove(directory, after.name);
+  }
+
+  #remove(directory: Fd, name: Buffer): void {
+    this.#files.makeNode(directory, name, { type: "character", mode: 0, major: 0, minor: 0 });
+  }
+}
+
+/** A device 0:0 in a tree is an ordinary node there, and in a layer it would hide what is below. */
+function looksLikeRemoval(entry: TreeEntry): boolean {
+  return entry.type === "character" && entry.major === 0 && entry.minor === 0;
+}

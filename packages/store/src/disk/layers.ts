@@ -1,0 +1,114 @@
+/**
+ * Immutable layers: `layers/<id>/` with `layer.json`, `files`, and, once a snapshot has captured the stack up to it, `tree`
+ * with that tree's id. A layer is a cache of a tree: its tree counts as known only while some snapshot has that tree, so a
+ * layer never keeps objects alive.
+ */
+import type { LayerId, TreeId } from "../ids.js";
+import { isContentId } from "../ids.js";
+import { StoreError } from "../errors.js";
+import type { Layout } from "../layout.js";
+import { ensureDirectory, namesIn, readWhole, writeDurably } from "../platform/durable.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { filesName } from "./generation.js";
+import { decodeLayer, type LayerDescription } from "./layer-file.js";
+import { isLayerId } from "./layer-id.js";
+
+export const layerFileName = "layer.json";
+export const treeFileName = "tree";
+
+/** Stands at the bottom of a mount that has no layer yet, because overlayfs wants at least one. */
+const emptyName = "empty";
+
+export class Layers {
+  readonly #files: Files;
+  readonly #layout: Layout;
+
+  constructor(files: Files, layout: Layout) {
+    this.#files = files;
+    this.#layout = layout;
+  }
+
+  path(id: LayerId): string {
+    return `${this.#layout.layers}/${id}`;
+  }
+
+  filesPath(id: LayerId): string {
+    return `${this.path(id)}/${filesName}`;
+  }
+
+  ids(): LayerId[] {
+    return namesIn(this.#files, this.#layout.layers).filter(isLayerId);
+  }
+
+  /** Null when there is no such layer. */
+  describe(id: LayerId): LayerDescription | null {
+    const bytes = readWhole(this.#files, `${this.path(id)}/${layerFileName}`);
+    return bytes === null ? null : decodeLayer(id, bytes);
+  }
+
+  /** The layers from `top` down. Code `corrupt` when one is missing or the chain is a ring. */
+  stack(top: LayerId | null): LayerId[] {
+    const stack: LayerId[] = [];
+    const met = new Set<LayerId>();
+    for (let id = top; id !== null;) {
+      const layer = this.describe(id);
+      if (layer === null || met.has(id)) {
+        throw new StoreError("corrupt", `layer ${id} is ${layer === null ? "missing" : "below itself"}`, {
+          data: { layer: id },
+        });
+      }
+      met.add(id);
+      stack.push(id);
+      id = layer.parent;
+    }
+    return stack;
+  }
+
+  /** What the layer says its stack's tree is; whether a snapshot still has that tree is for the caller to ask. */
+  tree(id: LayerId): TreeId | null {
+    const text = readWhole(this.#files, `${this.path(id)}/${treeFileName}`)?.toString("latin1") ?? "";
+    const tree = text.slice(0, 64);
+    return isContentId(tree) && text === `${tree}\n` ? (tree as TreeId) : null;
+  }
+
+  /** To be called only when the layer and the tree are durable and agree in everything. */
+  setTree(id: LayerId, tree: TreeId): void {
+    writeDurably(this.#files, this.path(id), treeFileName, Buffer.from(`${tree}\n`));
+  }
+
+  /** A layer whose stack is the tree: in the given stack if possible, else anywhere. Null when there is none. */
+  find(tree: TreeId, stack: LayerId[]): LayerId | null {
+    for (const id of stack) if (this.tree(id) === tree) return id;
+    for (const id of this.ids()) if (this.tree(id) === tree && this.isWhole(id)) return id;
+    return null;
+  }
+
+  /** True when the layer and all below it are there. */
+  isWhole(id: LayerId): boolean {
+    try {
+      this.stack(id);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "corrupt") return false;
+      throw error;
+    }
+  }
+
+  /** What a mount names as its lower directories, topmost first, relative to the directory of layers. */
+  lower(stack: LayerId[]): string[] {
+    if (stack.length > 0) return stack.map((id) => `${id}/${filesName}`);
+    const empty = `${this.#layout.layers}/${emptyName}`;
+    ensureDirectory(this.#files, empty);
+    ensureDirectory(this.#files, `${empty}/${filesName}`, 0o755);
+    return [`${emptyName}/${filesName}`];
+  }
+
+  exists(id: LayerId): boolean {
+    try {
+      return this.#files.stat(anywhere, this.path(id)).type === "directory";
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** Restore points of a disk: what is new is frozen, walked and stored, and the layer remembers the tree it shows. */
+import type { Consistency, SnapshotInfo } from "../api.js";
+import type { LayerId } from "../ids.js";
+import type { Owners } from "../snapshot/owners.js";
+import type { Repository } from "../snapshot/repository.js";
+import type { Work } from "../snapshot/work.js";
+import { captureStack } from "./capture.js";
+import type { DiskDescription } from "./description.js";
+import { freeze, isPristine } from "./freeze.js";
+import { liveTrees } from "./live-trees.js";
+import { capturePlain } from "./plain.js";
+import type { DiskRegistry } from "./registry.js";
+
+export interface DiskSnapshotOptions {
+  name?: string | undefined;
+  comment?: string | undefined;
+  owners: Owners;
+  work: Work;
+}
+
+/** Needs the disk's lock, and for `live` that its writers are paused. */
+export function snapshotDisk(
+  disks: DiskRegistry,
+  repository: Repository,
+  disk: DiskDescription,
+  consistency: Consistency,
+  { name, comment, owners, work }: DiskSnapshotOptions,
+): SnapshotInfo {
+  return repository.withObjects(() => {
+    let captured: LayerId | null = null;
+    const parent = repository.listSnapshots(disk.id)[0]?.id ?? null;
+    const snapshot = repository.addSnapshot(
+      { scope: disk.id, name, comment, consistency, parent },
+      (writer) => {
+        const upper = disks.upperPath(disk);
+        if (disk.driver === "directory") return capturePlain(repository, writer, upper, { owners, work });
+        const options = { owners, work, trees: liveTrees(repository) };
+        if (consistency === "live") {
+          return captureStack(disks.files, disks.layers, writer, disks.stack(disk), upper, options);
+        }
+        const frozen = isPristine(disks, disk) ? disk : freeze(disks, disk);
+        captured = frozen.top;
+        return captureStack(disks.files, disks.layers, writer, disks.stack(frozen), null, options);
+      },
+    );
+    // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.
+    const exact = work.allProblems().length === 0;
+    if (captured !== null && exact && disks.layers.tree(captured) !== snapshot.tree) {
+      disks.layers.setTree(captured, snapshot.tree);
+    }
+    return snapshot;
+  });
+}
