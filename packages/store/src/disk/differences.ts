@@ -14,6 +14,7 @@ export interface DifferenceCounts {
 
 /** One name in a directory before and after; not both null. */
 export interface NamePair {
+  name: Buffer;
   before: TreeEntry | null;
   after: TreeEntry | null;
 }
@@ -45,7 +46,8 @@ export function namePairs(
     const order = a === null ? 1 : b === null ? -1 : a.name.compare(b.name);
     if (order <= 0) l += 1;
     if (order >= 0) r += 1;
-    pairs.push({ before: order <= 0 ? a : null, after: order >= 0 ? b : null });
+    const name = (order <= 0 ? a : b)?.name as Buffer;
+    pairs.push({ name, before: order <= 0 ? a : null, after: order >= 0 ? b : null });
   }
   return pairs;
 }

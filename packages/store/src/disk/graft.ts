@@ -53,9 +53,8 @@ function graftDirectory(
   wanted: Wanted,
 ): DirectoryTreeEntry {
   const entries: TreeEntry[] = [];
-  for (const { before, after } of namePairs(writer, present, snapshot)) {
-    const name = (before ?? (after as TreeEntry)).name.toString("latin1");
-    const below = wanted.get(name);
+  for (const { name, before, after } of namePairs(writer, present, snapshot)) {
+    const below = wanted.get(name.toString("latin1"));
     const entry =
       below === undefined ? before : below === "all" ? after : graftBelow(writer, before, after, below);
     if (entry !== null) entries.push(entry);

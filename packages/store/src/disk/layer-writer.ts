@@ -54,15 +54,9 @@ class LayerWriter {
     joined: NameTree | null,
     path: Buffer,
   ): void {
-    for (const pair of namePairs(this.#source, before, after)) {
-      const name = (pair.after ?? (pair.before as TreeEntry)).name;
-      this.#name(
-        directory,
-        pair.before,
-        pair.after,
-        joined?.get(name.toString("latin1")),
-        joinPath(path, name),
-      );
+    for (const { name, ...pair } of namePairs(this.#source, before, after)) {
+      const below = joined?.get(name.toString("latin1"));
+      this.#name(directory, pair.before, pair.after, below, joinPath(path, name));
     }
     this.#materializer.directoryMetadata(directory, after, path);
   }

@@ -10,7 +10,7 @@ import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durab
 import { anywhere } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import { allocatedUnder } from "./allocated.js";
+import { allocatedUnder } from "../platform/allocated.js";
 import { liveObjects, packStates, type PackState } from "./packs.js";
 
 export interface CollectionPlan {

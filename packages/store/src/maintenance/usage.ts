@@ -2,7 +2,7 @@
 import type { StoreUsage } from "../api.js";
 import type { Repository } from "../snapshot/repository.js";
 import { anywhere } from "../platform/files.js";
-import { allocatedUnder } from "./allocated.js";
+import { allocatedUnder } from "../platform/allocated.js";
 import { liveObjects, packStates } from "./packs.js";
 
 export function measureUsage(repository: Repository): StoreUsage {

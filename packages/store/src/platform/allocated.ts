@@ -36,8 +36,9 @@ function below(files: Files, directory: Fd, seen: Set<string>): number {
         files.close(child);
       }
     } catch (error) {
-      // A live disk may remove a file between listing and asking.
-      if (!isErrno(error, "ENOENT")) throw error;
+      // A live disk may remove a file between listing and asking. What may not be opened counts alone, as with `du`:
+      // overlayfs leaves an empty directory of mode 000 in its work directory.
+      if (!isErrno(error, "ENOENT", "EACCES")) throw error;
     }
   }
   return total;
