@@ -35,7 +35,7 @@ export function npmPackagesInstalled(root) {
   const wanted = readJson(join(root, "package-lock.json")).packages;
   const installed = readJson(installedLock).packages;
   for (const [path, entry] of Object.entries(wanted)) {
-    if (!path.startsWith("node_modules/") || entry.link === true) continue;
+    if (!/(^|\/)node_modules\//.test(path) || entry.link === true) continue;
     const present = installed[path];
     // npm leaves out optional packages that are made for other systems.
     if (present === undefined && entry.optional === true) continue;
