@@ -26,6 +26,8 @@ export interface ObjectWriter extends ObjectSource {
 export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
   readonly #writers: Record<PackKind, PackWriter>;
+  /** The first failure: what was lost by it is needed, whatever the caller made of the error. */
+  #failure: unknown = null;
   /** What was written: bytes of packs, and the plain bytes found already stored. */
   packBytes = 0;
   storedBytes = 0;
@@ -46,18 +48,19 @@ export class ChunkWriter implements ObjectWriter {
     if (this.#writers[kind].has(id) || this.#store.index.find(id) !== null) {
       this.deduplicatedBytes += bytes.length;
     } else {
-      this.#writers[kind].add(id, bytes);
+      this.#remembering(() => this.#writers[kind].add(id, bytes));
       this.storedBytes += bytes.length;
     }
     return id;
   }
 
   get(id: Digest): Buffer {
-    return this.#writers.tree.pendingBytes(id) ?? this.#store.get(id);
+    return this.#writers.tree.pendingBytes(id) ?? this.#remembering(() => this.#store.get(id));
   }
 
-  /** Makes everything durable: packs first, then the index. */
+  /** Makes everything durable: packs first, then the index. Throws when any call failed before. */
   commit(): void {
+    if (this.#failure !== null) throw this.#failure as Error;
     this.#writers.data.finish();
     this.#writers.tree.finish();
     this.#store.index.save();
@@ -67,6 +70,15 @@ export class ChunkWriter implements ObjectWriter {
   abort(): void {
     this.#writers.data.abort();
     this.#writers.tree.abort();
+  }
+
+  #remembering<Result>(run: () => Result): Result {
+    try {
+      return run();
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
   }
 }
 

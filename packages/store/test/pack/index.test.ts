@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { describe, test, type TestContext } from "node:test";
+import { hash } from "../../src/chunk/hash.js";
+import { indexSegmentsMax } from "../../src/limits.js";
+import { PackIndex, packsIn } from "../../src/pack/index.js";
+import { linuxFiles } from "../../src/platform/linux.js";
+import { temporaryDirectory } from "../temporary.js";
+import { makePack, type MadePack } from "./made-pack.js";
+
+function place(t: TestContext) {
+  const root = temporaryDirectory(t);
+  const packs = `${root}/packs`;
+  const index = `${root}/index`;
+  mkdirSync(packs);
+  mkdirSync(index);
+  return {
+    packs,
+    index,
+    open: () => PackIndex.open(linuxFiles, packs, index),
+    segments: () => readdirSync(index).map((name) => `${index}/${name}`),
+  };
+}
+
+const content = (name: string): Buffer => Buffer.from(`the content of ${name}`);
+const packOf = (here: { packs: string }, ...names: string[]): MadePack =>
+  makePack(here.packs, names.map(content));
+const find = (index: PackIndex, name: string) => index.find(hash(content(name)))?.pack ?? null;
+
+test("an empty store has an index without anything", (t) => {
+  const index = place(t).open();
+  assert.deepEqual(index.packs(), []);
+  assert.equal(find(index, "fox"), null);
+});
+
+test("a pack that no segment names is read itself", (t) => {
+  const here = place(t);
+  const { pack } = packOf(here, "fox");
+  assert.equal(find(here.open(), "fox"), pack.id);
+});
+
+test("save writes a segment, from which another process knows the pack", (t) => {
+  const here = place(t);
+  const made = packOf(here, "fox");
+  here.open().save();
+  assert.equal(here.segments().length, 1);
+  // Were the pack's own contents read, they would be found damaged.
+  truncateSync(made.path, 10);
+  assert.equal(find(here.open(), "fox"), made.pack.id);
+});
+
+test("save without news writes nothing", (t) => {
+  const here = place(t);
+  packOf(here, "fox");
+  const index = here.open();
+  index.save();
+  const before = here.segments();
+  index.save();
+  assert.deepEqual(here.segments(), before);
+});
+
+test("reload sees what others wrote, indexed or not, and what they removed", (t) => {
+  const here = place(t);
+  const mine = here.open();
+  const indexed = packOf(here, "fox");
+  here.open().save();
+  const loose = packOf(here, "badger");
+  assert.equal(find(mine, "fox"), null);
+  mine.reload();
+  assert.equal(find(mine, "fox"), indexed.pack.id);
+  assert.equal(find(mine, "badger"), loose.pack.id);
+
+  here.open().drop(new Set([indexed.pack.id]));
+  rmSync(indexed.path);
+  mine.reload();
+  assert.equal(find(mine, "fox"), null);
+  assert.equal(find(mine, "badger"), loose.pack.id);
+});
+
+test("segments are merged, so that there are never many", (t) => {
+  const here = place(t);
+  for (let n = 0; n < 40; n++) {
+    packOf(here, ...Array.from({ length: 1 + (n % 7) }, (_, m) => `${n}.${m}`));
+    here.open().save();
+    assert.ok(here.segments().length <= indexSegmentsMax, `${here.segments().length} segments`);
+  }
+  const index = here.open();
+  for (let n = 0; n < 40; n++) assert.notEqual(find(index, `${n}.0`), null);
+  assert.equal(index.packs().length, 40);
+});
+
+test("two that merge at the same time lose nothing", (t) => {
+  const here = place(t);
+  packOf(here, "fox");
+  here.open().save();
+  const one = here.open();
+  const other = here.open();
+  one.addPack(packOf(here, "badger").pack);
+  other.addPack(packOf(here, "stoat").pack);
+  one.save();
+  other.save();
+  const index = here.open();
+  for (const name of ["fox", "badger", "stoat"]) assert.notEqual(find(index, name), null);
+});
+
+test("drop forgets packs, durably, and nothing else", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox", "shared");
+  const badger = packOf(here, "badger");
+  const index = here.open();
+  index.save();
+  index.drop(new Set([fox.pack.id]));
+  rmSync(fox.path);
+  for (const seen of [index, here.open()]) {
+    assert.equal(find(seen, "fox"), null);
+    assert.equal(find(seen, "badger"), badger.pack.id);
+    assert.deepEqual(
+      seen.packs().map(({ id }) => id),
+      [badger.pack.id],
+    );
+  }
+});
+
+test("dropping everything leaves no segment", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox");
+  const index = here.open();
+  index.save();
+  index.drop(new Set([fox.pack.id]));
+  assert.deepEqual(here.segments(), []);
+});
+
+describe("damage does not keep a store from opening", () => {
+  test("of a segment: it is passed over, and the packs are read", (t) => {
+    const here = place(t);
+    const { pack } = packOf(here, "fox");
+    here.open().save();
+    const [segment] = here.segments() as [string];
+    const bytes = readFileSync(segment);
+    bytes[40] = (bytes[40] as number) ^ 1;
+    writeFileSync(segment, bytes);
+    assert.equal(find(here.open(), "fox"), pack.id);
+  });
+
+  test("of a pack without segment: its chunks are missing", (t) => {
+    const here = place(t);
+    const fox = packOf(here, "fox");
+    const badger = packOf(here, "badger");
+    truncateSync(fox.path, 20);
+    const index = here.open();
+    assert.equal(find(index, "fox"), null);
+    assert.equal(find(index, "badger"), badger.pack.id);
+  });
+});
+
+test("only files named like packs count as packs", (t) => {
+  const here = place(t);
+  const { pack } = packOf(here, "fox");
+  writeFileSync(`${here.packs}/.tmp-1-2-3`, "unfinished");
+  writeFileSync(`${here.packs}/README`, "not a pack");
+  assert.deepEqual(packsIn(linuxFiles, here.packs), [pack.id]);
+});
