@@ -19,7 +19,10 @@ export interface ApiRequest {
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
-/** Calls of the HTTP API. Every failure is a `CliError` with the code the server gave, or `no_server`. */
+/**
+ * Calls of the HTTP API. Every failure is a `CliError` with the code the server gave, or `no_server`, `bad_answer` or
+ * `stream_ended`; except that an aborted call fails with its signal's reason.
+ */
 export class ApiClient {
   readonly url: string;
   readonly #options: ApiClientOptions;
@@ -74,6 +77,7 @@ export class ApiClient {
     }
     // No agent: one command makes one or two requests, and a kept-alive socket would only delay the end.
     const options: RequestOptions = { method, headers, agent: false };
+    request.signal?.throwIfAborted();
     if (request.signal !== undefined) options.signal = request.signal;
     const send = url.protocol === "https:" ? (await import("node:https")).request : httpRequest;
     return new Promise((resolve, reject) => {
@@ -94,7 +98,8 @@ export class ApiClient {
   }
 
   #lost(error: unknown, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted === true || error instanceof CliError) return error;
+    if (signal?.aborted === true) return signal.reason;
+    if (error instanceof CliError) return error;
     return new CliError(
       "stream_ended",
       `the connection to ${this.url} broke off before the answer was complete`,

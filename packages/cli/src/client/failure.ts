@@ -56,9 +56,9 @@ const unreachableCodes = new Set([
   "EPIPE",
 ]);
 
-/** The error for a request that got no answer. An aborted request keeps its own error. */
+/** The error for a request that got no answer: the signal's reason when it was aborted. */
 export function connectionError(error: Error, url: string, signal: AbortSignal | undefined): Error {
-  if (signal?.aborted === true) return error;
+  if (signal?.aborted === true) return signal.reason as Error;
   const systemCode = (error as NodeJS.ErrnoException).code ?? "";
   const reason = unreachableCodes.has(systemCode) ? "" : `: ${error.message}`;
   return new CliError("no_server", `no server answers at ${url}${reason}`, {

@@ -38,7 +38,7 @@ export function addStore(program: Command, bind: Bind): void {
   verb("show", "show one snapshot")
     .argument("<snapshot>", snapshotHelp)
     .action(bind(() => import("./store/show.js")));
-  verb("delete", "delete a snapshot; `gc` returns its space")
+  verb("delete", "delete a snapshot and say how many bytes that freed")
     .argument("<snapshot>", snapshotHelp)
     .action(bind(() => import("./store/delete.js")));
   addExamples(

@@ -3,9 +3,9 @@
  * move the cursor, rename the window or hide text, and bidirectional marks reorder it; so they are shown escaped.
  */
 
-// eslint-disable-next-line no-control-regex -- control characters are what this is about
-const unprintable =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+// Control characters (Cc), line and paragraph separators, marks that change the direction of what follows, and halves
+// of surrogate pairs.
+const unprintable = /\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
 
 /** `text` with everything that could drive a terminal written as `\xNN` or `\u{NNNN}`, on one line. */
 export function printable(text: string): string {

@@ -28,7 +28,7 @@ export function formatTable<Row>(columns: Column<Row>[], rows: readonly Row[]): 
 
 /** One thing's properties, a line each, values aligned. Properties without a value are left out. */
 export function formatProperties(properties: [name: string, value: string | null | undefined][]): string {
-  const shown = properties.filter((entry): entry is [string, string] => entry[1] != null);
+  const shown = properties.filter((entry): entry is [string, string] => typeof entry[1] === "string");
   const width = Math.max(0, ...shown.map(([name]) => stringWidth(name)));
   return shown.map(([name, value]) => padCell(name, width, "left") + gap + printable(value) + "\n").join("");
 }

@@ -27,7 +27,6 @@ export async function run(context: Context, options: ExecOptions, workspace?: st
       context.note(`error: timed out after ${formatDuration(options.timeout ?? end.duration_ms)}`);
     return end.exit_code;
   } catch (error) {
-    if (signal.aborted) throw signal.reason;
     throw explainDefault(error, workspace, body.workspace);
   }
 }

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { outcomeOf, prepareCli } from "../spawned-cli.js";
+
+interface SnapshotDocument {
+  id: string;
+  name: string;
+  tree: string;
+  files: number;
+  logical_bytes: number;
+  new_bytes: number;
+  duration_ms: number;
+}
+
+describe("chaser store", () => {
+  const cli = prepareCli();
+  const store = join(cli.directory, "store");
+  const source = join(cli.directory, "source");
+  cli.env["CHASER_STORE"] = store;
+  after(() => cli.remove());
+
+  before(async () => {
+    mkdirSync(join(source, "deep/er"), { recursive: true });
+    writeFileSync(join(source, "deep/er/file"), "content\n".repeat(1000));
+    writeFileSync(join(source, "control\u001b[31m\n"), "x");
+    linkSync(join(source, "deep/er/file"), join(source, "hard"));
+    symlinkSync("deep/er", join(source, "soft"));
+    await cli.json("store", "init", store);
+  });
+
+  it("refuses to make a store twice, or in a directory that is in use", async () => {
+    assert.equal((await cli.run("store", "init", store)).code, 4);
+    assert.notEqual((await cli.run("store", "init", source)).code, 0);
+  });
+
+  it("takes, lists, shows and restores a snapshot that is identical", async () => {
+    const taken = await cli.json<SnapshotDocument>("store", "snapshot", source, "--name", "first");
+    assert.equal(taken.name, "first");
+    assert.equal(taken.logical_bytes > 8000, true);
+    for (const field of ["files", "new_bytes", "duration_ms"] as const)
+      assert.equal(typeof taken[field], "number");
+    assert.equal((await cli.json<SnapshotDocument[]>("store", "snapshots"))[0]?.id, taken.id);
+    assert.equal((await cli.json<SnapshotDocument>("store", "show", "first")).tree, taken.tree);
+
+    const target = join(cli.directory, "restored");
+    const { code, stderr } = await cli.run("store", "restore", "first", target);
+    assert.deepEqual([code, stderr], [0, ""]);
+    execFileSync("diff", ["-r", "--no-dereference", source, target]);
+  });
+
+  it("says what a restore would change, and restores one path", async () => {
+    const target = join(cli.directory, "restored");
+    writeFileSync(join(target, "hard"), "broken");
+    writeFileSync(join(target, "extra"), "");
+    const plan = await cli.json<{ dry_run: boolean; changed: number; deleted: number }>(
+      "store",
+      "restore",
+      "first",
+      target,
+      "--delete",
+      "--dry-run",
+    );
+    assert.equal(plan.dry_run, true);
+    assert.equal(plan.deleted, 1);
+    assert.equal(readFileSync(join(target, "hard"), "utf8"), "broken");
+    await cli.json("store", "restore", "first", target, "--path", "/hard/");
+    assert.equal(readFileSync(join(target, "hard"), "utf8").length, 8000);
+    assert.equal(readFileSync(join(target, "extra"), "utf8"), "");
+  });
+
+  it("gives the same figures as du", async () => {
+    const usage = await cli.json<Record<string, number>>("store", "usage");
+    const onDisk = Number(execFileSync("du", ["-s", "-B1", store]).toString().split("\t")[0]);
+    assert.equal(usage["on_disk_bytes"], onDisk);
+    for (const field of ["logical_bytes", "dead_bytes", "overhead_bytes"])
+      assert.equal(typeof usage[field], "number", field);
+  });
+
+  it("uses the documented exit codes", async () => {
+    assert.equal((await cli.run("store", "show", "nope")).code, 3);
+    assert.equal((await cli.run("store", "snapshot", join(cli.directory, "nope"))).code, 3);
+    assert.equal((await cli.run("store", "snapshots", "--store", join(cli.directory, "nope"))).code, 3);
+    assert.equal((await cli.run("store", "snapshot", source, "--name", "FIRST")).code, 4);
+    assert.equal((await cli.run("store", "snapshot", source, "--name", "")).code, 2);
+  });
+
+  it("checks, deletes and collects", async () => {
+    assert.equal((await cli.json<{ ok: boolean }>("store", "fsck", "--read-data")).ok, true);
+    const deleted = await cli.json<{ freed_bytes: number }>("store", "delete", "first");
+    assert.equal(typeof deleted.freed_bytes, "number");
+    assert.equal((await cli.json<{ dry_run: boolean }>("store", "gc", "--dry-run")).dry_run, true);
+    assert.equal((await cli.json<{ dry_run: boolean }>("store", "gc")).dry_run, false);
+    assert.equal((await cli.run("store", "snapshots")).stdout, "no snapshots yet\n");
+  });
+
+  it("ends with 130 at Ctrl-C and keeps nothing half done", async () => {
+    const big = join(cli.directory, "big");
+    mkdirSync(big);
+    // Random bytes cannot be compressed or deduplicated, so this keeps the store busy for a while.
+    execFileSync("sh", [
+      "-c",
+      `for i in 1 2 3 4 5 6 7 8; do head -c 50000000 /dev/urandom > "$0/$i"; done`,
+      big,
+    ]);
+    const child = cli.start("store", "snapshot", big, "--name", "cut");
+    const outcome = outcomeOf(child);
+    // Not before it is at work: packs appear below the store then.
+    const bytesBefore = storeBytes(store);
+    while (child.exitCode === null && storeBytes(store) < bytesBefore + 10_000_000)
+      await new Promise((later) => setTimeout(later, 5));
+    child.kill("SIGINT");
+    const { code, stderr } = await outcome;
+    assert.deepEqual([code, stderr], [130, "error: interrupted\n"]);
+    rmSync(big, { recursive: true });
+    assert.equal((await cli.run("store", "snapshots")).stdout, "no snapshots yet\n");
+    assert.equal((await cli.json<{ ok: boolean }>("store", "fsck")).ok, true);
+  });
+});
+
+function storeBytes(store: string): number {
+  // Files come and go under du's hands while the store is at work; it then still prints a figure.
+  const command = 'du -s -B1 "$0" 2>/dev/null || true';
+  return Number(execFileSync("sh", ["-c", command, store]).toString().split("\t")[0]);
+}
