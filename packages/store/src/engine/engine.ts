@@ -20,7 +20,13 @@ import type {
 import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
 import { checkStore } from "../maintenance/fsck.js";
-import { collect, planCollection, predictFreedBytes, type CollectionPlan } from "../maintenance/collect.js";
+import {
+  collect,
+  objectBytes,
+  planCollection,
+  predictFreedBytes,
+  type CollectionPlan,
+} from "../maintenance/collect.js";
 import { liveObjects, packStates } from "../maintenance/packs.js";
 import { measureUsage } from "../maintenance/usage.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
@@ -254,16 +260,21 @@ export class Engine {
   }
 
   #deleteSnapshot(hooks: Hooks, scope: string | null, snapshot: string): { freedBytes: number } {
-    this.#repository.removeSnapshot(this.#repository.getSnapshot(scope, snapshot));
-    return { freedBytes: this.#collect(hooks).freedBytes };
+    const found = this.#repository.getSnapshot(scope, snapshot);
+    const bytesBefore = objectBytes(this.#repository);
+    this.#repository.removeSnapshot(found);
+    return { freedBytes: this.#collect(hooks, bytesBefore).freedBytes };
   }
 
-  #collect(hooks: Hooks): { plan: CollectionPlan; freedBytes: number } {
+  #collect(
+    hooks: Hooks,
+    bytesBefore = objectBytes(this.#repository),
+  ): { plan: CollectionPlan; freedBytes: number } {
     const repository = this.#repository;
     const work = new Work("collect", hooks);
     return withLock(this.#files, repository.layout.objectsLock, "exclusive", () => {
       repository.chunks.reload();
-      return collect(repository, work);
+      return collect(repository, work, bytesBefore);
     });
   }
 

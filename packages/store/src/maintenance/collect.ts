@@ -39,14 +39,20 @@ export function predictFreedBytes(plan: CollectionPlan): number {
   );
 }
 
-/** To be called while nobody else reads or writes objects. Returns the allocated bytes that were freed. */
-export function collect(repository: Repository, work: Work): { plan: CollectionPlan; freedBytes: number } {
-  const before = objectBytes(repository);
+/**
+ * To be called while nobody else reads or writes objects. Returns the allocated bytes that were freed since
+ * `bytesBefore` was measured with `objectBytes`.
+ */
+export function collect(
+  repository: Repository,
+  work: Work,
+  bytesBefore: number,
+): { plan: CollectionPlan; freedBytes: number } {
   sweepUnfinished(repository);
   const plan = planCollection(packStates(repository, liveObjects(repository)));
   applyCollection(repository, plan, work);
   sweepRecords(repository);
-  return { plan, freedBytes: before - objectBytes(repository) };
+  return { plan, freedBytes: bytesBefore - objectBytes(repository) };
 }
 
 export function applyCollection(repository: Repository, plan: CollectionPlan, work: Work): void {
@@ -99,7 +105,8 @@ function sweepRecords(repository: Repository): void {
   }
 }
 
-function objectBytes(repository: Repository): number {
+/** Allocated bytes of everything that snapshots consist of. */
+export function objectBytes(repository: Repository): number {
   const { layout, files } = repository;
   return [layout.packs, layout.index, layout.records, layout.refs].reduce(
     (total, path) => total + allocatedUnder(files, path),
