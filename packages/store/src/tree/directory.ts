@@ -78,7 +78,11 @@ export function readDirectory(source: ObjectSource, id: Digest): TreeEntry[] {
       entries.push(entry);
     }
   }
-  if (sums.files !== node.sums.files || sums.logicalBytes !== node.sums.logicalBytes) {
+  if (
+    sums.files !== node.sums.files ||
+    sums.directories !== node.sums.directories ||
+    sums.logicalBytes !== node.sums.logicalBytes
+  ) {
     throw new StoreError("corrupt", "sums of a tree branch do not match its leaves");
   }
   return entries;

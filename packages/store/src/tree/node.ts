@@ -97,7 +97,7 @@ export function encodeEntry(out: ByteWriter, entry: TreeEntry): void {
   if (entry.linkGroup !== null) out.bytes(entry.linkGroup);
 }
 
-/** Names that could lead out of the directory, or that no filesystem can hold. The root alone has the empty name. */
+/** Names that could lead out of the directory, or that no filesystem can hold. The empty name is `decodeNode`'s business. */
 function checkName(input: ByteReader, name: Buffer): void {
   const dots = name.every((byte) => byte === 0x2e);
   if ((name.length > 0 && name.length <= 2 && dots) || name.includes(0x2f) || name.includes(0)) {
@@ -235,6 +235,11 @@ export function decodeNode(bytes: Buffer): TreeNode {
     entries.push(entry);
   }
   input.end();
+  // The empty name stands for a root, which is a directory and alone.
+  const [first] = entries;
+  if (first?.name.length === 0 && (count > 1 || first.type !== "directory")) {
+    input.fail("the empty name is not allowed here");
+  }
   if (
     counted.files !== sums.files ||
     counted.directories !== sums.directories ||
