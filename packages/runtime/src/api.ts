@@ -1,0 +1,94 @@
+/** What a program that embeds the runtime sees. Sizes are bytes; times are milliseconds. */
+import type { Readable, Writable } from "node:stream";
+import type { DiskMount } from "@chaser/store";
+import type { AppliedLimits, SessionLimits } from "./limits.js";
+
+/**
+ * `none`: loopback only. `nat`: outgoing IPv4 through a user-mode network stack, with the host's own addresses,
+ * private and link-local ranges out of reach. `host`: the host's network as it is, for operators who trust what runs.
+ */
+export type NetworkMode = "none" | "nat" | "host";
+
+export interface RuntimeOptions {
+  /**
+   * A directory that is this runtime's alone: mount points and records of sessions. Made if missing; what a
+   * crashed predecessor left there is cleaned. When sessions run as other host users, the directories above it
+   * must let them pass.
+   */
+  runDirectory: string;
+  /** Default `none` and `nat`. */
+  allowedNetworks?: NetworkMode[];
+}
+
+export interface SessionSpec {
+  /** Lower-case letters, digits and dashes. */
+  id: string;
+  /** The tree has `workspace` and `home/chaser`, owned by the host user that the sandbox runs as. */
+  mount: DiskMount;
+  /** Needed when this process is root, and only then: the host user that the whole sandbox runs as. Never 0. */
+  hostUid?: number;
+  hostGid?: number;
+  /** Default `none`. */
+  network?: NetworkMode;
+  /** Default `chaser`. */
+  hostname?: string;
+  /** Added to the environment of every command. */
+  env?: Record<string, string>;
+  limits?: Partial<SessionLimits>;
+}
+
+export interface Session {
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly network: NetworkMode;
+  readonly limits: AppliedLimits;
+  /** Settles when nothing of the session is left, whoever ended it. Never rejects. */
+  readonly ended: Promise<void>;
+  /** Resolves when the command is on its way; `completed` tells how it went. Waits while the session is paused. */
+  exec(spec: ExecSpec): Promise<Execution>;
+  /** Stops every process of the session, for a consistent copy of its disk. Code `pause_failed`. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Idempotent. Kills every process, unmounts, removes the session's directories. */
+  end(): Promise<void>;
+}
+
+export interface ExecSpec {
+  /** A string goes to `/bin/sh -c`; a list is run as it is, its first entry looked up in PATH. */
+  command: string | string[];
+  /** Absolute. Default `/workspace`. */
+  cwd?: string;
+  env?: Record<string, string>;
+  /** The command's process group is killed after this time. Default: never. */
+  timeoutMs?: number;
+  /** Kept for `capture`: what it holds of the output when its caller names no cap. */
+  maxOutputBytes?: number;
+}
+
+export interface Execution {
+  /** Plain pipes: the command can open `/dev/stdin`, `/dev/stdout` and `/dev/stderr`. */
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly startedAtMs: number;
+  readonly maxOutputBytes: number | undefined;
+  /** Sends a signal (default SIGTERM) to the command's process group. Does nothing once it has ended. */
+  kill(signal?: NodeJS.Signals): void;
+  /**
+   * Settles when the command has ended; processes it left in the background may still hold its output open.
+   * Rejects when it could not be run: `working_directory_not_found`, `session_ended`, `sandbox_unavailable`.
+   */
+  readonly completed: Promise<ExecResult>;
+}
+
+export interface ExecResult {
+  /** 127: not found; 126: found, not executable; 128 + n: ended by signal n; 124: timed out. */
+  exitCode: number;
+  /**
+   * Set when `exitCode` is 128 + n. A shell reports a child that a signal ended in the same way, so this
+   * covers the command itself and what its shell waited for.
+   */
+  signal: NodeJS.Signals | null;
+  timedOut: boolean;
+  durationMs: number;
+}

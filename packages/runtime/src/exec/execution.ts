@@ -1,0 +1,254 @@
+/** One command in a session: a process of its own on the host, whose stdio are plain pipes of this process. */
+import type { ChildProcess } from "node:child_process";
+import { closeSync, fchownSync, readlinkSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import type { ExecResult, Execution } from "../api.js";
+import { RuntimeError } from "../errors.js";
+import { createMemoryFile, createPipe } from "../platform/libc.js";
+import { memoryFileOf, readWhole } from "../platform/memory-file.js";
+import { launch } from "../platform/spawn.js";
+import { encodeArguments, EXEC_FD } from "../sandbox/arguments.js";
+import { limitArguments, limitProcess, type ResourceLimit } from "../sandbox/limits.js";
+import type { HostUser } from "../sandbox/spec.js";
+import { parseStatus, type SandboxStatus } from "../sandbox/status.js";
+import { interpretEnding } from "./result.js";
+import { inputStream, OutputStream } from "./streams.js";
+
+const KILL_RETRY_MS = 2;
+/** A set-up that has not started the command by then is killed itself. */
+const KILL_SETUP_MS = 5_000;
+const DIAGNOSTIC_MS = 500;
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export interface ExecutionPlan {
+  nsenter: string;
+  bwrap: string;
+  enter: readonly string[];
+  sandbox: readonly string[];
+  argv: readonly string[];
+  seccomp: Buffer | null;
+  limits: readonly ResourceLimit[];
+  /** prlimit(1), where this process may not set the limits itself. */
+  limitProgram: string | null;
+  user: HostUser | null;
+  /** `/proc/PID/ns/pid` of the session's processes, so that a signal never reaches anything else. */
+  pidNamespace: string;
+  timeoutMs: number | undefined;
+  maxOutputBytes: number | undefined;
+  sessionAlive: () => boolean;
+}
+
+function startError(error: unknown): RuntimeError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "E2BIG") {
+    return new RuntimeError(
+      "invalid_argument",
+      "the arguments are longer than the kernel takes",
+      {},
+      { cause: error },
+    );
+  }
+  return new RuntimeError(
+    "sandbox_unavailable",
+    `the command could not be started: ${message}`,
+    {},
+    { cause: error },
+  );
+}
+
+/** Starts the process and gives it its limits before it can go on: it waits for the end of the gate pipe. */
+function spawnLimited(plan: ExecutionPlan, stdio: [number, number, number], status: number): ChildProcess {
+  const opened: number[] = [];
+  const own = (fd: number): number => {
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    const argumentsFd = own(memoryFileOf("arguments", encodeArguments(plan.sandbox)));
+    const seccompFd = own(memoryFileOf("seccomp", plan.seccomp ?? Buffer.alloc(0)));
+    const gate = createPipe();
+    own(gate.readEnd);
+    own(gate.writeEnd);
+    const [file, ...before] =
+      plan.limitProgram === null ? [] : [plan.limitProgram, ...limitArguments(plan.limits)];
+    const child = launch(
+      file ?? plan.nsenter,
+      [
+        ...(file === undefined ? [] : [...before, plan.nsenter]),
+        ...[...plan.enter, "--no-fork", "--", plan.bwrap],
+        ...["--args", String(EXEC_FD.arguments), "--args", String(EXEC_FD.gate), "--", ...plan.argv],
+      ],
+      { user: plan.user, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status] },
+    );
+    if (child.pid !== undefined && plan.limitProgram === null) limitProcess(child.pid, plan.limits);
+    return child;
+  } finally {
+    opened.forEach((fd) => {
+      closeSync(fd);
+    });
+  }
+}
+
+export class RunningExecution implements Execution {
+  readonly startedAtMs = Date.now();
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly maxOutputBytes: number | undefined;
+  readonly completed: Promise<ExecResult>;
+  /** Settles when the host process is gone. Never rejects. */
+  readonly reaped: Promise<void>;
+  readonly #plan: ExecutionPlan;
+  readonly #child: ChildProcess;
+  #statusFd: number;
+  #gone = false;
+  #timedOut = false;
+  #killed: NodeJS.Signals | null = null;
+
+  /** Throws `RuntimeError` when nothing could be started. */
+  constructor(plan: ExecutionPlan) {
+    this.#plan = plan;
+    this.maxOutputBytes = plan.maxOutputBytes;
+    const startedAt = performance.now();
+    const ends: number[] = [];
+    const pipe = (): { readEnd: number; writeEnd: number } => {
+      const created = createPipe();
+      ends.push(created.readEnd, created.writeEnd);
+      // Otherwise the command could use the pipe, but not open it by name.
+      if (plan.user !== null) fchownSync(created.readEnd, plan.user.uid, plan.user.gid);
+      return created;
+    };
+    this.#statusFd = -1;
+    try {
+      const [input, output, errors] = [pipe(), pipe(), pipe()];
+      this.#statusFd = createMemoryFile("status");
+      this.#child = spawnLimited(plan, [input.readEnd, output.writeEnd, errors.writeEnd], this.#statusFd);
+      for (const fd of [input.readEnd, output.writeEnd, errors.writeEnd]) closeSync(fd);
+      this.stdin = inputStream(input.writeEnd);
+      this.stdout = new OutputStream(output.readEnd);
+      this.stderr = new OutputStream(errors.readEnd);
+    } catch (error) {
+      ends.forEach((fd) => {
+        closeSync(fd);
+      });
+      if (this.#statusFd >= 0) closeSync(this.#statusFd);
+      throw startError(error);
+    }
+    const timer = this.#startTimer(plan.timeoutMs);
+    const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+      this.#child.once("error", (error) => {
+        reject(startError(error));
+      });
+      this.#child.once("exit", (code, signal) => {
+        resolve({ code, signal });
+      });
+    }).finally(() => {
+      clearTimeout(timer);
+    });
+    this.completed = ended.then(
+      (exit) => this.#conclude(exit, startedAt),
+      (error: unknown) => {
+        this.#takeStatus();
+        throw error;
+      },
+    );
+    this.reaped = ended.then(
+      () => undefined,
+      () => undefined,
+    );
+    // A caller that never looks at `completed` must not bring the process down.
+    this.completed.catch(() => undefined);
+  }
+
+  /** True once the command's process exists in the session, where a signal to all of it reaches it. */
+  get started(): boolean {
+    return this.#gone || this.#status().childPid !== null;
+  }
+
+  kill(signal: NodeJS.Signals = "SIGTERM"): void {
+    if (this.#gone) return;
+    this.#killed ??= signal;
+    this.#signalWhenStarted(signal, performance.now() + KILL_SETUP_MS);
+  }
+
+  /** For an end that does not wait: the process that watches the command dies, and the command with it. */
+  killWatcher(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  #startTimer(timeoutMs: number | undefined): NodeJS.Timeout | undefined {
+    if (timeoutMs === undefined || timeoutMs > TIMER_MS_MAX) return undefined;
+    return setTimeout(() => {
+      this.#timedOut = true;
+      this.kill("SIGKILL");
+    }, timeoutMs);
+  }
+
+  #status(): SandboxStatus {
+    return parseStatus(readWhole(this.#statusFd));
+  }
+
+  #takeStatus(): SandboxStatus {
+    const status = this.#status();
+    this.#gone = true;
+    closeSync(this.#statusFd);
+    return status;
+  }
+
+  #signalWhenStarted(signal: NodeJS.Signals, deadline: number): void {
+    if (this.#gone) return;
+    const { childPid } = this.#status();
+    if (childPid !== null) {
+      if (this.#isOurs(childPid)) sendSignal(childPid, signal);
+      return;
+    }
+    if (performance.now() > deadline) {
+      this.killWatcher();
+      return;
+    }
+    setTimeout(() => {
+      this.#signalWhenStarted(signal, deadline);
+    }, KILL_RETRY_MS);
+  }
+
+  /** The number may have gone to another process in the moment between the command's end and our hearing of it. */
+  #isOurs(pid: number): boolean {
+    try {
+      return readlinkSync(`/proc/${String(pid)}/ns/pid`) === this.#plan.pidNamespace;
+    } catch {
+      return false;
+    }
+  }
+
+  async #conclude(
+    exit: { code: number | null; signal: NodeJS.Signals | null },
+    startedAt: number,
+  ): Promise<ExecResult> {
+    const status = this.#takeStatus();
+    this.stdin.destroy();
+    const durationMs = performance.now() - startedAt;
+    const failed = status.exitCode === null && this.stderr instanceof OutputStream;
+    const stderrHead = failed ? await this.stderr.head(DIAGNOSTIC_MS) : "";
+    return interpretEnding({
+      ...exit,
+      status,
+      stderrHead,
+      timedOut: this.#timedOut,
+      killed: this.#killed,
+      sessionAlive: this.#plan.sessionAlive(),
+      durationMs,
+    });
+  }
+}
+
+/** To the process group; before the command leads one, to the process alone. */
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, signal);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { constants } from "node:os";
+import type { ExecResult } from "../api.js";
+import { RuntimeError } from "../errors.js";
+import type { SandboxStatus } from "../sandbox/status.js";
+
+export const EXIT_TIMED_OUT = 124;
+export const EXIT_NOT_EXECUTABLE = 126;
+export const EXIT_NOT_FOUND = 127;
+const EXIT_SIGNAL_BASE = 128;
+
+const SIGNAL_NAMES = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals] as const),
+);
+
+export function signalOfExitCode(exitCode: number): NodeJS.Signals | null {
+  return exitCode > EXIT_SIGNAL_BASE ? (SIGNAL_NAMES.get(exitCode - EXIT_SIGNAL_BASE) ?? null) : null;
+}
+
+export interface Ending {
+  /** Of the process that set the sandbox up and waited for the command. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  status: SandboxStatus;
+  /** The first bytes of standard error; those of the set-up, when the command was never started. */
+  stderrHead: string;
+  timedOut: boolean;
+  /** Someone asked for the command's end before it had begun. */
+  killed: NodeJS.Signals | null;
+  sessionAlive: boolean;
+  durationMs: number;
+}
+
+function resultOf(exitCode: number, ending: Ending): ExecResult {
+  const { durationMs, timedOut } = ending;
+  if (timedOut) return { exitCode: EXIT_TIMED_OUT, signal: "SIGKILL", timedOut, durationMs };
+  return { exitCode, signal: signalOfExitCode(exitCode), timedOut, durationMs };
+}
+
+function signalExit(signal: NodeJS.Signals): number {
+  return EXIT_SIGNAL_BASE + constants.signals[signal];
+}
+
+/** Tells the command's own ending from a set-up that failed. Throws `RuntimeError` for the latter. */
+export function interpretEnding(ending: Ending): ExecResult {
+  if (ending.status.exitCode !== null) return resultOf(ending.status.exitCode, ending);
+  if (ending.signal !== null) return resultOf(signalExit(ending.signal), ending);
+  if (ending.timedOut) return resultOf(EXIT_TIMED_OUT, ending);
+  if (ending.killed !== null) return resultOf(signalExit(ending.killed), ending);
+  // bwrap's own words, in the C locale: it exits 1 in all these cases.
+  const text = ending.stderrHead;
+  const notRun = /^bwrap: execvp (?:.*): ([^:\n]+)\n?$/m.exec(text);
+  if (notRun !== null) {
+    const missing = notRun[1] === "No such file or directory" || notRun[1] === "Not a directory";
+    return resultOf(missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, ending);
+  }
+  if (!ending.sessionAlive)
+    throw new RuntimeError("session_ended", "the session ended before the command ran");
+  const noDirectory = /^bwrap: Can't chdir to (.*): ([^:\n]+)\n?$/m.exec(text);
+  if (noDirectory !== null) {
+    throw new RuntimeError(
+      "working_directory_not_found",
+      `working directory ${JSON.stringify(noDirectory[1])}: ${(noDirectory[2] ?? "").toLowerCase()}`,
+    );
+  }
+  throw new RuntimeError("sandbox_unavailable", `the command could not be started: ${text.trim()}`, {
+    code: ending.code,
+    stderr: text,
+  });
+}

@@ -1,0 +1,11 @@
+export type * from "./api.js";
+export { RuntimeError, type RuntimeErrorCode } from "./errors.js";
+export {
+  SESSION_LIMITS_DEFAULT,
+  type AppliedLimits,
+  type LimitMechanism,
+  type SessionLimits,
+} from "./limits.js";
+export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
+export { Runtime } from "./runtime.js";
+export { probe, type Capability } from "./doctor/probe.js";

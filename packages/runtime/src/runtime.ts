@@ -1,0 +1,154 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { NetworkMode, RuntimeOptions, Session, SessionSpec } from "./api.js";
+import { RuntimeError } from "./errors.js";
+import { tryLock } from "./platform/libc.js";
+import { writeEtc } from "./sandbox/etc.js";
+import { readHostRoot, type RootEntry } from "./sandbox/host-root.js";
+import { clampLimits } from "./sandbox/limits.js";
+import { seccompFilter } from "./sandbox/seccomp/policy.js";
+import { currentArchitecture } from "./sandbox/seccomp/syscalls.js";
+import { checkSession, hostUser, sessionLimits } from "./sandbox/spec.js";
+import { recoverSessions } from "./session/recovery.js";
+import { SandboxSession } from "./session/session.js";
+
+const NETWORKS_DEFAULT: NetworkMode[] = ["none", "nat"];
+
+function hostResolv(): string {
+  try {
+    return readFileSync("/etc/resolv.conf", "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function takeLock(runDirectory: string): number {
+  const fd = openSync(join(runDirectory, "lock"), "w", 0o600);
+  if (tryLock(fd)) return fd;
+  closeSync(fd);
+  throw new RuntimeError("run_directory_in_use", `another process runs sessions in ${runDirectory}`, {
+    runDirectory,
+  });
+}
+
+function filterForThisMachine(): Buffer {
+  const architecture = currentArchitecture();
+  if (architecture !== null) return seccompFilter(architecture);
+  throw new RuntimeError("sandbox_unavailable", `there is no system call policy for ${process.arch}`, {
+    remedy: "run on x86_64 or aarch64",
+  });
+}
+
+/** Runs sandbox sessions. One a run directory; everything it started ends with it, however it ends. */
+export class Runtime implements AsyncDisposable {
+  readonly #sessions = new Map<string, SandboxSession>();
+  /** Ids between the check and the start. */
+  readonly #starting = new Map<string, Promise<unknown>>();
+  readonly #root: readonly RootEntry[] = readHostRoot();
+  #closed: Promise<void> | null = null;
+
+  private constructor(
+    private readonly runDirectory: string,
+    private readonly networks: readonly NetworkMode[],
+    private readonly lockFd: number,
+    private readonly seccomp: Buffer,
+  ) {}
+
+  /**
+   * Codes `run_directory_in_use`, `invalid_argument`, `sandbox_unavailable` (no policy for this architecture).
+   * Whether the machine can run sandboxes is found out by `probe` or by the first session.
+   */
+  static async open(options: RuntimeOptions): Promise<Runtime> {
+    const { runDirectory } = options;
+    if (!isAbsolute(runDirectory)) {
+      throw new RuntimeError(
+        "invalid_argument",
+        `run directory ${JSON.stringify(runDirectory)} is not absolute`,
+      );
+    }
+    const networks = options.allowedNetworks ?? NETWORKS_DEFAULT;
+    const seccomp = filterForThisMachine();
+    // Sessions of root's run as other users, who have to pass; what is in it is not for anyone to list.
+    mkdirSync(runDirectory, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    const lockFd = takeLock(runDirectory);
+    try {
+      const runtime = new Runtime(runDirectory, networks, lockFd, seccomp);
+      mkdirSync(runtime.#sessionsDirectory, { recursive: true, mode: 0o711 });
+      await recoverSessions(runtime.#sessionsDirectory);
+      for (const network of networks) {
+        const etc = runtime.#etc(network);
+        rmSync(etc, { recursive: true, force: true });
+        writeEtc(etc, network, "/etc", hostResolv());
+      }
+      return runtime;
+    } catch (error) {
+      closeSync(lockFd);
+      throw error;
+    }
+  }
+
+  /**
+   * Starts a session on a disk. Codes `invalid_argument`, `session_exists`, `network_not_allowed`,
+   * `network_unavailable`, `sandbox_unavailable`, `runtime_closed`. After an error nothing of it is left.
+   */
+  async startSession(spec: SessionSpec): Promise<Session> {
+    if (this.#closed !== null) throw new RuntimeError("runtime_closed", "the runtime is closed");
+    checkSession(spec);
+    const network = spec.network ?? "none";
+    if (!this.networks.includes(network)) {
+      throw new RuntimeError("network_not_allowed", `network ${network} is not allowed here`, {
+        allowed: this.networks,
+      });
+    }
+    if (this.#sessions.has(spec.id) || this.#starting.has(spec.id)) {
+      throw new RuntimeError("session_exists", `session ${spec.id} is running`, { id: spec.id });
+    }
+    const start = SandboxSession.start(spec, {
+      directory: join(this.#sessionsDirectory, spec.id),
+      etc: this.#etc(network),
+      root: this.#root,
+      seccomp: this.seccomp,
+      user: hostUser(spec, process.getuid?.() ?? 0),
+      network,
+      limits: clampLimits(sessionLimits(spec.limits)),
+    });
+    this.#starting.set(spec.id, start);
+    try {
+      const session = await start;
+      this.#sessions.set(spec.id, session);
+      void session.ended.then(() => this.#sessions.delete(spec.id));
+      return session;
+    } finally {
+      this.#starting.delete(spec.id);
+    }
+  }
+
+  /** The sessions that have not ended. */
+  sessions(): Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** Ends all sessions. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #sessionsDirectory(): string {
+    return join(this.runDirectory, "sessions");
+  }
+
+  #etc(network: NetworkMode): string {
+    return join(this.runDirectory, "etc", network);
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#starting.values());
+    await Promise.all([...this.#sessions.values()].map((session) => session.end()));
+    closeSync(this.lockFd);
+  }
+}

@@ -1,0 +1,104 @@
+/** Argument lists for bwrap and nsenter: pure functions, the whole hardening of a sandbox in one place. */
+import type { NetworkMode } from "../api.js";
+import type { RootEntry } from "./host-root.js";
+import { SANDBOX_GID, SANDBOX_HOME, SANDBOX_UID, SANDBOX_WORKSPACE } from "./identity.js";
+import type { StateLayout } from "./mounts.js";
+
+/** Kept by every process of a sandbox: no capability, no terminal, no life beyond its parent, no environment. */
+const HARDENING = ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"];
+
+export function rootArguments(root: readonly RootEntry[]): string[] {
+  return root.flatMap((entry) =>
+    entry.kind === "link" ? ["--symlink", entry.target, entry.path] : ["--ro-bind", entry.path, entry.path],
+  );
+}
+
+export interface InitPlan {
+  root: readonly RootEntry[];
+  network: NetworkMode;
+  hostname: string;
+  seccompFd: number | null;
+  statusFd: number;
+}
+
+/**
+ * Init makes the session's process, IPC, host name and network namespaces, owned by the keeper's user namespace.
+ * It stays in that user namespace, above those of the commands, so that no command can open its memory.
+ */
+export function initArguments(plan: InitPlan): string[] {
+  return [
+    ...HARDENING,
+    ...["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", plan.hostname],
+    ...(plan.network === "host" ? [] : ["--unshare-net"]),
+    ...rootArguments(plan.root),
+    ...["--proc", "/proc", "--remount-ro", "/", "--chdir", "/"],
+    ...(plan.seccompFd === null ? [] : ["--seccomp", String(plan.seccompFd)]),
+    ...["--json-status-fd", String(plan.statusFd)],
+  ];
+}
+
+/**
+ * PID 1. Ignored child signals survive the exec and make the kernel reap every orphan at once. It reads a pipe whose
+ * other end only the server holds: when that closes, for whatever reason, it ends, and the kernel kills the session.
+ */
+export const INIT_COMMAND = ["/bin/sh", "-c", 'trap "" CHLD && echo ready && exec cat'];
+
+export interface ExecPlan {
+  root: readonly RootEntry[];
+  layout: StateLayout;
+  etc: string;
+  /** A hosts file of the session's own, over the shared one. */
+  hosts: string | null;
+  environment: Readonly<Record<string, string>>;
+  cwd: string;
+  seccomp: boolean;
+}
+
+/** Descriptors of the process that sets a command up. It closes each before the command runs. */
+export const EXEC_FD = { arguments: 3, gate: 4, seccomp: 5, status: 6 } as const;
+
+/**
+ * Each command gets a user namespace of its own: between the moment it loses its capabilities and the moment its
+ * filter stands, another command of the session could otherwise write to its memory.
+ */
+export function execArguments(plan: ExecPlan): string[] {
+  const { layout } = plan;
+  return [
+    ...HARDENING,
+    ...["--unshare-user", "--uid", String(SANDBOX_UID), "--gid", String(SANDBOX_GID)],
+    ...Object.entries(plan.environment).flatMap(([name, value]) => ["--setenv", name, value]),
+    ...rootArguments(plan.root),
+    ...["--ro-bind", plan.etc, "/etc"],
+    ...(plan.hosts === null ? [] : ["--ro-bind", plan.hosts, "/etc/hosts"]),
+    ...["--bind", layout.proc, "/proc"],
+    ...["--dev", "/dev", "--bind", layout.shm, "/dev/shm", "--remount-ro", "/dev"],
+    ...["--dir", "/home"],
+    ...["--bind", layout.tmp, "/tmp", "--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
+    ...["--bind", `${layout.disk}/workspace`, SANDBOX_WORKSPACE],
+    ...["--bind", `${layout.disk}${SANDBOX_HOME}`, SANDBOX_HOME],
+    ...["--remount-ro", "/", "--chdir", plan.cwd],
+    ...(plan.seccomp ? ["--seccomp", String(EXEC_FD.seccomp)] : []),
+    ...["--json-status-fd", String(EXEC_FD.status)],
+  ];
+}
+
+/** The form that `bwrap --args FD` reads: host paths and environment then stand in no process's command line. */
+export function encodeArguments(args: readonly string[]): Buffer {
+  return Buffer.from(args.map((argument) => `${argument}\0`).join(""));
+}
+
+/** Enters a session's namespaces. `pid` is for children only: what is entered by itself stays invisible inside. */
+export function enterArguments(target: {
+  keeperPid: number;
+  initPid: number;
+  network: NetworkMode;
+}): string[] {
+  const keeper = `/proc/${String(target.keeperPid)}/ns`;
+  return [
+    "--preserve-credentials",
+    `--user=${keeper}/user`,
+    `--mount=${keeper}/mnt`,
+    ...["--target", String(target.initPid), "--ipc", "--uts", "--pid"],
+    ...(target.network === "host" ? [] : ["--net"]),
+  ];
+}

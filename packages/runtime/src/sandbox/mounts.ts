@@ -1,0 +1,82 @@
+/** What the keeper mounts in its own namespace, as data and as a script; nothing here touches the system. */
+import { relative } from "node:path";
+import type { DiskMount } from "@chaser/store";
+import { RuntimeError } from "../errors.js";
+import type { SessionLimits } from "../limits.js";
+
+/** Directories below a session's state directory, all on one bounded tmpfs that lives in the keeper's namespace. */
+export interface StateLayout {
+  state: string;
+  disk: string;
+  tmp: string;
+  shm: string;
+  proc: string;
+}
+
+/** The driver decides where the disk's tree appears: mounted below the state directory, or where it already is. */
+export function stateLayout(state: string, mount: DiskMount): StateLayout {
+  return {
+    state,
+    disk: mount.driver === "overlay" ? `${state}/disk` : mount.path,
+    tmp: `${state}/tmp`,
+    shm: `${state}/shm`,
+    proc: `${state}/proc`,
+  };
+}
+
+/** Characters that separate or escape in a mount option: a path with one of them would mean something else. */
+const OPTION_SYNTAX = /[,:\\"\n]/;
+
+/** Relative to `layersDir`, as the lower layers are: short, and the sandbox's mount table then names no host path. */
+export function overlayOptions(mount: Extract<DiskMount, { driver: "overlay" }>): string {
+  const upper = relative(mount.layersDir, mount.upper);
+  const work = relative(mount.layersDir, mount.work);
+  for (const path of [...mount.lower, upper, work]) {
+    if (path === "" || OPTION_SYNTAX.test(path)) {
+      throw new RuntimeError("invalid_argument", `overlay path ${JSON.stringify(path)} cannot be mounted`);
+    }
+  }
+  if (mount.lower.length === 0)
+    throw new RuntimeError("invalid_argument", "an overlay disk needs a lower layer");
+  return `userxattr,lowerdir=${mount.lower.join(":")},upperdir=${upper},workdir=${work}`;
+}
+
+export function tmpfsOptions(limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes">): string {
+  return `mode=0755,nosuid,nodev,size=${String(limits.tmpBytes)},nr_inodes=${String(limits.tmpInodes)}`;
+}
+
+/**
+ * Run by `sh` as the root of the keeper's namespaces, then becomes the program that starts init. The tests on the
+ * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside.
+ */
+export const KEEPER_SCRIPT = `set -eu
+state=$1 tmpfs=$2 disk=$3 layers=$4 overlay=$5
+shift 5
+mount -t tmpfs -o "$tmpfs" chaser "$state"
+cd "$state"
+mkdir -m 1777 tmp shm disk proc
+if [ -n "$overlay" ]; then
+  cd "$layers"
+  mount -t overlay -o "$overlay" disk "$state/disk"
+fi
+for directory in "$disk" "$disk/workspace" "$disk/home" "$disk/home/chaser"; do
+  if [ -L "$directory" ] || [ ! -d "$directory" ]; then
+    echo "chaser: $directory is not a directory" >&2
+    exit 1
+  fi
+done
+cd /
+exec "$@"
+`;
+
+/** The script's positional arguments, before the command that it becomes. */
+export function keeperArguments(layout: StateLayout, mount: DiskMount, limits: SessionLimits): string[] {
+  const overlay = mount.driver === "overlay";
+  return [
+    layout.state,
+    tmpfsOptions(limits),
+    layout.disk,
+    overlay ? mount.layersDir : "",
+    overlay ? overlayOptions(mount) : "",
+  ];
+}

@@ -1,0 +1,55 @@
+/** Outgoing connections through slirp4netns, and the addresses that stay out of reach. */
+import type { NetworkInterfaceInfo } from "node:os";
+
+/** slirp4netns answers name lookups here, through the host's resolver. */
+export const NAT_NAMESERVER = "10.0.2.3";
+
+/**
+ * Not reachable under `nat`, by routes that only a privileged process could change. The network of the sandbox
+ * itself, 10.0.2.0/24, is more specific and stays. Source: the IANA special-purpose address registry.
+ */
+export const CLOSED_RANGES = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+] as const;
+
+/** The host's own IPv4 addresses: what listens there trusts its network, and the sandbox is not part of it. */
+export function hostAddresses(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string[] {
+  return Object.values(interfaces)
+    .flatMap((addresses) => addresses ?? [])
+    .filter((address) => address.family === "IPv4" && !address.internal)
+    .map((address) => `${address.address}/32`);
+}
+
+/** Input for `ip -batch -`. */
+export function closingRoutes(addresses: readonly string[]): string {
+  const ranges = new Set<string>([...CLOSED_RANGES, ...addresses]);
+  return [...ranges].map((range) => `route replace unreachable ${range}\n`).join("");
+}
+
+export function slirpArguments(target: {
+  keeperPid: number;
+  initPid: number;
+  exitFd: number;
+  readyFd: number;
+}): string[] {
+  return [
+    "--configure",
+    "--mtu=65520",
+    "--disable-host-loopback",
+    `--exit-fd=${String(target.exitFd)}`,
+    `--ready-fd=${String(target.readyFd)}`,
+    `--userns-path=/proc/${String(target.keeperPid)}/ns/user`,
+    "--netns-type=path",
+    `/proc/${String(target.initPid)}/ns/net`,
+    "tap0",
+  ];
+}

@@ -1,0 +1,67 @@
+/** Stopping and continuing everything that runs in a session, in one step that no fork escapes. */
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { NetworkMode } from "../api.js";
+import { RuntimeError } from "../errors.js";
+import { PAUSE_MS_MAX } from "../limits.js";
+import { requireProgram } from "../platform/programs.js";
+import { run } from "../platform/spawn.js";
+import { enterArguments } from "../sandbox/arguments.js";
+import type { HostUser } from "../sandbox/spec.js";
+
+export interface ProcessesTarget {
+  keeperPid: number;
+  initPid: number;
+  network: NetworkMode;
+  user: HostUser | null;
+  /** The session's `/proc` as the keeper sees it. */
+  proc: string;
+}
+
+const POLL_MS = 1;
+
+/** Stopped, traced, zombie or dead: not running, and not about to. */
+const AT_REST = new Set(["T", "t", "Z", "X"]);
+
+/** The state letter of `/proc/PID/stat`; the name before it may hold anything, a closing parenthesis included. */
+export function stateOf(stat: string): string {
+  return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+}
+
+/** `kill -1` reaches all processes of the namespace but init and the sender, with forks held back meanwhile. */
+export async function signalAll(target: ProcessesTarget, signal: "STOP" | "CONT"): Promise<void> {
+  const { code, stderr } = await run(
+    requireProgram("nsenter"),
+    [...enterArguments(target), "--", "/bin/sh", "-c", `kill -s ${signal} -- -1 2>&1 || [ $? = 1 ]`],
+    { user: target.user },
+  );
+  if (code !== 0) throw new RuntimeError("pause_failed", `signal ${signal} could not be sent: ${stderr}`);
+}
+
+function threadsAtRest(proc: string, pid: string): boolean {
+  try {
+    const tasks = readdirSync(`${proc}/${pid}/task`);
+    return tasks.every((task) =>
+      AT_REST.has(stateOf(readFileSync(`${proc}/${pid}/task/${task}/stat`, "latin1"))),
+    );
+  } catch {
+    return true; // Gone meanwhile.
+  }
+}
+
+/** Waits until no process of the session runs; a call into a slow disk is finished first. */
+export async function untilStopped(target: ProcessesTarget): Promise<void> {
+  const proc = `/proc/${String(target.keeperPid)}/root${target.proc}`;
+  const deadline = performance.now() + PAUSE_MS_MAX;
+  for (;;) {
+    const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name) && name !== "1");
+    const running = pids.filter((pid) => !threadsAtRest(proc, pid));
+    if (running.length === 0) return;
+    if (performance.now() > deadline) {
+      throw new RuntimeError("pause_failed", `${String(running.length)} processes did not stop`, {
+        pids: running,
+      });
+    }
+    await delay(POLL_MS);
+  }
+}

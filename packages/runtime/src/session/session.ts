@@ -1,0 +1,237 @@
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../api.js";
+import { RuntimeError } from "../errors.js";
+import { RunningExecution } from "../exec/execution.js";
+import { SESSION_END_MS_MAX, type AppliedLimits, type SessionLimits } from "../limits.js";
+import { requireProgram } from "../platform/programs.js";
+import { run } from "../platform/spawn.js";
+import { enterArguments, execArguments } from "../sandbox/arguments.js";
+import { sandboxEnvironment } from "../sandbox/environment.js";
+import { hostsFile } from "../sandbox/etc.js";
+import type { RootEntry } from "../sandbox/host-root.js";
+import { HOSTNAME_DEFAULT, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
+import { appliedLimits, mayLimit, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
+import { stateLayout, type StateLayout } from "../sandbox/mounts.js";
+import { checkExec, type HostUser } from "../sandbox/spec.js";
+import {
+  hostsPath,
+  makeSessionDirectory,
+  removeSessionDirectory,
+  stateDirectory,
+  writeRecord,
+} from "./directory.js";
+import { startKeeper, type Keeper } from "./keeper.js";
+import { startNat, type NetworkStack } from "./network.js";
+import { signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
+
+/** What a session needs beyond its spec, decided by the runtime. */
+export interface SessionSetting {
+  directory: string;
+  etc: string;
+  root: readonly RootEntry[];
+  seccomp: Buffer | null;
+  user: HostUser | null;
+  network: NetworkMode;
+  limits: SessionLimits;
+}
+
+const PAUSE_POLL_MS = 1;
+
+export class SandboxSession implements Session {
+  readonly id: string;
+  readonly startedAtMs = Date.now();
+  readonly network: NetworkMode;
+  readonly limits: AppliedLimits;
+  readonly ended: Promise<void>;
+  readonly #spec: SessionSpec;
+  readonly #setting: SessionSetting;
+  readonly #layout: StateLayout;
+  readonly #keeper: Keeper;
+  readonly #stack: NetworkStack | null;
+  readonly #resourceLimits: readonly ResourceLimit[];
+  readonly #pidNamespace: string;
+  readonly #limitProgram: string | null;
+  readonly #executions = new Set<RunningExecution>();
+  #alive = true;
+  #pauses = 0;
+  #resumed: Promise<void> = Promise.resolve();
+  #resume: () => void = () => undefined;
+  #pausing: Promise<void> = Promise.resolve();
+
+  private constructor(
+    spec: SessionSpec,
+    setting: SessionSetting,
+    layout: StateLayout,
+    keeper: Keeper,
+    stack: NetworkStack | null,
+  ) {
+    this.id = spec.id;
+    this.network = setting.network;
+    this.limits = appliedLimits(setting.limits);
+    this.#spec = spec;
+    this.#setting = setting;
+    this.#layout = layout;
+    this.#keeper = keeper;
+    this.#stack = stack;
+    this.#resourceLimits = resourceLimits(setting.limits);
+    this.#limitProgram = mayLimit(setting.user, readFileSync("/proc/self/status", "latin1"))
+      ? null
+      : requireProgram("prlimit");
+    this.#pidNamespace = readlinkSync(`/proc/${String(keeper.initPid)}/ns/pid`);
+    this.ended = keeper.exited.then(() => this.#clean());
+  }
+
+  static async start(spec: SessionSpec, setting: SessionSetting): Promise<SandboxSession> {
+    const layout = stateLayout(stateDirectory(setting.directory), spec.mount);
+    const hostname = spec.hostname ?? HOSTNAME_DEFAULT;
+    makeSessionDirectory(setting.directory, setting.user);
+    let keeper: Keeper | null = null;
+    let stack: NetworkStack | null = null;
+    try {
+      if (hostname !== HOSTNAME_DEFAULT) {
+        writeFileSync(hostsPath(setting.directory), hostsFile(hostname), { mode: 0o644 });
+      }
+      keeper = await startKeeper({ ...setting, layout, mount: spec.mount, hostname });
+      writeRecord(setting.directory, keeper.keeperPid);
+      const target = { ...keeper, user: setting.user };
+      // Settled, not raced: nothing may still be at work in the session when it is taken down.
+      const [mounted, network] = await Promise.allSettled([
+        mountProc(target, setting.network, layout.proc),
+        setting.network === "nat" ? startNat(target) : null,
+      ]);
+      if (network.status === "fulfilled") stack = network.value;
+      for (const step of [mounted, network]) if (step.status === "rejected") throw step.reason;
+      return new SandboxSession(spec, setting, layout, keeper, stack);
+    } catch (error) {
+      stack?.stop();
+      keeper?.release();
+      await keeper?.exited;
+      removeSessionDirectory(setting.directory);
+      throw error;
+    }
+  }
+
+  async exec(spec: ExecSpec): Promise<Execution> {
+    this.#assertAlive();
+    const environment = sandboxEnvironment(this.#spec.env, spec.env);
+    const argv = checkExec(spec, environment);
+    while (this.#pauses > 0) await this.#resumed;
+    this.#assertAlive();
+    const { directory, etc, root, seccomp, user, network } = this.#setting;
+    const { keeperPid, initPid } = this.#keeper;
+    const execution = new RunningExecution({
+      nsenter: requireProgram("nsenter"),
+      bwrap: requireProgram("bwrap"),
+      enter: enterArguments({ keeperPid, initPid, network }),
+      sandbox: execArguments({
+        root,
+        layout: this.#layout,
+        etc,
+        hosts: (this.#spec.hostname ?? HOSTNAME_DEFAULT) === HOSTNAME_DEFAULT ? null : hostsPath(directory),
+        environment,
+        cwd: spec.cwd ?? SANDBOX_WORKSPACE,
+        seccomp: seccomp !== null,
+      }),
+      argv,
+      seccomp,
+      user,
+      limits: this.#resourceLimits,
+      limitProgram: this.#limitProgram,
+      pidNamespace: this.#pidNamespace,
+      timeoutMs: spec.timeoutMs,
+      maxOutputBytes: spec.maxOutputBytes,
+      sessionAlive: () => this.#alive,
+    });
+    this.#executions.add(execution);
+    void execution.reaped.then(() => this.#executions.delete(execution));
+    return execution;
+  }
+
+  /** Nested pauses count: the processes go on when each has been taken back. */
+  async pause(): Promise<void> {
+    this.#assertAlive();
+    if (this.#pauses++ === 0) {
+      this.#resumed = new Promise((resolve) => {
+        this.#resume = resolve;
+      });
+      this.#pausing = this.#stopProcesses();
+    }
+    try {
+      await this.#pausing;
+    } catch (error) {
+      await this.resume();
+      throw error;
+    }
+  }
+
+  async resume(): Promise<void> {
+    if (this.#pauses === 0 || --this.#pauses > 0) return;
+    try {
+      if (this.#alive) await signalAll(this.#processes, "CONT");
+    } catch (error) {
+      if (this.#alive) throw error;
+    } finally {
+      this.#resume();
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#stop();
+    const force = setTimeout(() => {
+      this.#keeper.kill();
+      for (const execution of this.#executions) execution.killWatcher();
+    }, SESSION_END_MS_MAX);
+    await this.ended;
+    clearTimeout(force);
+  }
+
+  get #processes(): ProcessesTarget {
+    const { keeperPid, initPid } = this.#keeper;
+    return { keeperPid, initPid, network: this.network, user: this.#setting.user, proc: this.#layout.proc };
+  }
+
+  #assertAlive(): void {
+    if (!this.#alive)
+      throw new RuntimeError("session_ended", `session ${this.id} has ended`, { id: this.id });
+  }
+
+  async #stopProcesses(): Promise<void> {
+    // A command that is still being set up would otherwise begin to run after the stop.
+    while ([...this.#executions].some((execution) => !execution.started)) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_POLL_MS));
+    }
+    this.#assertAlive();
+    await signalAll(this.#processes, "STOP");
+    await untilStopped(this.#processes);
+  }
+
+  #stop(): void {
+    this.#alive = false;
+    this.#resume();
+    this.#pauses = 0;
+    this.#keeper.release();
+    this.#stack?.stop();
+  }
+
+  /** The last process out of the keeper's mount namespace takes the mounts along. */
+  async #clean(): Promise<void> {
+    this.#stop();
+    await Promise.all([...this.#executions].map((execution) => execution.reaped));
+    await this.#stack?.exited;
+    removeSessionDirectory(this.#setting.directory);
+  }
+}
+
+/** One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. */
+async function mountProc(
+  target: { keeperPid: number; initPid: number; user: HostUser | null },
+  network: NetworkMode,
+  proc: string,
+): Promise<void> {
+  const { code, stderr } = await run(
+    requireProgram("nsenter"),
+    [...enterArguments({ ...target, network }), "--", requireProgram("mount"), "-t", "proc", "proc", proc],
+    { user: target.user },
+  );
+  if (code !== 0) throw new RuntimeError("sandbox_unavailable", `/proc could not be mounted: ${stderr}`);
+}
