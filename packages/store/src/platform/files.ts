@@ -39,6 +39,8 @@ export interface Stat {
 
 export interface DirectoryEntry {
   name: Buffer;
+  /** The name with one character a byte: sorts as the bytes do, and serves as the key of a map. */
+  key: string;
   /** Null where the filesystem does not tell. */
   type: FileType | null;
 }

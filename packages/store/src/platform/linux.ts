@@ -128,26 +128,46 @@ function retry(run: () => number): number {
   }
 }
 
-function decodeStat(): Stat {
-  const s = statScratch;
-  const bits = s.readUInt16LE(0x1c);
-  return {
-    type: typeOfBits.get(bits & 0o170000) ?? "file",
-    mode: bits & 0o7777,
-    links: s.readUInt32LE(0x10),
-    uid: s.readUInt32LE(0x14),
-    gid: s.readUInt32LE(0x18),
-    inode: s.readBigUInt64LE(0x20),
-    sizeBytes: s.readUInt32LE(0x28) + s.readUInt32LE(0x2c) * 0x1_0000_0000,
-    allocatedBytes: (s.readUInt32LE(0x30) + s.readUInt32LE(0x34) * 0x1_0000_0000) * 512,
-    ctimeSeconds: Number(s.readBigInt64LE(0x60)),
-    ctimeNanoseconds: s.readUInt32LE(0x68),
-    mtimeSeconds: Number(s.readBigInt64LE(0x70)),
-    mtimeNanoseconds: s.readUInt32LE(0x78),
-    major: s.readUInt32LE(0x80),
-    minor: s.readUInt32LE(0x84),
-    device: (BigInt(s.readUInt32LE(0x88)) << 32n) | BigInt(s.readUInt32LE(0x8c)),
-  };
+const wordRange = 0x1_0000_0000;
+
+function signedSeconds(at: number): number {
+  return statScratch.readUInt32LE(at) + statScratch.readInt32LE(at + 4) * wordRange;
+}
+
+/** Inode and device are wanted for few files, and big integers are slow to make, so they are made when asked for. */
+class LinuxStat implements Stat {
+  readonly type: FileType;
+  readonly mode: number;
+  readonly links = statScratch.readUInt32LE(0x10);
+  readonly uid = statScratch.readUInt32LE(0x14);
+  readonly gid = statScratch.readUInt32LE(0x18);
+  readonly sizeBytes = statScratch.readUInt32LE(0x28) + statScratch.readUInt32LE(0x2c) * wordRange;
+  readonly allocatedBytes =
+    (statScratch.readUInt32LE(0x30) + statScratch.readUInt32LE(0x34) * wordRange) * 512;
+  readonly ctimeSeconds = signedSeconds(0x60);
+  readonly ctimeNanoseconds = statScratch.readUInt32LE(0x68);
+  readonly mtimeSeconds = signedSeconds(0x70);
+  readonly mtimeNanoseconds = statScratch.readUInt32LE(0x78);
+  readonly major = statScratch.readUInt32LE(0x80);
+  readonly minor = statScratch.readUInt32LE(0x84);
+  readonly #inodeLow = statScratch.readUInt32LE(0x20);
+  readonly #inodeHigh = statScratch.readUInt32LE(0x24);
+  readonly #deviceMajor = statScratch.readUInt32LE(0x88);
+  readonly #deviceMinor = statScratch.readUInt32LE(0x8c);
+
+  constructor() {
+    const bits = statScratch.readUInt16LE(0x1c);
+    this.type = typeOfBits.get(bits & 0o170000) ?? "file";
+    this.mode = bits & 0o7777;
+  }
+
+  get inode(): bigint {
+    return (BigInt(this.#inodeHigh) << 32n) | BigInt(this.#inodeLow);
+  }
+
+  get device(): bigint {
+    return (BigInt(this.#deviceMajor) << 32n) | BigInt(this.#deviceMinor);
+  }
 }
 
 /** The path by which calls that know no directory argument reach a name relative to an open directory. */
@@ -230,13 +250,13 @@ export const linuxFiles: Files = {
     if ((call.statx(directory, path, flag.atSymlinkNoFollow, flag.statxBasic, statScratch) as number) !== 0) {
       fail("stat", name);
     }
-    return decodeStat();
+    return new LinuxStat();
   },
   statOpen(fd) {
     if ((call.statx(fd, empty, flag.atEmptyPath, flag.statxBasic, statScratch) as number) !== 0) {
       fail("fstat", null);
     }
-    return decodeStat();
+    return new LinuxStat();
   },
   list(fd) {
     const entries: DirectoryEntry[] = [];
@@ -251,6 +271,7 @@ export const linuxFiles: Files = {
         if (raw[at + 19] === 0x2e && (size === 1 || (size === 2 && raw[at + 20] === 0x2e))) continue;
         entries.push({
           name: Buffer.from(raw.subarray(at + 19, end)),
+          key: raw.toString("latin1", at + 19, end),
           type: typeOfBits.get((raw[at + 18] as number) << 12) ?? null,
         });
       }

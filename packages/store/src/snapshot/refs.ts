@@ -6,9 +6,17 @@
 import { hash } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import type { SnapshotId } from "../ids.js";
-import { ensureDirectory, namesIn, readWhole, syncDirectory, writeDurably } from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import {
+  ensureDirectory,
+  namesIn,
+  readWhole,
+  syncDirectory,
+  withDirectory,
+  writeDurably,
+} from "../platform/durable.js";
+import { anywhere, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
+import { removeTree } from "./remove.js";
 
 /** Snapshots of plain directories are in the scope null, those of a disk in the scope of its id. */
 export type RefScope = string | null;
@@ -25,11 +33,11 @@ export class Refs {
   }
 
   read(scope: RefScope, name: string): SnapshotId | null {
-    return this.#readFile(scope, refFile(name));
+    return this.readFile(scope, refFile(name));
   }
 
   list(scope: RefScope): SnapshotId[] {
-    return this.files(scope).flatMap((file) => this.#readFile(scope, file) ?? []);
+    return this.files(scope).flatMap((file) => this.readFile(scope, file) ?? []);
   }
 
   /** The file names of a scope, for checks that want each ref on its own. */
@@ -67,14 +75,12 @@ export class Refs {
   /** Removes a whole scope with all its refs. */
   dropScope(scope: string): void {
     withLock(this.#files, this.#lockPath, "exclusive", () => {
-      const directory = this.#scopeDirectory(scope);
-      for (const file of this.files(scope)) this.#files.unlink(anywhere, `${directory}/${file}`);
-      try {
-        this.#files.removeDirectory(anywhere, directory);
-      } catch (error) {
-        if (!isErrno(error, "ENOENT")) throw error;
-      }
-      syncDirectory(this.#files, parentOf(directory));
+      const disks = `${this.#directory}/disks`;
+      // Also what a writer that died left unfinished in it.
+      withDirectory(this.#files, disks, (directory) => {
+        removeTree(this.#files, directory, scope);
+        this.#files.sync(directory);
+      });
     });
   }
 
@@ -82,7 +88,8 @@ export class Refs {
     return scope === null ? `${this.#directory}/snapshots` : `${this.#directory}/disks/${scope}`;
   }
 
-  #readFile(scope: RefScope, file: string): SnapshotId | null {
+  /** What a ref file names, or null when there is none. */
+  readFile(scope: RefScope, file: string): SnapshotId | null {
     const content = readWhole(this.#files, `${this.#scopeDirectory(scope)}/${file}`);
     if (content === null) return null;
     const text = content.toString("latin1");

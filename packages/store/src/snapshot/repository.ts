@@ -2,6 +2,7 @@
  * The parts of an open store that snapshots consist of: objects, records and refs, with the order in which they become
  * durable (objects, record, ref). Synchronous; runs in the engine.
  */
+import { dirname } from "node:path";
 import type { Consistency, SnapshotInfo } from "../api.js";
 import { StoreError } from "../errors.js";
 import type { SnapshotId, TreeId } from "../ids.js";
@@ -22,8 +23,14 @@ import { anywhere, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import type { Digest } from "../chunk/hash.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
-import { checkComment, checkSnapshotName, decodeRecord, encodeRecord } from "./record.js";
-import { Refs, type RefScope } from "./refs.js";
+import {
+  checkComment,
+  checkSnapshotName,
+  decodeRecord,
+  encodeRecord,
+  type SnapshotRecord,
+} from "./record.js";
+import { refFile, Refs, type RefScope } from "./refs.js";
 
 const format = {
   format: "chaser-store",
@@ -66,7 +73,7 @@ export class Repository {
     if (readWhole(files, layout.formatFile) !== null) {
       throw new StoreError("store_exists", `${root} already is a store`, { data: { path: root } });
     }
-    ensureDirectory(files, root);
+    if (ensureDirectory(files, root)) syncDirectory(files, dirname(root));
     const foreign = withDirectory(files, root, (fd) => files.list(fd)).filter(
       ({ name }) =>
         !directoriesOf(layout).includes(`${root}/${name.toString("utf8")}`) && !name.includes(".tmp-"),
@@ -122,8 +129,7 @@ export class Repository {
     try {
       const { tree, root } = build(writer);
       writer.commit();
-      const { id, bytes } = encodeRecord({
-        name,
+      const record = {
         diskId: wanted.scope,
         tree: tree.toString("hex") as TreeId,
         parent: wanted.parent,
@@ -134,40 +140,69 @@ export class Repository {
         directories: root.sums.directories,
         logicalBytes: root.sums.logicalBytes,
         newBytes: writer.packBytes,
-      });
-      writeDurably(this.files, this.layout.records, id, bytes);
+      };
       try {
-        this.refs.swap(wanted.scope, name, null, id);
+        return this.#publish({ ...record, name });
       } catch (error) {
-        removeIfPresent(this.files, anywhere, `${this.layout.records}/${id}`);
-        if (error instanceof StoreError && error.code === "ref_conflict")
-          this.#refuseTaken(wanted.scope, name);
-        throw error;
+        if (!(error instanceof StoreError) || error.code !== "ref_conflict") throw error;
+        if (wanted.name !== undefined) this.#refuseTaken(wanted.scope, name);
+        // Another process took the name of this second; nobody asked for it in particular.
+        return this.#publish({ ...record, name: this.#freeName(wanted.scope, createdAtMs) });
       }
-      return decodeRecord(id, bytes);
     } finally {
       writer.abort();
     }
   }
 
+  /** Writes the record, then the ref. Neither stays when either fails. */
+  #publish(record: SnapshotRecord): SnapshotInfo {
+    const { id, bytes } = encodeRecord(record);
+    writeDurably(this.files, this.layout.records, id, bytes);
+    try {
+      this.refs.swap(record.diskId, record.name, null, id);
+    } catch (error) {
+      this.#withdraw(record, id, error);
+      throw error;
+    }
+    return decodeRecord(id, bytes);
+  }
+
+  /**
+   * Takes back a record whose ref could not be made. Never leaves a ref without its record: the ref may stand although its
+   * durability failed, or may be that of a twin which another process made in the same millisecond.
+   */
+  #withdraw(record: SnapshotRecord, id: SnapshotId, cause: unknown): void {
+    const isConflict = cause instanceof StoreError && cause.code === "ref_conflict";
+    if (isConflict && cause.data["present"] === id) return;
+    try {
+      if (!isConflict && this.refs.read(record.diskId, record.name) === id) {
+        this.refs.swap(record.diskId, record.name, id, null);
+      }
+      removeIfPresent(this.files, anywhere, `${this.layout.records}/${id}`);
+    } catch {
+      // What caused this says more than what came after it. A record that stays is swept by collection.
+    }
+  }
+
   /** Code `snapshot_not_found` when neither a name nor an id of the scope matches. */
   getSnapshot(scope: RefScope, nameOrId: string): SnapshotInfo {
-    const id = isContentId(nameOrId)
-      ? this.refs.list(scope).find((known) => known === nameOrId)
-      : this.refs.read(scope, nameOrId);
-    if (id === undefined || id === null) {
+    const file = isContentId(nameOrId)
+      ? this.refs.files(scope).find((known) => this.refs.readFile(scope, known) === nameOrId)
+      : refFile(nameOrId);
+    const snapshot = file === undefined ? null : this.#readThrough(scope, file);
+    if (snapshot === null) {
       throw new StoreError("snapshot_not_found", `there is no snapshot ${JSON.stringify(nameOrId)}`, {
         data: { snapshot: nameOrId },
       });
     }
-    return this.readRecord(id);
+    return snapshot;
   }
 
   /** Newest first. */
   listSnapshots(scope: RefScope): SnapshotInfo[] {
     return this.refs
-      .list(scope)
-      .map((id) => this.readRecord(id))
+      .files(scope)
+      .flatMap((file) => this.#readThrough(scope, file) ?? [])
       .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
   }
 
@@ -183,6 +218,18 @@ export class Repository {
       removeIfPresent(this.files, directory, snapshot.id);
       this.files.sync(directory);
     });
+  }
+
+  /** Null when another process has removed the snapshot meanwhile: first its ref goes, then its record. */
+  #readThrough(scope: RefScope, file: string): SnapshotInfo | null {
+    const id = this.refs.readFile(scope, file);
+    if (id === null) return null;
+    try {
+      return this.readRecord(id);
+    } catch (error) {
+      if (this.refs.readFile(scope, file) !== id) return null;
+      throw error;
+    }
   }
 
   readRecord(id: SnapshotId): SnapshotInfo {
