@@ -51,9 +51,12 @@ export function buildDisk<Result>(
   try {
     return build({ id, path, generation, files: `${generation}/${filesName}`, lock });
   } finally {
-    // After a rename there is nothing under this name.
-    withDirectory(files, layout.disks, (directory) => removeTree(files, directory, name));
-    lock.release();
+    try {
+      // After a rename there is nothing under this name.
+      withDirectory(files, layout.disks, (directory) => removeTree(files, directory, name));
+    } finally {
+      lock.release();
+    }
   }
 }
 

@@ -47,6 +47,15 @@ export function temporaryDirectory(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), "chaser-disk-"));
 }
 
+/** In memory where the machine has such a directory, for tests that do thousands of changes and mount nothing. */
+export function temporaryDirectoryInMemory(): string {
+  try {
+    return fs.mkdtempSync("/dev/shm/chaser-disk-");
+  } catch {
+    return temporaryDirectory();
+  }
+}
+
 /** Also what overlayfs has left with mode 000. */
 export function removeDirectory(directory: string): void {
   spawnSync("chmod", ["-R", "u+rwX", directory]);
