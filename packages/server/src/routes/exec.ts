@@ -129,6 +129,7 @@ async function run(c: Request, context: Context, job: Run) {
     return c.json(execView(outcome, lease.session.id), 200);
   } catch (error) {
     await settle();
+    if (c.req.raw.signal.aborted) throw new ServerError("invalid_request", "the client went away");
     throw error;
   }
 }

@@ -178,6 +178,29 @@ describe("exec", { skip: await sandboxMissing() }, () => {
     );
   });
 
+  test("a process left in the background does not hold the answer", async () => {
+    const command = "head -c 300000 /dev/zero; sleep 30 & yes >&2 & exit 5";
+    const answer = await run({ command, max_output_bytes: 300_000 });
+    assert.deepEqual([answer.exit_code, answer.stdout.length], [5, 300_000]);
+    const quiet = "head -c 300000 /dev/zero; sleep 30 & exit 6";
+    const events: ServerEvent[] = [];
+    for await (const event of execEvents(server, "/v1/exec", { workspace: "w", command: quiet }))
+      events.push(event);
+    assert.equal(bytesOf(events, "stdout").length, 300_000);
+    assert.equal(events.at(-1)?.data.exit_code, 6);
+    await server.idle("w");
+  });
+
+  test("a working directory that is not there is the caller's mistake", async () => {
+    const body = { workspace: "w", command: "true", cwd: "/workspace/nowhere" };
+    await server.refused(400, "invalid_request", "POST", "/v1/exec", body);
+    const events: ServerEvent[] = [];
+    for await (const event of execEvents(server, "/v1/exec", body)) events.push(event);
+    assert.equal(events.at(-1)?.event, "error");
+    assert.equal(events.at(-1)?.data.error.code, "invalid_request");
+    assert.ok(!events.some((e) => e.event === "complete"));
+  });
+
   test("events come while the command runs", async () => {
     const command = "echo first; sleep 0.5; test -e /workspace/go && echo second";
     let seen = "";
