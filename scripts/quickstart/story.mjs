@@ -25,7 +25,7 @@ const breakThings = [
   "cd /workspace",
   "rm -rf tree/l* links/same",
   "find tree -name '*.md' -exec sh -c 'echo oops >> \"$1\"' _ {} \\;",
-  "chmod -R a-x tree",
+  "find tree -type f -exec chmod 666 {} +",
   "ln -sfn nowhere links/readme",
   "touch links/dated",
   "echo junk > tree/unwanted",
@@ -79,7 +79,7 @@ export async function tellStory({ server, directory, report, signal }) {
   });
 
   await report.step("Break things", async (say) => {
-    say("$ chaser exec my-project -- 'rm -rf tree/l*; chmod -R a-x tree; ...'");
+    say("$ chaser exec my-project -- 'rm -rf tree/l*; find tree -type f -exec chmod 666 {} +; ...'");
     await exec("my-project", breakThings);
     const broken = await exec("my-project", manifestCommand);
     if (broken === before) throw new StoryError("nothing is broken, so a restore would prove nothing");
@@ -182,7 +182,8 @@ function createChaser({ env, signal }) {
     /** What the command prints. It must succeed. */
     async text(args, say) {
       const { code, stdout, stderr } = await run(args, say);
-      if (code !== 0) throw new StoryError(`${typed(args)} ended with code ${code}`, stderr || stdout);
+      if (code !== 0)
+        throw new StoryError(`${typed(args).split("\n")[0]} ended with code ${code}`, stderr || stdout);
       return stdout;
     },
     /** The JSON document the command prints. It must succeed and print nothing else. */
