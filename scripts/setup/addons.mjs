@@ -16,7 +16,13 @@ const addons = [
     check: "if (addon.constants.LOCK_EX !== 2) throw new Error('no flock')",
   },
   { name: "zstd-napi", binary: "binding.node", check: "addon.decompress(addon.compress(Buffer.from('x')))" },
-  { name: "better-sqlite3", binary: "better_sqlite3.node", check: "new addon(':memory:').close()" },
+  {
+    name: "better-sqlite3",
+    binary: "better_sqlite3.node",
+    check: "new addon(':memory:').close()",
+    // What SQLite's own build uses; its one large file takes a third longer to compile with -O3.
+    env: { CFLAGS: "-O2" },
+  },
 ];
 
 function version(root, addon) {
@@ -76,7 +82,7 @@ async function installHeaders() {
 async function compile(root, addon) {
   const startedMs = performance.now();
   const folder = join(root, "node_modules", addon.name);
-  const env = { ...process.env, JOBS: String(availableParallelism()) };
+  const env = { ...process.env, JOBS: String(availableParallelism()), ...addon.env };
   const prefix = headersPrefix();
   if (prefix !== null) env.npm_config_nodedir = prefix;
   await run(process.execPath, [nodeGypProgram(), "rebuild", "--release"], { cwd: folder, env });
