@@ -6,8 +6,9 @@
 import type { PackId } from "../ids.js";
 import { deadShareMax } from "../limits.js";
 import { PackWriter, packPath, type WrittenPack } from "../pack/writer.js";
-import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
+import { namesIn, removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
+import { withLock } from "../platform/lock.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { allocatedUnder } from "../platform/allocated.js";
@@ -78,7 +79,11 @@ export function applyCollection(repository: Repository, plan: CollectionPlan, wo
       writer.abort();
     }
   }
-  for (const pack of written) chunks.index.addPack(pack);
+  for (const pack of written) {
+    chunks.index.addPack(pack);
+    // The same chunks make the same pack: one that an earlier, interrupted run wrote is not to go now.
+    gone.delete(pack.id);
+  }
   chunks.index.drop(gone);
   chunks.reload();
   for (const id of gone) removeIfPresent(files, anywhere, packPath(layout.packs, id));
@@ -88,13 +93,17 @@ export function applyCollection(repository: Repository, plan: CollectionPlan, wo
 /** Temporary files of writers that died: nobody writes now, so every one of them is abandoned. */
 function sweepUnfinished(repository: Repository): void {
   const { files, layout } = repository;
-  for (const path of [layout.packs, layout.index, layout.records]) {
+  const sweep = (path: string): void =>
     withDirectory(files, path, (directory) => {
       for (const { name } of files.list(directory)) {
         if (name.toString("latin1").startsWith(".tmp-")) removeIfPresent(files, directory, name);
       }
     });
-  }
+  for (const path of [layout.root, layout.packs, layout.index, layout.records]) sweep(path);
+  withLock(files, layout.refsLock, "exclusive", () => {
+    sweep(`${layout.refs}/snapshots`);
+    for (const disk of namesIn(files, `${layout.refs}/disks`)) sweep(`${layout.refs}/disks/${disk}`);
+  });
 }
 
 /** Records that no ref names: left by a snapshot that was stopped before its ref, or a delete after it. */

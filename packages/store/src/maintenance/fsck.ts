@@ -18,7 +18,7 @@ import type { Repository } from "../snapshot/repository.js";
 import { joinPath, type Work } from "../snapshot/work.js";
 import { decodeList } from "../tree/content.js";
 import type { FileEntry, TreeEntry } from "../tree/entry.js";
-import { directoryNodes, readDirectory } from "../tree/directory.js";
+import { readDirectory } from "../tree/directory.js";
 
 /** Damaged paths named for one snapshot; more are only counted, the first ones tell where to look. */
 const pathsNamedMax = 20;
@@ -106,10 +106,12 @@ class Checker {
     const { files, layout } = this.#repository;
     const object = scope === null ? `refs/snapshots/${file}` : `refs/disks/${scope}/${file}`;
     this.#guard("ref_damaged", object, () => {
-      const text = (readWhole(files, `${layout.root}/${object}`) ?? Buffer.alloc(0)).toString("latin1");
-      if (!/^[0-9a-f]{64}\n$/.test(text)) throw new StoreError("corrupt", "ref does not hold a snapshot id");
-      const id = text.trim() as SnapshotInfo["id"];
+      const { refs } = this.#repository;
+      const id = refs.readFile(scope, file);
+      if (id === null) return;
       const bytes = readWhole(files, `${layout.records}/${id}`);
+      // Removed meanwhile: first the ref goes, then the record.
+      if (bytes === null && refs.readFile(scope, file) !== id) return;
       if (bytes === null) {
         this.#find("record_missing", `snapshots/${id}`, `named by ${object}`);
         return;
@@ -143,12 +145,12 @@ class Checker {
     this.#work.step();
     const before = damages.length;
     try {
-      directoryNodes(this.#repository.chunks, id);
       for (const entry of readDirectory(this.#repository.chunks, id)) {
         this.#entry(entry, joinPath(path, entry.name), damages);
       }
     } catch (error) {
-      damages.push({ path, reason: (error as Error).message });
+      if (!(error instanceof StoreError) || error.code === "aborted") throw error;
+      damages.push({ path, reason: error.message });
     }
     const sound = damages.length === before;
     if (sound) this.#sound.add(digestKey(id));

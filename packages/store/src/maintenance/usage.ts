@@ -1,7 +1,8 @@
 /** Where the bytes of a store are. The categories add up to what `du -s -B1` says of its directory, at rest. */
 import type { StoreUsage } from "../api.js";
 import type { Repository } from "../snapshot/repository.js";
-import { anywhere } from "../platform/files.js";
+import { withDirectory } from "../platform/durable.js";
+import type { Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { liveObjects, packStates } from "./packs.js";
 
@@ -12,10 +13,8 @@ export function measureUsage(repository: Repository): StoreUsage {
   const layerBytes = allocatedUnder(files, layout.layers, seen);
   const diskBytes = allocatedUnder(files, layout.disks, seen);
   const packTreeBytes = allocatedUnder(files, layout.packs, seen);
-  const otherBytes = [layout.index, layout.records, layout.refs, layout.trash, `${layout.root}/locks`].reduce(
-    (total, path) => total + allocatedUnder(files, path, seen),
-    files.stat(anywhere, layout.root).allocatedBytes + files.stat(anywhere, layout.formatFile).allocatedBytes,
-  );
+  const counted = [layout.layers, layout.disks, layout.packs];
+  const otherBytes = overhead(files, layout.root, counted, seen);
   let packBytes = 0;
   let deadBytes = 0;
   for (const state of packStates(repository, liveObjects(repository))) {
@@ -34,4 +33,16 @@ export function measureUsage(repository: Repository): StoreUsage {
     logicalBytes: snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0),
     snapshots: snapshots.length,
   };
+}
+
+/** The root itself and all in it that is not counted elsewhere, foreign files too: `du` counts them. */
+function overhead(files: Files, root: string, counted: string[], seen: Set<string>): number {
+  return withDirectory(files, root, (directory) =>
+    files.list(directory).reduce((total, { name }) => {
+      const path = `${root}/${name.toString("utf8")}`;
+      if (counted.includes(path)) return total;
+      const { type, allocatedBytes } = files.stat(directory, name);
+      return total + (type === "directory" ? allocatedUnder(files, path, seen) : allocatedBytes);
+    }, files.statOpen(directory).allocatedBytes),
+  );
 }

@@ -88,12 +88,6 @@ export function readDirectory(source: ObjectSource, id: Digest): TreeEntry[] {
   return entries;
 }
 
-/** The nodes that one directory consists of, itself first. */
-export function directoryNodes(source: ObjectSource, id: Digest): Digest[] {
-  const node = decodeNode(source.get(id));
-  return node.kind === "leaf" ? [id] : [id, ...node.parts.map((part) => part.id)];
-}
-
 const rootName = Buffer.alloc(0);
 
 /** A tree id names the root directory with its own mode, owner and times: a node whose only entry has the empty name. */
