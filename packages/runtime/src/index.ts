@@ -8,4 +8,5 @@ export {
 } from "./limits.js";
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
 export { Runtime } from "./runtime.js";
-export { probe, type Capability } from "./doctor/probe.js";
+export { probe } from "./doctor/probe.js";
+export type { Capability } from "./doctor/capability.js";

@@ -38,10 +38,11 @@ export function initArguments(plan: InitPlan): string[] {
 }
 
 /**
- * PID 1. Ignored child signals survive the exec and make the kernel reap every orphan at once. It reads a pipe whose
- * other end only the server holds: when that closes, for whatever reason, it ends, and the kernel kills the session.
+ * PID 1. Ignored child signals survive the exec and make the kernel reap every orphan at once; shells would reset
+ * them. It reads a pipe whose other end only the server holds: when that closes, for whatever reason, it ends, and
+ * the kernel kills the session. What it reads it writes back, which tells the server that it runs.
  */
-export const INIT_COMMAND = ["/bin/sh", "-c", 'trap "" CHLD && echo ready && exec cat'];
+export const INIT_COMMAND = ["/usr/bin/env", "--ignore-signal=CHLD", "cat"];
 
 export interface ExecPlan {
   root: readonly RootEntry[];

@@ -53,3 +53,15 @@ export function slirpArguments(target: {
     "tap0",
   ];
 }
+
+/**
+ * Where only root may open `/dev/net/tun`, a server that is root gives slirp4netns one of its own, in a mount
+ * namespace of its own, and lets it become the session's host user before it starts.
+ */
+export const PRIVATE_TUN_SCRIPT = `set -eu
+user=$1 group=$2
+shift 2
+mount -t tmpfs -o size=64k,mode=755 tun /dev/net
+mknod -m 0666 /dev/net/tun c 10 200
+exec setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
+`;

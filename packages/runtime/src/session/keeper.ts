@@ -3,7 +3,7 @@
  * is PID 1 of the session and lives as long as this process keeps the other end of its pipe.
  */
 import type { ChildProcess } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import type { DiskMount } from "@chaser/store";
 import type { NetworkMode } from "../api.js";
 import { RuntimeError } from "../errors.js";
@@ -68,7 +68,7 @@ function spawnKeeper(plan: KeeperPlan, status: number, lifeReadEnd: number): Chi
   }
 }
 
-/** Resolves when init said that it runs; rejects when the keeper ended or hung before. */
+/** Resolves when init answers, which it does once it runs; rejects when the keeper ended or hung before. */
 function untilReady(child: ChildProcess, exited: Promise<void>): Promise<void> {
   const stderr = collectText(child.stderr);
   return new Promise((resolve, reject) => {
@@ -100,6 +100,8 @@ export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
     released = true;
     closeSync(life.writeEnd);
   };
+  // Init answers it. Written while the other end is still open, whatever becomes of the keeper.
+  writeSync(life.writeEnd, "?");
   try {
     let child: ChildProcess;
     try {

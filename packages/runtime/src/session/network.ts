@@ -1,12 +1,12 @@
 /** Brings up `nat` for a session: closes ranges by routes, then starts the user-mode network stack. */
-import { closeSync } from "node:fs";
+import { closeSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { RuntimeError } from "../errors.js";
 import { NETWORK_START_MS_MAX } from "../limits.js";
 import { createPipe } from "../platform/libc.js";
 import { requireProgram } from "../platform/programs.js";
 import { collectText, launch, run } from "../platform/spawn.js";
-import { closingRoutes, hostAddresses, slirpArguments } from "../sandbox/network.js";
+import { closingRoutes, hostAddresses, PRIVATE_TUN_SCRIPT, slirpArguments } from "../sandbox/network.js";
 import type { HostUser } from "../sandbox/spec.js";
 
 export interface NetworkTarget {
@@ -19,6 +19,14 @@ export interface NetworkStack {
   readonly exited: Promise<void>;
   /** Idempotent. The stack also ends when this process does, because it holds the other end of its pipe. */
   stop(): void;
+}
+
+const TUN_DEVICE = "/dev/net/tun";
+const OTHERS_READ_WRITE = 0o006;
+
+function openToAll(path: string): boolean {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & OTHERS_READ_WRITE) === OTHERS_READ_WRITE;
 }
 
 async function closeRanges(target: NetworkTarget): Promise<void> {
@@ -36,6 +44,16 @@ async function closeRanges(target: NetworkTarget): Promise<void> {
   }
 }
 
+function stackCommand(target: NetworkTarget): [file: string, args: string[], user: HostUser | null] {
+  const slirp = requireProgram("slirp4netns");
+  const args = slirpArguments({ ...target, exitFd: 3, readyFd: 4 });
+  const { user } = target;
+  if (user === null || openToAll(TUN_DEVICE)) return [slirp, args, user];
+  const ids = [String(user.uid), String(user.gid)];
+  const script = ["--mount", "/bin/sh", "-c", PRIVATE_TUN_SCRIPT, "network", ...ids, slirp, ...args];
+  return [requireProgram("unshare"), script, null];
+}
+
 function startStack(target: NetworkTarget): Promise<NetworkStack> {
   const life = createPipe();
   let stopped = false;
@@ -45,11 +63,12 @@ function startStack(target: NetworkTarget): Promise<NetworkStack> {
     closeSync(life.writeEnd);
   };
   return new Promise<NetworkStack>((resolve, reject) => {
+    const [file, args, user] = stackCommand(target);
     const child = launch(
-      requireProgram("slirp4netns"),
-      slirpArguments({ ...target, exitFd: 3, readyFd: 4 }),
+      file,
+      args,
       // Its messages go where nobody waits for them: a pipe left full would stop it.
-      { user: target.user, stdio: ["ignore", "ignore", "pipe", life.readEnd, "pipe"] },
+      { user, stdio: ["ignore", "ignore", "pipe", life.readEnd, "pipe"] },
     );
     const stderr = collectText(child.stderr);
     const exited = new Promise<void>((settle) => {
