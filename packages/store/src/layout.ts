@@ -11,6 +11,8 @@ export interface Layout {
   refs: string;
   layers: string;
   disks: string;
+  /** Speeds up and means nothing; made when first needed, and may be deleted at any time. */
+  cache: string;
   /** What was deleted and is still to be removed; may be emptied at any time. */
   trash: string;
   /** Held shared by whoever reads or writes objects, and exclusively by collection. */
@@ -30,6 +32,7 @@ export function layoutOf(root: string): Layout {
     refs: `${root}/refs`,
     layers: `${root}/layers`,
     disks: `${root}/disks`,
+    cache: `${root}/cache`,
     trash: `${root}/trash`,
     objectsLock: `${root}/locks/objects`,
     refsLock: `${root}/locks/refs`,

@@ -37,6 +37,7 @@ import { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { restoreTree } from "../snapshot/restore.js";
 import { scan } from "../snapshot/scan.js";
+import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
 import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
 
@@ -103,8 +104,10 @@ export class Engine {
     const isExcluded = excludePatterns(options.exclude ?? []);
     const directory = this.#openSource(source);
     try {
-      const snapshot = repository.withObjects(() =>
-        repository.addSnapshot(
+      const snapshot = repository.withObjects(() => {
+        const previous = loadPreviousWalk(repository, source);
+        let statRows: Buffer = Buffer.alloc(0);
+        const added = repository.addSnapshot(
           {
             scope: null,
             name: options.name,
@@ -112,14 +115,20 @@ export class Engine {
             consistency: "idle",
             parent: null,
           },
-          (writer) =>
-            scan(this.#files, writer, directory, {
+          (writer) => {
+            const scanned = scan(this.#files, writer, directory, {
               owners: owners(options.idMap),
               work,
+              previous,
               ...(isExcluded === null ? {} : { isExcluded }),
-            }),
-        ),
-      );
+            });
+            statRows = scanned.statRows;
+            return scanned;
+          },
+        );
+        saveWalk(repository, source, added.id, statRows);
+        return added;
+      });
       return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
       this.#files.close(directory);

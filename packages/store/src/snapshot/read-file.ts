@@ -14,6 +14,11 @@ export const readAttemptsMax = 3;
 /** Change times are stamped with a clock that lags behind; a file this much older than the walk did not change during it. */
 const settledMarginSeconds = 2;
 
+/** What changed last before this second did not change since the walk began at `startedAtMs`. */
+export function settledBefore(startedAtMs: number): number {
+  return Math.floor(startedAtMs / 1000) - settledMarginSeconds;
+}
+
 export interface FileReading {
   stat: Stat;
   segments: ContentItem[];
@@ -30,11 +35,15 @@ export class FileReader {
   readonly #settledBeforeSeconds: number;
   readonly #onBytes: (count: number) => void;
 
-  /** `startedAtMs`: when the walk began. */
-  constructor(files: Files, writer: ObjectWriter, startedAtMs: number, onBytes: (count: number) => void) {
+  constructor(
+    files: Files,
+    writer: ObjectWriter,
+    settledBeforeSeconds: number,
+    onBytes: (count: number) => void,
+  ) {
     this.#files = files;
     this.#writer = writer;
-    this.#settledBeforeSeconds = Math.floor(startedAtMs / 1000) - settledMarginSeconds;
+    this.#settledBeforeSeconds = settledBeforeSeconds;
     this.#onBytes = onBytes;
   }
 

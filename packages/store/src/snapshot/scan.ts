@@ -7,7 +7,14 @@ import { hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { treeDepthMax, xattrsBytesMax } from "../limits.js";
 import type { ObjectWriter } from "../pack/chunks.js";
-import { isErrno, type DirectoryEntry, type Fd, type Files, type Stat } from "../platform/files.js";
+import {
+  isErrno,
+  type DirectoryEntry,
+  type Fd,
+  type Files,
+  type FileType,
+  type Stat,
+} from "../platform/files.js";
 import { writeContent } from "../tree/content.js";
 import { readDirectory, writeDirectory, writeRoot } from "../tree/directory.js";
 import { linkGroupBytes, type DirectoryTreeEntry, type TreeEntry, type Xattr } from "../tree/entry.js";
@@ -15,7 +22,8 @@ import { dropLonelyGroups, type LinkedFile } from "./links.js";
 import { isOpaque, isWhiteout, overlayAttributeToTree } from "./overlay-marks.js";
 import type { Owners } from "./owners.js";
 import { pathOf, rootPlace, type Place } from "./place.js";
-import { FileReader, readAttemptsMax } from "./read-file.js";
+import { FileReader, readAttemptsMax, settledBefore } from "./read-file.js";
+import { StatRecorder, type PreviousWalk } from "./stat-cache.js";
 import type { Work } from "./work.js";
 
 export interface ScanOptions {
@@ -24,6 +32,8 @@ export interface ScanOptions {
   /** The tree below an overlay upper. Null with `overlay`: nothing is below. */
   base?: DirectoryTreeEntry | null;
   overlay?: boolean;
+  /** The last walk of the same directory, whose unchanged files are not read again. Not with `overlay`. */
+  previous?: PreviousWalk | null;
   /** True for paths to leave out. */
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
 }
@@ -33,11 +43,35 @@ export interface ScanResult {
   root: DirectoryTreeEntry;
 }
 
+export interface WalkResult extends ScanResult {
+  /** For the next walk; see `stat-cache.ts`. */
+  statRows: Buffer;
+}
+
 /** Stores the tree under an open directory. Nothing is durable before the writer's `commit`. */
-export function scan(files: Files, writer: ObjectWriter, directory: Fd, options: ScanOptions): ScanResult {
+export function scan(files: Files, writer: ObjectWriter, directory: Fd, options: ScanOptions): WalkResult {
   const scanner = new Scanner(files, writer, options);
   const root = scanner.root(directory);
-  return { tree: writeRoot(writer, root), root };
+  return { tree: writeRoot(writer, root), root, statRows: scanner.recorder.rows() };
+}
+
+/** A directory being walked. */
+interface Level {
+  directory: Fd;
+  place: Place;
+  stat: Stat;
+  /** What `below` are the entries of: the directory of the base, or of the previous walk. */
+  known: DirectoryTreeEntry | null;
+  below: TreeEntry[];
+  listed: DirectoryEntry[];
+  /** Of `listed`. */
+  position: number;
+  /** Of `below`. */
+  next: number;
+  /** Row in the previous walk of what was advanced over last, or of its first entry; and of what follows. */
+  row: number;
+  nextRow: number;
+  entries: TreeEntry[];
 }
 
 class Scanner {
@@ -45,6 +79,7 @@ class Scanner {
   readonly #writer: ObjectWriter;
   readonly #options: ScanOptions;
   readonly #work: Work;
+  readonly recorder: StatRecorder;
   readonly #reader: FileReader;
   readonly #linked = new Map<string, LinkedFile>();
 
@@ -53,7 +88,9 @@ class Scanner {
     this.#writer = writer;
     this.#options = options;
     this.#work = options.work;
-    this.#reader = new FileReader(files, writer, Date.now(), (count) => {
+    const settledBeforeSeconds = settledBefore(Date.now());
+    this.recorder = new StatRecorder(settledBeforeSeconds);
+    this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => {
       this.#work.progress.bytes += count;
     });
   }
@@ -61,72 +98,123 @@ class Scanner {
   root(directory: Fd): DirectoryTreeEntry {
     const stat = this.#files.statOpen(directory);
     if (stat.type !== "directory") throw new StoreError("invalid_argument", "source is not a directory");
-    const root = this.#directoryEntry(directory, rootPlace, stat, this.#options.base ?? null, 0);
+    const known = this.#options.previous?.root ?? this.#options.base ?? null;
+    const fd = this.#files.open(directory, ".", { directory: true });
+    const root = this.#walk(this.#level(fd, rootPlace, stat, known, 0));
     const lonely = [...this.#linked.values()].filter((file) => file.seen === 1);
     return lonely.length === 0 ? root : dropLonelyGroups(this.#writer, root, lonely);
   }
 
-  #directoryEntry(
-    directory: Fd,
-    place: Place,
-    stat: Stat,
-    base: TreeEntry | null,
-    depth: number,
-  ): DirectoryTreeEntry {
-    const merged =
-      base?.type === "directory" && !(this.#options.overlay === true && isOpaque(this.#files, directory));
-    const below = merged ? readDirectory(this.#writer, base.id) : [];
-    const entries = this.#entries(directory, place, below, depth);
+  /** Depth first, with a stack of its own: how deep a tree is must not depend on the thread's stack. */
+  #walk(root: Level): DirectoryTreeEntry {
+    const levels = [root];
+    try {
+      for (;;) {
+        const level = levels.at(-1) as Level;
+        const found = level.listed[level.position++];
+        if (found === undefined) {
+          const entry = this.#finish(level);
+          levels.pop();
+          this.#files.close(level.directory);
+          const parent = levels.at(-1);
+          if (parent === undefined) return entry;
+          parent.entries.push(entry);
+          continue;
+        }
+        const known = this.#advance(level, found);
+        const entry = this.#entry(level, found, known);
+        if (entry === null) continue;
+        if (!("listed" in entry)) level.entries.push(entry);
+        else if (levels.push(entry) > treeDepthMax) {
+          throw new StoreError("too_large", `directories are nested deeper than ${treeDepthMax}`);
+        }
+      }
+    } finally {
+      for (const level of levels) this.#files.close(level.directory);
+    }
+  }
+
+  /** Takes over the descriptor. `known` is what the base or the previous walk has under this name, `row` its first row there. */
+  #level(directory: Fd, place: Place, stat: Stat, known: TreeEntry | null, row: number): Level {
+    try {
+      const merges = !(this.#options.overlay === true && isOpaque(this.#files, directory));
+      const merged = merges && known?.type === "directory" ? known : null;
+      return {
+        directory,
+        place,
+        stat,
+        known: merged,
+        below: merged === null ? [] : readDirectory(this.#writer, merged.id),
+        listed: this.#files.list(directory).sort((a, b) => (a.key < b.key ? -1 : 1)),
+        position: 0,
+        next: 0,
+        nextRow: row,
+        row,
+        entries: [],
+      };
+    } catch (error) {
+      this.#files.close(directory);
+      throw error;
+    }
+  }
+
+  /** Moves the merge up to a name that was found, and gives what is known of it. */
+  #advance(level: Level, found: DirectoryEntry): TreeEntry | null {
+    while (level.next < level.below.length) {
+      const candidate = level.below[level.next] as TreeEntry;
+      const order = candidate.name.compare(found.name);
+      if (order > 0) return null;
+      level.next += 1;
+      level.row = level.nextRow;
+      level.nextRow += candidate.type === "directory" ? candidate.sums.files : 1;
+      if (order === 0) return candidate;
+      // What only the base has stays; what only the previous walk had is gone.
+      if (this.#options.overlay === true) level.entries.push(candidate);
+    }
+    return null;
+  }
+
+  #finish(level: Level): DirectoryTreeEntry {
+    const { directory, known, below, entries } = level;
+    if (this.#options.overlay === true) {
+      while (level.next < below.length) entries.push(below[level.next++] as TreeEntry);
+    }
+    const same =
+      known !== null && entries.length === below.length && entries.every((entry, n) => entry === below[n]);
     return {
       type: "directory",
-      ...this.#metadata(place, stat, this.#files.xattrNamesOpen(directory), directory, "."),
+      ...this.#metadata(level.place, level.stat, this.#files.xattrNamesOpen(directory), directory, "."),
       linkGroup: null,
-      ...writeDirectory(this.#writer, entries),
+      ...(same ? { id: known.id, sums: known.sums } : writeDirectory(this.#writer, entries)),
     };
   }
 
-  #entries(directory: Fd, parent: Place, below: TreeEntry[], depth: number): TreeEntry[] {
-    if (depth > treeDepthMax) {
-      throw new StoreError("too_large", `directories are nested deeper than ${treeDepthMax}`);
-    }
-    const listed = this.#files.list(directory).sort((a, b) => (a.key < b.key ? -1 : 1));
-    const entries: TreeEntry[] = [];
-    let next = 0;
-    for (const found of listed) {
-      let base: TreeEntry | null = null;
-      while (next < below.length) {
-        const candidate = below[next] as TreeEntry;
-        const order = candidate.name.compare(found.name);
-        if (order > 0) break;
-        next += 1;
-        if (order < 0) entries.push(candidate);
-        else base = candidate;
-      }
-      const entry = this.#entry(directory, found, { parent, name: found.name }, base, depth);
-      if (entry !== null) entries.push(entry);
-    }
-    while (next < below.length) entries.push(below[next++] as TreeEntry);
-    return entries;
-  }
-
-  /** Null for what is removed, excluded, or cannot be stored; the last of these is reported. */
-  #entry(
-    directory: Fd,
-    found: DirectoryEntry,
-    place: Place,
-    base: TreeEntry | null,
-    depth: number,
-  ): TreeEntry | null {
+  /** A level for a directory. Null for what is removed, excluded, or cannot be stored; the last of these is reported. */
+  #entry(level: Level, found: DirectoryEntry, known: TreeEntry | null): TreeEntry | Level | null {
     this.#work.step();
+    const { directory, row } = level;
+    const place: Place = { parent: level.place, name: found.name };
+    const previous = this.#options.previous ?? null;
     try {
-      if (found.type === "file" && !this.#isExcluded(place, false)) {
+      if (found.type === "file" && previous === null && !this.#isExcluded(place, false)) {
         const entry = this.#fileEntry(directory, place);
         if (entry !== null) return entry;
       }
       const stat = this.#files.stat(directory, place.name);
       if (this.#options.overlay === true && isWhiteout(stat)) return null;
       if (this.#isExcluded(place, stat.type === "directory")) return null;
-      return this.#typedEntry(directory, place, stat, base, depth);
+      if (
+        previous !== null &&
+        known !== null &&
+        stat.type !== "directory" &&
+        previous.rows.matches(row, stat)
+      ) {
+        const entry = this.#unchangedEntry(place, stat, known);
+        if (entry !== null) return entry;
+      }
+      if (stat.type !== "directory") return this.#typedEntry(directory, place, stat, stat.type);
+      const child = this.#files.open(directory, place.name, { directory: true });
+      return this.#level(child, place, this.#files.statOpen(child), known, row);
     } catch (error) {
       if (isErrno(error, "ENOENT")) {
         this.#work.problem(pathOf(place), "vanished", "was removed while the snapshot was taken");
@@ -140,6 +228,33 @@ class Scanner {
     }
   }
 
+  /**
+   * The previous entry of a file whose ctime did not move: then neither did its content, mode, owner or attributes. Null when
+   * it does not agree all the same, for example because owners are translated differently now.
+   */
+  #unchangedEntry(place: Place, stat: Stat, known: TreeEntry): TreeEntry | null {
+    const owner = this.#options.owners.toTree(stat);
+    const agrees =
+      known.type === stat.type &&
+      known.mode === stat.mode &&
+      known.uid === owner.uid &&
+      known.gid === owner.gid &&
+      known.mtimeSeconds === stat.mtimeSeconds &&
+      known.mtimeNanoseconds === stat.mtimeNanoseconds &&
+      (known.type !== "file" || known.sizeBytes === stat.sizeBytes);
+    if (!agrees) return null;
+    this.#work.progress.files += 1;
+    if (known.type === "file") {
+      this.#work.progress.bytes += known.sizeBytes;
+      this.#work.progress.deduplicatedBytes += known.sizeBytes;
+    }
+    this.recorder.add(stat);
+    const linkGroup = this.#linkGroup(stat, place);
+    const sameGroup =
+      linkGroup === known.linkGroup || (linkGroup !== null && known.linkGroup?.equals(linkGroup) === true);
+    return sameGroup ? known : { ...known, linkGroup };
+  }
+
   #isExcluded(place: Place, isDirectory: boolean): boolean {
     const { isExcluded } = this.#options;
     return isExcluded !== undefined && isExcluded(pathOf(place), isDirectory);
@@ -149,33 +264,24 @@ class Scanner {
     directory: Fd,
     place: Place,
     stat: Stat,
-    base: TreeEntry | null,
-    depth: number,
+    type: Exclude<FileType, "directory">,
   ): TreeEntry | null {
     const files = this.#files;
     const { name } = place;
-    if (stat.type === "file") {
+    if (type === "file") {
       const entry = this.#fileEntry(directory, place);
       if (entry === null) this.#work.problem(pathOf(place), "vanished", "was replaced while it was read");
       return entry;
     }
-    if (stat.type === "directory") {
-      const child = files.open(directory, name, { directory: true });
-      try {
-        return this.#directoryEntry(child, place, files.statOpen(child), base, depth + 1);
-      } finally {
-        files.close(child);
-      }
-    }
-    this.#work.progress.files += 1;
     const metadata = this.#metadata(place, stat, files.xattrNames(directory, name), directory, name);
+    this.#work.progress.files += 1;
+    this.recorder.add(stat);
     const linkGroup = this.#linkGroup(stat, place);
-    if (stat.type === "symlink") {
+    if (type === "symlink") {
       return { type: "symlink", ...metadata, linkGroup, target: files.readSymlink(directory, name) };
     }
-    const { major, minor } =
-      stat.type === "character" || stat.type === "block" ? stat : { major: 0, minor: 0 };
-    return { type: stat.type, ...metadata, linkGroup, major, minor };
+    const { major, minor } = type === "character" || type === "block" ? stat : { major: 0, minor: 0 };
+    return { type, ...metadata, linkGroup, major, minor };
   }
 
   /** Null when it is no regular file any more. */
@@ -197,7 +303,7 @@ class Scanner {
       }
       const metadata = this.#metadata(place, stat, files.xattrNamesOpen(fd), directory, place.name);
       this.#work.progress.files += 1;
-      this.#work.progress.deduplicatedBytes = this.#writer.deduplicatedBytes;
+      this.recorder.add(stat);
       const content = writeContent(this.#writer, segments);
       return { type: "file", ...metadata, linkGroup: this.#linkGroup(stat, place), sizeBytes, content };
     } finally {
