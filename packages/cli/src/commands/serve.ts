@@ -25,11 +25,11 @@ export function addServe(program: Command, bind: Bind): void {
           "what sandboxes reach: nothing, the internet, or all this machine does",
         )
           .choices(["none", "nat", "host"])
-          .default("nat"),
+          .default("none"),
       )
       .option("--log", "write every event to stderr as a line of JSON, not errors alone")
       .action(bind(() => import("./serve/serve.js"))),
     "chaser serve",
-    "chaser serve --listen 8000 --data /srv/chaser --network none",
+    "chaser serve --listen 8000 --data /srv/chaser --network nat",
   );
 }

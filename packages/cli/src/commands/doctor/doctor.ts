@@ -39,7 +39,7 @@ function describe(checks: Check[]): string {
   const table = formatTable(
     [
       { title: "CHECK", value: (check) => check.name },
-      { title: "", value: (check) => (check.ok ? "ok" : "MISSING") },
+      { title: "", value: (check) => (check.ok ? "ok" : "no") },
       { title: "DETAIL", value: (check) => check.detail },
     ],
     checks,

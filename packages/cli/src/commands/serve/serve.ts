@@ -31,7 +31,13 @@ export async function run(context: Context, options: Options): Promise<number> {
     throw serveError(error, { listen: options.listen, directory });
   });
   try {
-    announce(context, { url: server.url, directory, givenKey, newKey: server.apiKey });
+    announce(context, {
+      url: server.url,
+      directory,
+      network: options.network,
+      givenKey,
+      newKey: server.apiKey,
+    });
     await new Promise<void>((stop) => {
       if (interrupted.aborted) stop();
       interrupted.addEventListener("abort", () => stop(), { once: true });
@@ -43,15 +49,22 @@ export async function run(context: Context, options: Options): Promise<number> {
   return exitCode.ok;
 }
 
+const networkTexts: Record<Options["network"], string> = {
+  none: "sandboxes reach none (--network nat lets them reach the internet)",
+  nat: "sandboxes reach the internet, but nothing on this machine",
+  host: "sandboxes reach all that this machine reaches",
+};
+
 interface Started {
   url: string;
   directory: string;
+  network: Options["network"];
   /** From CHASER_API_KEY. Whoever set it has it, so it is neither saved nor shown. */
   givenKey: string | undefined;
   newKey: string | undefined;
 }
 
-function announce(context: Context, { url, directory, givenKey, newKey }: Started): void {
+function announce(context: Context, { url, directory, network, givenKey, newKey }: Started): void {
   const { credentialsFile } = context.server();
   const clientUrl = reachableUrl(url);
   const saved =
@@ -71,6 +84,7 @@ function announce(context: Context, { url, directory, givenKey, newKey }: Starte
       formatProperties([
         ["address", clientUrl],
         ["data", directory],
+        ["network", networkTexts[network]],
         ["API key", shownKey],
         ["", shownKey === undefined ? null : "shown this once"],
         ["key saved in", saved ? credentialsFile : null],
