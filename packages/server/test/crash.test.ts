@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
-import { rm } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "node:test";
 import { openStore } from "@chaser/store";
 import { processesMentioning, serverProcess } from "./fixture/processes.js";
-import { Client, sandboxMissing, temporaryDirectory } from "./fixture/server.js";
+import { Client, removeDirectory, sandboxMissing, temporaryDirectory } from "./fixture/server.js";
 
 const rounds = 8;
 const apiKey = "sk_" + "c".repeat(43);
@@ -40,6 +39,10 @@ describe("a server that is killed at a random moment", { skip: await sandboxMiss
         ]);
         await noProcessLeft(directory);
       }
+      assert.ok(
+        acknowledged.lines.size > rounds && acknowledged.snapshots.size > 0,
+        "too little work was done",
+      );
       const last = await serverProcess(data, apiKey);
       const client = new Client(last.url, apiKey);
       await verify(client, acknowledged);
@@ -50,7 +53,7 @@ describe("a server that is killed at a random moment", { skip: await sandboxMiss
     } catch (error) {
       throw new Error(`killed after ${delays.join(", ")} ms`, { cause: error });
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await removeDirectory(directory);
     }
   });
 });

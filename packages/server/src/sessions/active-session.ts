@@ -1,4 +1,6 @@
-import type { DiskAttachment } from "@chaser/store";
+import { rmdir } from "node:fs/promises";
+import path from "node:path";
+import type { DiskAttachment, DiskMount } from "@chaser/store";
 import type { Execution, Session } from "@chaser/runtime";
 import type { AccountRow } from "../db/tables.js";
 
@@ -104,8 +106,18 @@ export class ActiveSession {
   async shutDown(): Promise<void> {
     try {
       await this.#sandbox.end();
+      await removeMountRemains(this.#attachment.mount);
     } finally {
       await this.#attachment.detach();
     }
   }
+}
+
+/**
+ * An overlay mount leaves an empty directory behind that nobody may open, its owner included, so that `du` of the
+ * account's directory would complain about it until the next mount. Removing it takes no right to open it.
+ */
+async function removeMountRemains(mount: DiskMount): Promise<void> {
+  if (mount.driver !== "overlay") return;
+  await rmdir(path.join(mount.work, "work")).catch(() => {});
 }
