@@ -52,7 +52,7 @@ test("the lock file names no place to download from, so that everybody's own reg
 test("no file names a path of the machine it was written on, or a private registry", () => {
   const patterns = [
     // `/home/chaser` is the home inside a sandbox, `me` and `user` stand for anybody; any other is somebody's own.
-    /\/(home|Users)\/(?!(user|me|chaser)\b)[a-z][a-z0-9_-]*\//i,
+    /\/(home|Users)\/(?!(user|me|chaser)\b)[a-z][a-z0-9_-]+\//i,
     /(?<![\w.])\/root\/[\w.-]+/,
     /https?:\/\/[^\s"'`/]*(artifactory|nexus|verdaccio|proxy|mirror|registry)[^\s"'`/]*\//i,
   ];
