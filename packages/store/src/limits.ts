@@ -44,6 +44,9 @@ export const xattrValueBytesMax = 64 * KiB;
 /** All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
 export const xattrsBytesMax = 1 * MiB;
 
+/** (format) Times are signed varints of at most 53 bits; 142 million years suffice. */
+export const mtimeSecondsMax = 2 ** 52 - 1;
+
 /** Directories below one another. Each level holds an open descriptor and a stack frame while it is walked. */
 export const treeDepthMax = 2000;
 

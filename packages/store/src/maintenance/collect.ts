@@ -7,7 +7,7 @@ import type { PackId } from "../ids.js";
 import { deadShareMax } from "../limits.js";
 import { PackWriter, packPath, type WrittenPack } from "../pack/writer.js";
 import { namesIn, removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
-import { anywhere } from "../platform/files.js";
+import { anywhere, isErrno } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
@@ -100,6 +100,12 @@ function sweepUnfinished(repository: Repository): void {
       }
     });
   for (const path of [layout.root, layout.packs, layout.index, layout.records]) sweep(path);
+  try {
+    sweep(layout.cache);
+  } catch (error) {
+    // It is made by the first walk that is worth remembering.
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
   withLock(files, layout.refsLock, "exclusive", () => {
     sweep(`${layout.refs}/snapshots`);
     for (const disk of namesIn(files, `${layout.refs}/disks`)) sweep(`${layout.refs}/disks/${disk}`);

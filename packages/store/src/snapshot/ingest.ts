@@ -27,6 +27,8 @@ export function ingestFile(
   const items: ContentItem[] = [];
   for (let at = 0; at < size;) {
     const data = Math.min(size, files.seek(fd, "data", at));
+    // The file was cut short meanwhile; the caller sees it by comparing stats.
+    if (data < at) break;
     if (data > at) items.push({ kind: "hole", length: data - at });
     const hole = data < size ? Math.min(size, files.seek(fd, "hole", data)) : size;
     if (hole <= data) break;

@@ -61,7 +61,7 @@ export class FileReader {
       length = this.#files.read(fd, scratch, 0);
     } catch (error) {
       // What replaced the file in the meantime may be no file; the stat that follows says so.
-      if (isErrno(error, "EISDIR", "EAGAIN", "EINVAL")) return null;
+      if (isErrno(error, "EISDIR", "EAGAIN", "EINVAL", "ESPIPE")) return null;
       throw error;
     }
     if (length > wholeFileBytesMax) return null;

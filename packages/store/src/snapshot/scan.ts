@@ -5,7 +5,7 @@
  */
 import { hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
-import { treeDepthMax, xattrsBytesMax } from "../limits.js";
+import { mtimeSecondsMax, treeDepthMax, xattrsBytesMax } from "../limits.js";
 import type { ObjectWriter } from "../pack/chunks.js";
 import {
   isErrno,
@@ -92,6 +92,7 @@ class Scanner {
     this.recorder = new StatRecorder(settledBeforeSeconds);
     this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => {
       this.#work.progress.bytes += count;
+      this.#work.step();
     });
   }
 
@@ -220,6 +221,11 @@ class Scanner {
         this.#work.problem(pathOf(place), "vanished", "was removed while the snapshot was taken");
         return null;
       }
+      // What was a directory or a symlink a moment ago is something else now; nothing was followed.
+      if (isErrno(error, "ENOTDIR", "ELOOP", "EINVAL")) {
+        this.#work.problem(pathOf(place), "vanished", "was replaced while the snapshot was taken");
+        return null;
+      }
       if (isErrno(error, "EACCES", "EPERM")) {
         this.#work.problem(pathOf(place), "permission_denied", (error as StoreError).message);
         return null;
@@ -311,6 +317,15 @@ class Scanner {
     }
   }
 
+  /** Filesystems without a limit of their own take any 64 bits as a time. */
+  #mtimeSeconds(place: Place, stat: Stat): number {
+    const seconds = Math.min(mtimeSecondsMax, Math.max(-mtimeSecondsMax, stat.mtimeSeconds));
+    if (seconds !== stat.mtimeSeconds) {
+      this.#work.problem(pathOf(place), "time_not_stored", `time ${stat.mtimeSeconds} s is out of range`);
+    }
+    return seconds;
+  }
+
   #metadata(place: Place, stat: Stat, xattrNames: Buffer[], directory: Fd, nameInDirectory: Buffer | string) {
     const owner = this.#options.owners.toTree(stat);
     return {
@@ -318,7 +333,7 @@ class Scanner {
       mode: stat.mode,
       uid: owner.uid,
       gid: owner.gid,
-      mtimeSeconds: stat.mtimeSeconds,
+      mtimeSeconds: this.#mtimeSeconds(place, stat),
       mtimeNanoseconds: stat.mtimeNanoseconds,
       xattrs: xattrNames.length === 0 ? [] : this.#xattrs(xattrNames, place, directory, nameInDirectory),
     };
