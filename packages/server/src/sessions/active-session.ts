@@ -1,4 +1,4 @@
-import { rmdir } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
 import type { Execution, Session } from "@chaser/runtime";
@@ -114,10 +114,12 @@ export class ActiveSession {
 }
 
 /**
- * An overlay mount leaves an empty directory behind that nobody may open, its owner included, so that `du` of the
- * account's directory would complain about it until the next mount. Removing it takes no right to open it.
+ * An overlay mount leaves a directory behind that nobody may open, its owner included, so that an ordinary user's `du`
+ * of the account's directory would complain about it. Root can read it, and does not touch what accounts own.
  */
 async function removeMountRemains(mount: DiskMount): Promise<void> {
-  if (mount.driver !== "overlay") return;
-  await rmdir(path.join(mount.work, "work")).catch(() => {});
+  if (mount.driver !== "overlay" || process.getuid?.() === 0) return;
+  const remains = path.join(mount.work, "work");
+  await chmod(remains, 0o700).catch(() => {});
+  await rm(remains, { recursive: true, force: true });
 }
