@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
-import { StoreError } from "../../src/errors.js";
+import { withCode } from "../errors.js";
 import {
   assertLikeCopy,
   copyOf,
@@ -14,10 +14,6 @@ import {
 } from "./mounted.js";
 
 const skip = noOverlay;
-
-function refuses(code: string, run: () => unknown): void {
-  assert.throws(run, (error) => error instanceof StoreError && error.code === code);
-}
 
 void test("a new disk shows its initial directories with exactly their modes", { skip }, (t) => {
   const bench = newBench(t);
@@ -41,19 +37,22 @@ void test("bad ids, names that exist, and disks that do not are refused", (t) =>
   const { disks } = newBench(t);
   disks.create({ id: "one" });
   for (const id of ["", "-a", "A", "a/b", "..", ".tmp-x", "a".repeat(65), "ä"]) {
-    refuses("invalid_argument", () => disks.create({ id }));
-    refuses("invalid_argument", () => disks.get(id));
-    refuses("invalid_argument", () => disks.attach(id));
+    assert.throws(() => disks.create({ id }), withCode("invalid_argument"));
+    assert.throws(() => disks.get(id), withCode("invalid_argument"));
+    assert.throws(() => disks.attach(id), withCode("invalid_argument"));
   }
-  refuses("disk_exists", () => disks.create({ id: "one" }));
-  refuses("disk_exists", () => disks.clone("one", { id: "one" }));
-  refuses("disk_not_found", () => disks.get("two"));
-  refuses("disk_not_found", () => disks.delete("two"));
-  refuses("disk_not_found", () => disks.clone("two", { id: "three" }));
-  refuses("snapshot_not_found", () => disks.restore("one", "none"));
-  refuses("snapshot_not_found", () => disks.clone("one", { id: "three", snapshot: "none" }));
+  assert.throws(() => disks.create({ id: "one" }), withCode("disk_exists"));
+  assert.throws(() => disks.clone("one", { id: "one" }), withCode("disk_exists"));
+  assert.throws(() => disks.get("two"), withCode("disk_not_found"));
+  assert.throws(() => disks.delete("two"), withCode("disk_not_found"));
+  assert.throws(() => disks.clone("two", { id: "three" }), withCode("disk_not_found"));
+  assert.throws(() => disks.restore("one", "none"), withCode("snapshot_not_found"));
+  assert.throws(() => disks.clone("one", { id: "three", snapshot: "none" }), withCode("snapshot_not_found"));
   for (const path of ["", "/etc", "a/../b", "a//b", "."]) {
-    refuses("invalid_argument", () => disks.create({ id: "three", directories: [{ path, mode: 0o755 }] }));
+    assert.throws(
+      () => disks.create({ id: "three", directories: [{ path, mode: 0o755 }] }),
+      withCode("invalid_argument"),
+    );
   }
   assert.deepEqual(
     disks.list().map((disk) => disk.id),
@@ -66,14 +65,14 @@ void test("an attached disk is in use until it is detached", (t) => {
   disks.create({ id: "one" });
   disks.attach("one");
   assert.equal(disks.get("one").attached, true);
-  refuses("disk_in_use", () => disks.attach("one"));
-  refuses("disk_in_use", () => disks.clone("one", { id: "two" }));
-  refuses("disk_in_use", () => disks.snapshot("one"));
-  refuses("disk_in_use", () => disks.restore("one", "none"));
-  refuses("disk_in_use", () => disks.delete("one"));
+  assert.throws(() => disks.attach("one"), withCode("disk_in_use"));
+  assert.throws(() => disks.clone("one", { id: "two" }), withCode("disk_in_use"));
+  assert.throws(() => disks.snapshot("one"), withCode("disk_in_use"));
+  assert.throws(() => disks.restore("one", "none"), withCode("disk_in_use"));
+  assert.throws(() => disks.delete("one"), withCode("disk_in_use"));
   disks.detach("one");
   disks.detach("one");
-  refuses("invalid_argument", () => disks.snapshot("one", { live: true }));
+  assert.throws(() => disks.snapshot("one", { live: true }), withCode("invalid_argument"));
   disks.clone("one", { id: "two" });
 });
 

@@ -108,7 +108,11 @@ export function runMounted(mount: DiskMount, script: string): string {
 }
 
 function run(argv: string[]): string {
-  const result = spawnSync(argv[0] as string, argv.slice(1), { encoding: "utf8", maxBuffer: 1 << 28 });
+  const result = spawnSync(argv[0] as string, argv.slice(1), {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 60_000,
+  });
   assert.equal(result.status, 0, `${argv.join(" ")}\n${result.stdout}\n${result.stderr}`);
   return result.stdout;
 }
