@@ -27,6 +27,7 @@ async function main() {
   const directory = openPrivateDirectory();
   let server;
   let failure;
+  let cleaningFailure;
   try {
     server = await report.step("Start a server on a private data directory", async (say) => {
       const started = await startServer(directory, interrupt.signal);
@@ -43,16 +44,20 @@ async function main() {
       await report.step("Stop the server and remove everything", () => clean(server, directory));
     else await clean(server, directory);
   } catch (error) {
-    failure ??= error;
+    cleaningFailure = error;
   }
+  if (cleaningFailure !== undefined)
+    report.fail(`cleaning up ${directory.root}: ${cleaningFailure.message}`, cleaningFailure.hint);
   if (interrupt.signal.aborted) {
-    report.fail("interrupted; the server has been stopped and its files removed");
+    if (cleaningFailure === undefined)
+      report.fail("interrupted; the server has been stopped and its files removed");
     return exitCodes[interrupt.signal.reason];
   }
   if (failure !== undefined) {
     report.fail(failure.message, failure.hint);
     return 1;
   }
+  if (cleaningFailure !== undefined) return 1;
   report.end(Date.now() - startedMs, summary);
   return 0;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -24,8 +24,10 @@ export function openPrivateDirectory() {
   };
 }
 
-/** The kernel leaves directories of mode 000 in an overlay's work area, which their owner must open to remove. */
+/** The kernel leaves directories of mode 000 in an overlay's work area, which their owner must open to remove them. */
 function removeTree(root) {
-  spawnSync("chmod", ["-R", "u+rwX", "--", root], { stdio: "ignore" });
-  rmSync(root, { recursive: true, force: true });
+  if (process.getuid() !== 0)
+    spawnSync("find", [root, "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]);
+  const { status, stderr } = spawnSync("rm", ["-rf", "--", root], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr.trim());
 }

@@ -183,7 +183,10 @@ function createChaser({ env, signal }) {
     async text(args, say) {
       const { code, stdout, stderr } = await run(args, say);
       if (code !== 0)
-        throw new StoryError(`${typed(args).split("\n")[0]} ended with code ${code}`, stderr || stdout);
+        throw new StoryError(
+          `${typed(args).split("\n")[0]} ended with code ${code}`,
+          readable(stderr || stdout),
+        );
       return stdout;
     },
     /** The JSON document the command prints. It must succeed and print nothing else. */
@@ -204,6 +207,16 @@ function createChaser({ env, signal }) {
 function expect(actual, expected, what) {
   if (actual !== expected)
     throw new StoryError(`${what} should be ${JSON.stringify(expected)} but is ${JSON.stringify(actual)}`);
+}
+
+/** The message of an error document, any other text as it is. */
+function readable(text) {
+  try {
+    const { error } = JSON.parse(text);
+    return [error.message, error.suggestion].filter(Boolean).join("\n");
+  } catch {
+    return text;
+  }
 }
 
 function megabytes(bytes) {
