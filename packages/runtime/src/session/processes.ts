@@ -7,6 +7,7 @@ import { PAUSE_MS_MAX } from "../limits.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
 import { enterArguments } from "../sandbox/arguments.js";
+import { currentArchitecture, systemCallNumber, type Architecture } from "../sandbox/seccomp/syscalls.js";
 import type { HostUser } from "../sandbox/spec.js";
 
 export interface ProcessesTarget {
@@ -23,6 +24,9 @@ const POLL_MS = 1;
 /** Stopped, traced, zombie or dead: not running, and not about to. */
 const AT_REST = new Set(["T", "t", "Z", "X"]);
 
+const CLONE_VFORK = 0x4000n;
+const VFORK_NUMBER: Record<Architecture, number | null> = { x86_64: 58, aarch64: null };
+
 /** The state letter of `/proc/PID/stat`; the name before it may hold anything, a closing parenthesis included. */
 export function stateOf(stat: string): string {
   return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
@@ -38,12 +42,28 @@ export async function signalAll(target: ProcessesTarget, signal: "STOP" | "CONT"
   if (code !== 0) throw new RuntimeError("pause_failed", `signal ${signal} could not be sent: ${stderr}`);
 }
 
+/**
+ * A thread that waits in vfork for its child to become a program shows as waiting for a disk (`D`), for as long as
+ * the child is stopped. `syscall` is `/proc/PID/task/TID/syscall`: the number, then the arguments.
+ */
+export function waitsInVfork(syscall: string, architecture: Architecture): boolean {
+  const [number, flags] = syscall.split(" ");
+  if (number === String(VFORK_NUMBER[architecture])) return true;
+  const isClone = number === String(systemCallNumber("clone", architecture));
+  return isClone && flags !== undefined && (BigInt(flags) & CLONE_VFORK) !== 0n;
+}
+
+function threadAtRest(task: string): boolean {
+  const state = stateOf(readFileSync(`${task}/stat`, "latin1"));
+  if (AT_REST.has(state)) return true;
+  const architecture = currentArchitecture();
+  if (state !== "D" || architecture === null) return false;
+  return waitsInVfork(readFileSync(`${task}/syscall`, "latin1"), architecture);
+}
+
 function threadsAtRest(proc: string, pid: string): boolean {
   try {
-    const tasks = readdirSync(`${proc}/${pid}/task`);
-    return tasks.every((task) =>
-      AT_REST.has(stateOf(readFileSync(`${proc}/${pid}/task/${task}/stat`, "latin1"))),
-    );
+    return readdirSync(`${proc}/${pid}/task`).every((task) => threadAtRest(`${proc}/${pid}/task/${task}`));
   } catch {
     return true; // Gone meanwhile.
   }
