@@ -31,6 +31,7 @@ export class Materializer {
   readonly #options: MaterializeOptions;
   /** Where the first link of each group was made, and the inode that it must still be. */
   readonly #links = new Map<string, { path: Buffer; inode: bigint }>();
+  readonly #linkInodes = new Set<bigint>();
 
   /** Paths that are given to the calls are relative to `root`. */
   constructor(files: Files, source: ObjectSource, root: Fd, options: MaterializeOptions) {
@@ -93,7 +94,14 @@ export class Materializer {
   rememberLink(directory: Fd, entry: TreeEntry, path: Buffer): void {
     const key = linkKey(entry);
     if (key === null || this.#links.has(key)) return;
-    this.#links.set(key, { path, inode: this.#files.stat(directory, entry.name).inode });
+    const { inode } = this.#files.stat(directory, entry.name);
+    this.#links.set(key, { path, inode });
+    this.#linkInodes.add(inode);
+  }
+
+  /** True when the inode already stands for a group that was met. */
+  isLinkOfOthers(inode: bigint): boolean {
+    return this.#linkInodes.has(inode);
   }
 
   /** The inode that an entry's group has on disk, or null when none was met yet. */
@@ -106,22 +114,31 @@ export class Materializer {
     const key = linkKey(entry);
     const first = key === null ? undefined : this.#links.get(key);
     if (first === undefined) return false;
-    const at = first.path.lastIndexOf(0x2f);
-    const name = first.path.subarray(at + 1);
-    const parent = openPath(this.#files, this.#root, at < 0 ? Buffer.alloc(0) : first.path.subarray(0, at));
-    try {
-      if (this.#files.stat(parent, name).inode !== first.inode) return false;
-      this.#files.link(parent, name, directory, entry.name);
-    } catch (error) {
-      if (!isErrno(error, "ENOENT", "EMLINK", "ENOTDIR")) throw error;
+    if (!this.#link(first, directory, entry.name)) {
       this.#options.work.problem(path, "link_not_restored", "hard link became a copy");
       return false;
-    } finally {
-      this.#files.close(parent);
     }
     this.created += 1;
     this.#options.work.progress.files += 1;
     return true;
+  }
+
+  /** False when the first link is no longer there, or may not be reached or linked to. */
+  #link(first: { path: Buffer; inode: bigint }, directory: Fd, name: Buffer): boolean {
+    const at = first.path.lastIndexOf(0x2f);
+    const firstName = first.path.subarray(at + 1);
+    let parent: Fd | null = null;
+    try {
+      parent = openPath(this.#files, this.#root, at < 0 ? Buffer.alloc(0) : first.path.subarray(0, at));
+      if (this.#files.stat(parent, firstName).inode !== first.inode) return false;
+      this.#files.link(parent, firstName, directory, name);
+      return true;
+    } catch (error) {
+      if (!isErrno(error, "ENOENT", "EMLINK", "ENOTDIR", "ELOOP", "EACCES", "EPERM", "EXDEV")) throw error;
+      return false;
+    } finally {
+      if (parent !== null) this.#files.close(parent);
+    }
   }
 
   #createFile(directory: Fd, entry: FileEntry): void {
@@ -135,7 +152,8 @@ export class Materializer {
             throw new StoreError("corrupt", "chunk has another length than its list says");
           this.#files.write(fd, bytes, at);
           this.writtenBytes += bytes.length;
-          this.#options.work.progress.bytes += bytes.length;
+          this.#options.work.addBytes(bytes.length);
+          this.#options.work.step();
         }
         at += item.length;
       }

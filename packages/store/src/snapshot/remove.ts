@@ -32,6 +32,24 @@ export function removeTree(
   return removed;
 }
 
+/** How many entries `removeTree` would remove. What may not be looked into counts as empty. */
+export function countTree(files: Files, directory: Fd, name: Name): number {
+  let child: Fd;
+  try {
+    if (files.stat(directory, name).type !== "directory") return 1;
+    child = files.open(directory, name, { directory: true });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return 0;
+    if (isErrno(error, "EACCES", "EPERM")) return 1;
+    throw error;
+  }
+  try {
+    return files.list(child).reduce((total, entry) => total + countTree(files, child, entry.name), 1);
+  } finally {
+    files.close(child);
+  }
+}
+
 /** A directory that its owner may not search or write is opened to him first; it is about to go. */
 function openForRemoval(files: Files, directory: Fd, name: Name): Fd {
   const stat = files.stat(directory, name);

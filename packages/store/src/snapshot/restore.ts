@@ -10,7 +10,7 @@ import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, FileEntry, TreeEntry } from "../tree/entry.js";
 import { Materializer } from "./materialize.js";
 import type { Owners } from "./owners.js";
-import { removeTree } from "./remove.js";
+import { countTree, removeTree } from "./remove.js";
 import { joinPath, type Work } from "./work.js";
 
 export interface RestoreTreeOptions {
@@ -101,12 +101,19 @@ class Restorer {
       return;
     }
     if (present !== null) {
-      this.#counts.changed += 1;
-      // What is created in its place is counted as changed, not as created.
-      this.#counts.created -= 1;
-      removeTree(this.#files, directory, entry.name);
+      this.#replace(directory, entry, path);
+      return;
     }
     this.#materializer.create(directory, entry, path);
+  }
+
+  /** What is created in the place of something is counted as changed, not as created. */
+  #replace(directory: Fd, entry: TreeEntry, path: Buffer): void {
+    removeTree(this.#files, directory, entry.name);
+    const createdBefore = this.#materializer.created;
+    this.#materializer.create(directory, entry, path);
+    this.#counts.changed += 1;
+    if (this.#materializer.created > createdBefore) this.#counts.created -= 1;
   }
 
   #directory(
@@ -117,53 +124,107 @@ class Restorer {
     selection: Selection,
   ): void {
     if (present?.type === "directory") {
-      // Without privilege, a directory that its owner may not write is opened to him until its metadata is set.
-      if (!this.#options.dryRun && (present.mode & 0o700) !== 0o700) {
-        this.#files.setMode(directory, entry.name, present.mode | 0o700);
-      }
-      const child = this.#files.open(directory, entry.name, { directory: true });
-      try {
-        this.#children(child, entry, path);
-        const same = sameMetadata(entry, this.#files.statOpen(child), this.#options.owners);
-        if (selection !== "all") return;
-        if (same && this.#sameXattrs(child, ".", entry)) {
-          this.#counts.unchanged += 1;
-          return;
-        }
-        this.#counts.changed += 1;
-        if (!this.#options.dryRun) this.#materializer.directoryMetadata(child, entry, path);
-      } finally {
-        this.#files.close(child);
-      }
+      this.#presentDirectory(directory, entry, path, present, selection);
       return;
     }
     if (selection !== "all") {
-      // A directory on the way to a wanted path is made when it is missing, with what the tree says of it.
-      if (present !== null || this.#options.dryRun) return;
-      this.#files.makeDirectory(directory, entry.name, 0o700);
-      this.#directory(directory, entry, path, this.#files.stat(directory, entry.name), selection);
+      if (present === null) this.#directoryOnTheWay(directory, entry, path);
+      else
+        this.#options.work.problem(
+          path,
+          "path_blocked",
+          `a ${present.type} stands where a directory has to be`,
+        );
       return;
     }
     if (this.#options.dryRun) {
-      this.#counts.created += 1 + entry.sums.files + entry.sums.directories;
+      this.#counts[present === null ? "created" : "changed"] += 1;
+      this.#counts.created += entry.sums.files + entry.sums.directories;
       return;
     }
-    if (present !== null) {
-      this.#counts.changed += 1;
-      this.#counts.created -= 1;
-      removeTree(this.#files, directory, entry.name);
+    if (present !== null) this.#replace(directory, entry, path);
+    else this.#materializer.create(directory, entry, path);
+  }
+
+  #presentDirectory(
+    directory: Fd,
+    entry: DirectoryTreeEntry,
+    path: Buffer,
+    present: Stat,
+    selection: Selection,
+  ): void {
+    const { dryRun, owners } = this.#options;
+    // Without privilege, a directory that its owner may not write is opened to him until its metadata is set.
+    const opened = !dryRun && (present.mode & 0o700) !== 0o700;
+    if (opened) this.#files.setMode(directory, entry.name, present.mode | 0o700);
+    const child = this.#files.open(directory, entry.name, { directory: true });
+    try {
+      this.#children(child, entry, path);
+      if (selection !== "all") {
+        if (opened) this.#files.setMode(child, ".", present.mode);
+        return;
+      }
+      const sameXattrs = this.#sameXattrs(child, ".", entry);
+      // What counts is the state that was met; what was done below may have moved the time, which is then put back.
+      this.#counts[sameXattrs && sameMetadata(entry, present, owners) ? "unchanged" : "changed"] += 1;
+      if (dryRun || (sameXattrs && sameMetadata(entry, this.#files.statOpen(child), owners))) return;
+      this.#materializer.directoryMetadata(child, entry, path);
+    } finally {
+      this.#files.close(child);
     }
-    this.#materializer.create(directory, entry, path);
+  }
+
+  /** A missing directory above a wanted path is made, with what the tree says of it. */
+  #directoryOnTheWay(directory: Fd, entry: DirectoryTreeEntry, path: Buffer): void {
+    this.#counts.created += 1;
+    if (this.#options.dryRun) {
+      this.#countSelected(entry, path);
+      return;
+    }
+    this.#files.makeDirectory(directory, entry.name, 0o700);
+    const child = this.#files.open(directory, entry.name, { directory: true });
+    try {
+      this.#children(child, entry, path);
+      this.#materializer.directoryMetadata(child, entry, path);
+    } finally {
+      this.#files.close(child);
+    }
+  }
+
+  /** Counts as created what is selected below a directory that is missing. */
+  #countSelected(entry: DirectoryTreeEntry, path: Buffer): void {
+    for (const child of readDirectory(this.#source, entry.id)) {
+      const childPath = joinPath(path, child.name);
+      const selection = this.#selection(childPath);
+      if (selection === "none" || (selection === "some" && child.type !== "directory")) continue;
+      this.#counts.created += 1;
+      if (child.type !== "directory") continue;
+      if (selection === "some") this.#countSelected(child, childPath);
+      else this.#counts.created += child.sums.files + child.sums.directories;
+    }
   }
 
   #delete(directory: Fd, name: Buffer): void {
-    this.#counts.deleted += this.#options.dryRun ? 1 : removeTree(this.#files, directory, name);
+    this.#counts.deleted += this.#options.dryRun
+      ? countTree(this.#files, directory, name)
+      : removeTree(this.#files, directory, name);
   }
 
   #isUpToDate(directory: Fd, entry: TreeEntry, present: Stat): boolean {
+    try {
+      return this.#isSame(directory, entry, present);
+    } catch (error) {
+      // What may not be looked into, or was replaced meanwhile, is made anew.
+      if (!isErrno(error, "EACCES", "EPERM", "ENOENT", "ELOOP", "ENXIO", "EINVAL", "ESPIPE")) throw error;
+      return false;
+    }
+  }
+
+  #isSame(directory: Fd, entry: TreeEntry, present: Stat): boolean {
     if (present.type !== entry.type || !sameMetadata(entry, present, this.#options.owners)) return false;
     const firstInode = this.#materializer.inodeOfGroup(entry);
     if (firstInode !== null && firstInode !== present.inode) return false;
+    if (firstInode === null && this.#materializer.isLinkOfOthers(present.inode)) return false;
     if (entry.linkGroup === null && present.links > 1) return false;
     if (!this.#sameXattrs(directory, entry.name, entry)) return false;
     switch (entry.type) {
