@@ -29,6 +29,7 @@ import {
 } from "../maintenance/collect.js";
 import { liveObjects, packStates } from "../maintenance/packs.js";
 import { measureUsage } from "../maintenance/usage.js";
+import { temporaryName } from "../platform/durable.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import { excludePatterns } from "../snapshot/exclude.js";
@@ -153,7 +154,7 @@ export class Engine {
     const work = new Work("restore", hooks);
     const found = repository.getSnapshot(null, snapshot);
     const dryRun = options.dryRun ?? false;
-    const directory = this.#openTarget(target, dryRun);
+    const { fd: directory, empty } = this.#openTarget(target, dryRun);
     try {
       const counts = repository.withObjects(() => {
         const root = readRoot(repository.chunks, treeDigest(found.tree));
@@ -168,6 +169,7 @@ export class Engine {
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
       this.#files.close(directory);
+      if (empty !== null) this.#files.removeDirectory(anywhere, empty);
     }
   }
 
@@ -296,26 +298,31 @@ export class Engine {
     }
   }
 
-  /** Makes the target when it is missing; with a dry run there must be one. */
-  #openTarget(target: string, dryRun: boolean): Fd {
-    if (!dryRun) {
-      try {
-        this.#files.makeDirectory(anywhere, target, 0o700);
-      } catch (error) {
-        if (!isErrno(error, "EEXIST")) {
-          throw isErrno(error, "ENOENT")
-            ? new StoreError("invalid_argument", `the directory above ${target} does not exist`, {
-                data: { path: target },
-              })
-            : error;
-        }
+  /** Makes the target when it is missing; a dry run compares with an empty directory instead. */
+  #openTarget(target: string, dryRun: boolean): { fd: Fd; empty: string | null } {
+    const open = (path: string): Fd => this.#files.open(anywhere, path, { directory: true, follow: true });
+    try {
+      return { fd: open(target), empty: null };
+    } catch (error) {
+      if (isErrno(error, "ENOTDIR")) {
+        throw new StoreError("invalid_argument", `${target} is not a directory`, { data: { path: target } });
       }
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+    if (dryRun) {
+      const empty = `${this.#repository.layout.trash}/${temporaryName()}`;
+      this.#files.makeDirectory(anywhere, empty, 0o700);
+      return { fd: open(empty), empty };
     }
     try {
-      return this.#files.open(anywhere, target, { directory: true, follow: true });
+      this.#files.makeDirectory(anywhere, target, 0o700);
     } catch (error) {
-      if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
-      throw new StoreError("invalid_argument", `${target} is not a directory`, { data: { path: target } });
+      if (!isErrno(error, "ENOENT", "EEXIST")) throw error;
+      const reason = isErrno(error, "EEXIST")
+        ? "is a symlink to nothing"
+        : "is in a directory that does not exist";
+      throw new StoreError("invalid_argument", `${target} ${reason}`, { data: { path: target } });
     }
+    return { fd: open(target), empty: null };
   }
 }

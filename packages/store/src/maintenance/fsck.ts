@@ -213,7 +213,7 @@ class Checker {
         if (plain === null) continue;
         this.checkedChunks += 1;
         const bytes = plain.subarray(chunk.offset, chunk.offset + chunk.length);
-        this.#work.progress.bytes += bytes.length;
+        this.#work.addBytes(bytes.length);
         if (hash(bytes).equals(chunk.id)) this.#present.add(digestKey(chunk.id));
         else
           this.#find(

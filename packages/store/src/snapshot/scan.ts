@@ -91,7 +91,7 @@ class Scanner {
     const settledBeforeSeconds = settledBefore(Date.now());
     this.recorder = new StatRecorder(settledBeforeSeconds);
     this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => {
-      this.#work.progress.bytes += count;
+      this.#work.addBytes(count);
       this.#work.step();
     });
   }

@@ -11,7 +11,6 @@ export class Work {
   #problemsLeftOut = 0;
   readonly #isAborted: () => boolean;
   readonly #onProgress: (progress: Progress) => void;
-  #ticks = 0;
 
   constructor(
     phase: Progress["phase"],
@@ -24,10 +23,14 @@ export class Work {
 
   /** To be called once an entry; throws code `aborted` when the caller wants no more. */
   step(): void {
-    this.#ticks += 1;
-    if (this.#ticks % 16 !== 0) return;
     if (this.#isAborted()) throw new StoreError("aborted", "stopped by the caller");
     this.#onProgress(this.progress);
+  }
+
+  /** Counts bytes that were dealt with; also a place to stop, so that one huge file does not hold the caller up. */
+  addBytes(count: number): void {
+    this.progress.bytes += count;
+    this.step();
   }
 
   /** What was met, with a last line for what was only counted. */
