@@ -7,6 +7,7 @@ import { isAmbiguousPath } from "./auth/path-guard.js";
 import type { Context } from "./context.js";
 import { registerDocs } from "./docs/docs.js";
 import { ServerError, toServerError } from "./errors.js";
+import { replayAnswers } from "./idempotency/replay-answers.js";
 import { requestBodyBytesMax } from "./limits.js";
 import { registerAccounts } from "./routes/accounts.js";
 import { incoming, type App, type Environment } from "./routes/environment.js";
@@ -36,6 +37,7 @@ export function createApp(context: Context): App {
   });
   app.use("/v1/*", authenticate(context.keys));
   app.use("/v1/*", bodyLimit({ maxSize: requestBodyBytesMax, onError: refuseLargeBody }));
+  app.use("/v1/*", replayAnswers(context.replays));
   app.use("/v1/*", recordChanges(context));
 
   registerHealth(app, context);

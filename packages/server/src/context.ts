@@ -6,6 +6,7 @@ import { Quota } from "./billing/quota.js";
 import { Billing } from "./billing/summary.js";
 import type { DataDirectory } from "./data-directory.js";
 import type { Database } from "./db/database.js";
+import { Replays } from "./idempotency/replays.js";
 import { KeyedLock } from "./keyed-lock.js";
 import type { PlanLimits } from "./limits.js";
 import type { Logger } from "./log.js";
@@ -44,6 +45,7 @@ export interface Context {
   snapshots: Snapshots;
   billing: Billing;
   audit: Audit;
+  replays: Replays;
 }
 
 export function createContext(foundation: Foundation): Context {
@@ -67,5 +69,6 @@ export function createContext(foundation: Foundation): Context {
     snapshots: new Snapshots({ stores, sessions, workspaces, quota, locks }),
     billing: new Billing(db, stores, plan),
     audit: new Audit(db),
+    replays: new Replays(db),
   };
 }

@@ -32,6 +32,5 @@ function describe(error: unknown): Record<string, unknown> {
 
 /** JSON leaves DEL and the C1 controls as they are; a terminal obeys them. */
 function escapeControls(line: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return line.replace(/[\u007f-\u009f]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }

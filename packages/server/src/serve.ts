@@ -114,10 +114,10 @@ async function recover(context: Context): Promise<void> {
   await endFormerSessions(db);
   for (const id of leftovers) await stores.get(await accounts.get(id));
   await execRecords.prune(Date.now());
-  // Opened ahead, so that the first request does not wait for it; a failure is reported to whoever asks next.
-  void stores
-    .get(await accounts.personal())
-    .catch((error: unknown) => context.log.error("store_open", error));
+  await context.replays.releaseUnfinished();
+  // Opened and measured ahead, so that the first request does not wait; a failure is reported to whoever asks next.
+  const personal = await accounts.personal();
+  void quota.accountBytes(personal).catch((error: unknown) => context.log.error("store_open", error));
 }
 
 function sweep(context: Context, log: Logger): NodeJS.Timeout {

@@ -42,7 +42,8 @@ export async function openDatabase(file: string): Promise<Database> {
   return {
     query,
     durable: () => syncFile(file + "-wal"),
-    isUniqueViolation: (e) => e instanceof Sqlite.SqliteError && e.code === "SQLITE_CONSTRAINT_UNIQUE",
+    isUniqueViolation: (e) =>
+      e instanceof Sqlite.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(e.code),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -72,7 +72,7 @@ describe("bad input", () => {
       headers: { authorization: `Bearer ${server.key}`, "content-type": "application/json" },
       body: chunked,
       duplex: "half",
-    } as RequestInit);
+    });
     assert.equal(response.status, 413);
   });
 
