@@ -1,19 +1,19 @@
 /** Independent copies. An overlay disk is copied by standing on the same layers; no file is read or written. */
 import type { SnapshotInfo } from "../api.js";
+import type { LayerId } from "../ids.js";
 import { treeDigest } from "../snapshot/record.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import { buildDisk, publish, type StagedDisk } from "./create.js";
-import type { DiskDescription } from "./description.js";
+import { buildDisk, describe, publish, syncStaged, type StagedDisk } from "./create.js";
+import { firstGeneration, type DiskDescription } from "./description.js";
 import { freeze, isPristine } from "./freeze.js";
-import { filesName, makeGeneration, syncGeneration } from "./generation.js";
+import { filesName, makeGeneration } from "./generation.js";
 import { liveTrees } from "./live-trees.js";
 import { capturePlain, fillPlain } from "./plain.js";
 import { adoptLayer, buildName, provideLayer } from "./provide-layer.js";
-import type { DiskRegistry } from "./registry.js";
-import { removeTree } from "../snapshot/remove.js";
-import { withDirectory } from "../platform/durable.js";
+import { descriptionName, type DiskRegistry } from "./registry.js";
+import { discard } from "./trash.js";
 
 export interface CloneOptions {
   owners: Owners;
@@ -33,16 +33,17 @@ export function cloneDisk(
       copyPlain(disks, repository, source, staged, options);
       return;
     }
-    const makeFirst = (): void => makeGeneration(disks.files, staged.generation, disks.upperPath(source));
-    let top;
+    const make = (top: LayerId): void => {
+      makeGeneration(disks.files, staged.generation, disks.upperPath(source));
+      describe(disks, staged, { driver: "overlay", top });
+    };
     if (isPristine(disks, source)) {
-      makeFirst();
-      syncGeneration(disks.files, staged.generation);
-      top = source.top;
+      make(source.top);
+      syncStaged(disks, staged);
     } else {
-      top = freeze(disks, source, makeFirst).top;
+      freeze(disks, source, make);
     }
-    disks.guarded("exclusive", () => publish(disks, repository, staged, { driver: "overlay", top }));
+    disks.guarded("exclusive", () => publish(disks, repository, staged));
   });
 }
 
@@ -61,15 +62,17 @@ export function cloneSnapshot(
       if (driver === "directory") {
         makeGeneration(disks.files, staged.generation, null);
         fillPlain(repository, treeDigest(snapshot.tree), staged.files, options);
-        syncGeneration(disks.files, staged.generation);
-        disks.guarded("exclusive", () => publish(disks, repository, staged, { driver, top: null }));
+        describe(disks, staged, { driver, top: null });
+        syncStaged(disks, staged);
+        disks.guarded("exclusive", () => publish(disks, repository, staged));
         return;
       }
       const trees = liveTrees(repository);
       adoptLayer(
         disks,
         () => {
-          removeBelow(disks, staged, [buildName, staged.generation.slice(staged.path.length + 1)]);
+          // What an attempt before this one left is in the way.
+          discard(disks.files, staged.path, [buildName, firstGeneration(), descriptionName]);
           const stack = disks.stack(disks.read(source.id));
           const build = `${staged.path}/${buildName}`;
           const layer = provideLayer(disks, repository.chunks, stack, snapshot.tree, build, {
@@ -79,20 +82,14 @@ export function cloneSnapshot(
           const from =
             layer.built === null ? disks.layers.filesPath(layer.id) : `${layer.built}/${filesName}`;
           makeGeneration(disks.files, staged.generation, from);
-          syncGeneration(disks.files, staged.generation);
+          describe(disks, staged, { driver, top: layer.id });
+          syncStaged(disks, staged);
           return layer;
         },
-        (layer) => publish(disks, repository, staged, { driver, top: layer.id }),
+        () => publish(disks, repository, staged),
       );
     }),
   );
-}
-
-/** What an attempt before this one left is in the way. */
-function removeBelow(disks: DiskRegistry, staged: StagedDisk, names: string[]): void {
-  withDirectory(disks.files, staged.path, (directory) => {
-    for (const name of names) removeTree(disks.files, directory, name);
-  });
 }
 
 /** By way of the objects, which no snapshot has and the next collection removes. */
@@ -110,10 +107,11 @@ function copyPlain(
       writer.commit();
       makeGeneration(disks.files, staged.generation, null);
       fillPlain(repository, tree, staged.files, options);
-      syncGeneration(disks.files, staged.generation);
+      describe(disks, staged, { driver: "directory", top: null });
+      syncStaged(disks, staged);
     } finally {
       writer.abort();
     }
-    disks.guarded("exclusive", () => publish(disks, repository, staged, { driver: "directory", top: null }));
+    disks.guarded("exclusive", () => publish(disks, repository, staged));
   });
 }

@@ -2,15 +2,16 @@
 import type { DiskDriver, InitialDirectory } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { StoreError } from "../errors.js";
-import { syncDirectory, temporaryName, withDirectory, writeDurably } from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { syncDirectory, temporaryName, withDirectory } from "../platform/durable.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { Lock } from "../platform/lock.js";
 import type { Repository } from "../snapshot/repository.js";
 import { removeTree } from "../snapshot/remove.js";
 import { checkDiskId, encodeDescription, firstGeneration } from "./description.js";
-import { filesName } from "./generation.js";
+import { filesName, syncGeneration } from "./generation.js";
 import { forgetDeleted } from "./deletion.js";
 import { descriptionName, lockName, type DiskRegistry } from "./registry.js";
+import { writePlainly } from "./write-plainly.js";
 
 /** A disk that is being built. Its lock is held, which tells it from what a crash left. */
 export interface StagedDisk {
@@ -60,16 +61,12 @@ export function buildDisk<Result>(
   }
 }
 
-/** Makes a built disk one of the store; under the exclusive lock of all disks. Everything in it must be durable. */
-export function publish(
+/** Says in a disk that is being built what it is. Not durable. */
+export function describe(
   disks: DiskRegistry,
-  repository: Repository,
   staged: StagedDisk,
   { driver, top }: { driver: DiskDriver; top: LayerId | null },
 ): void {
-  const { files, layout } = disks;
-  refuseTaken(disks, staged.id);
-  forgetDeleted(disks, repository, staged.id);
   const description = {
     id: staged.id,
     driver,
@@ -78,7 +75,29 @@ export function publish(
     upper: firstGeneration(),
     freezing: null,
   };
-  writeDurably(files, staged.path, descriptionName, encodeDescription(description));
+  withDirectory(disks.files, staged.path, (directory) =>
+    writePlainly(disks.files, directory, descriptionName, encodeDescription(description)),
+  );
+}
+
+/** Makes durable what every disk has. After everything is written, because then the filesystem has to commit only once. */
+export function syncStaged(disks: DiskRegistry, staged: StagedDisk): void {
+  const { files } = disks;
+  const description = files.open(anywhere, `${staged.path}/${descriptionName}`);
+  try {
+    files.sync(description);
+  } finally {
+    files.close(description);
+  }
+  syncGeneration(files, staged.generation);
+  syncDirectory(files, staged.path);
+}
+
+/** Makes a built disk one of the store; under the exclusive lock of all disks. Everything in it must be durable. */
+export function publish(disks: DiskRegistry, repository: Repository, staged: StagedDisk): void {
+  const { files, layout } = disks;
+  refuseTaken(disks, staged.id);
+  forgetDeleted(disks, repository, staged.id);
   files.rename(anywhere, staged.path, anywhere, disks.path(staged.id));
   syncDirectory(files, layout.disks);
 }
@@ -119,11 +138,16 @@ export function makeInitialDirectories(files: Files, root: string, directories: 
       throw error;
     }
   }
-  // Deepest first, because a mode may keep its owner out.
-  for (const [path, mode] of shallowFirst.reverse()) {
-    withDirectory(files, `${root}/${path}`, (directory) => {
+  // Deepest first, because a mode may keep its owner out. An open directory can be synced whatever its mode.
+  const opened: Fd[] = [];
+  try {
+    for (const [path, mode] of shallowFirst.reverse()) {
+      const directory = files.open(anywhere, `${root}/${path}`, { directory: true });
+      opened.push(directory);
       files.setMode(directory, ".", mode);
-      files.sync(directory);
-    });
+    }
+    for (const directory of opened) files.sync(directory);
+  } finally {
+    for (const directory of opened) files.close(directory);
   }
 }

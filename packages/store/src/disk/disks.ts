@@ -19,10 +19,10 @@ import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
 import { cloneDisk, cloneSnapshot } from "./clone.js";
-import { buildDisk, makeInitialDirectories, publish } from "./create.js";
+import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
 import { deleteDisk } from "./deletion.js";
 import type { DiskDescription } from "./description.js";
-import { makeGeneration, syncGeneration, workName } from "./generation.js";
+import { makeGeneration, workName } from "./generation.js";
 import { Layers } from "./layers.js";
 import { DiskRegistry } from "./registry.js";
 import { restoreDisk } from "./restore.js";
@@ -54,10 +54,9 @@ export class DiskSet {
     buildDisk(this.#disks, id, (staged) => {
       makeGeneration(files, staged.generation, null);
       makeInitialDirectories(files, staged.files, directories);
-      syncGeneration(files, staged.generation);
-      this.#disks.guarded("exclusive", () =>
-        publish(this.#disks, this.#repository, staged, { driver, top: null }),
-      );
+      describe(this.#disks, staged, { driver, top: null });
+      syncStaged(this.#disks, staged);
+      this.#disks.guarded("exclusive", () => publish(this.#disks, this.#repository, staged));
     });
     return this.get(id);
   }

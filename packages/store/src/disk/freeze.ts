@@ -19,6 +19,7 @@ import { newLayerId } from "./layer-id.js";
 import { layerFileName } from "./layers.js";
 import type { DiskRegistry } from "./registry.js";
 import { sameRootMetadata } from "./root-metadata.js";
+import { writePlainly } from "./write-plainly.js";
 
 /** True when the disk is nothing but its top layer. A disk without layers never is. */
 export function isPristine(
@@ -31,11 +32,11 @@ export function isPristine(
   return entries.length === 0 && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
 }
 
-/** Needs the disk's lock. `beforeSync` may make more that is to be durable with it. */
+/** Needs the disk's lock. `beforeSync` is told the new layer's id and may make more that is to be durable with it. */
 export function freeze(
   disks: DiskRegistry,
   disk: DiskDescription,
-  beforeSync: () => void = () => undefined,
+  beforeSync: (top: LayerId) => void = () => undefined,
 ): DiskDescription & { top: LayerId } {
   const { files } = disks;
   const upper = nextGeneration(disk.upper);
@@ -44,13 +45,8 @@ export function freeze(
   makeGeneration(files, `${disks.path(disk.id)}/${upper}`, disks.upperPath(disk));
   withDirectory(files, old, (directory) => {
     removeIfPresent(files, directory, layerFileName);
-    const fd = files.open(directory, layerFileName, { access: "create" });
-    try {
-      files.write(fd, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }), 0);
-    } finally {
-      files.close(fd);
-    }
-    beforeSync();
+    writePlainly(files, directory, layerFileName, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }));
+    beforeSync(top);
     files.syncFilesystem(directory);
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };

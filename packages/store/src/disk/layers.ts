@@ -7,11 +7,12 @@ import type { LayerId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import { ensureDirectory, namesIn, readWhole, writeDurably } from "../platform/durable.js";
+import { ensureDirectory, namesIn, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { filesName } from "./generation.js";
 import { decodeLayer, type LayerDescription } from "./layer-file.js";
 import { isLayerId } from "./layer-id.js";
+import { writePlainly } from "./write-plainly.js";
 
 export const layerFileName = "layer.json";
 export const treeFileName = "tree";
@@ -71,9 +72,15 @@ export class Layers {
     return isContentId(tree) && text === `${tree}\n` ? (tree as TreeId) : null;
   }
 
-  /** To be called only when the layer and the tree are durable and agree in everything. */
+  /**
+   * To be called only when the layer and the tree are durable and agree in everything. This need not be durable itself: a
+   * file that a crash tore does not read as an id, and then the layer is walked again.
+   */
   setTree(id: LayerId, tree: TreeId): void {
-    writeDurably(this.#files, this.path(id), treeFileName, Buffer.from(`${tree}\n`));
+    withDirectory(this.#files, this.path(id), (directory) => {
+      removeIfPresent(this.#files, directory, treeFileName);
+      writePlainly(this.#files, directory, treeFileName, Buffer.from(`${tree}\n`));
+    });
   }
 
   /** A layer whose stack is the tree: in the given stack if possible, else anywhere. Null when there is none. */

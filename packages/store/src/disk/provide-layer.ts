@@ -16,6 +16,7 @@ import { newLayerId } from "./layer-id.js";
 import { writeLayer } from "./layer-writer.js";
 import { layerFileName, treeFileName } from "./layers.js";
 import type { DiskRegistry } from "./registry.js";
+import { writePlainly } from "./write-plainly.js";
 
 /** A layer to stand on. `built`: the directory that must become the layer first. */
 export interface ProvidedLayer {
@@ -75,22 +76,20 @@ export function buildLayer(
   const { files } = disks;
   files.makeDirectory(anywhere, buildPath, 0o700);
   return withDirectory(files, buildPath, (directory) => {
-    const writeFile = (name: string, content: Uint8Array): void => {
-      const fd = files.open(directory, name, { access: "create" });
-      try {
-        files.write(fd, content, 0);
-      } finally {
-        files.close(fd);
-      }
-    };
-    writeFile(layerFileName, encodeLayer({ parent: layer.parent, createdAtMs: Date.now() }));
+    writePlainly(
+      files,
+      directory,
+      layerFileName,
+      encodeLayer({ parent: layer.parent, createdAtMs: Date.now() }),
+    );
     files.makeDirectory(directory, filesName, 0o700);
     const writtenBytes = withDirectory(files, `${buildPath}/${filesName}`, (target) =>
       writeLayer(files, source, layer.before, layer.after, target, options),
     );
     // A layer that could not be made exactly so is only what it is; the next snapshot walks it.
     const exact = options.work.allProblems().length === 0;
-    if (exact && layer.tree !== null) writeFile(treeFileName, Buffer.from(`${layer.tree}\n`));
+    if (exact && layer.tree !== null)
+      writePlainly(files, directory, treeFileName, Buffer.from(`${layer.tree}\n`));
     files.syncFilesystem(directory);
     return { id: newLayerId(), built: buildPath, writtenBytes };
   });

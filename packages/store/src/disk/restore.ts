@@ -174,11 +174,6 @@ class OverlayRestore {
   }
 
   #discard(names: string[]): void {
-    const path = this.#disks.path(this.#disk.id);
-    const present = withDirectory(this.#disks.files, path, (directory) =>
-      this.#disks.files.list(directory),
-    ).map((entry) => entry.name.toString("utf8"));
-    const known = names.filter((name) => present.includes(name));
-    discard(this.#disks.files, this.#disks.layout.trash, path, known, "upper");
+    discard(this.#disks.files, this.#disks.path(this.#disk.id), names);
   }
 }

@@ -14,6 +14,6 @@ export function settle(disks: DiskRegistry, id: string): DiskDescription {
   const garbage = withDirectory(disks.files, path, (directory) => disks.files.list(directory))
     .map((entry) => entry.name.toString("utf8"))
     .filter((name) => !wanted.has(name));
-  discard(disks.files, disks.layout.trash, path, garbage, "upper");
+  discard(disks.files, path, garbage);
   return disk;
 }

@@ -2,9 +2,8 @@
  * Deleting by renaming: what goes to the trash is gone at once and whole, its bytes come back when the trash is emptied,
  * and whoever dies in between leaves it to the next.
  */
-import { namesIn, syncDirectory, withDirectory } from "../platform/durable.js";
+import { namesIn, temporaryName, withDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
-import { temporaryName } from "../platform/durable.js";
 import { removeTree } from "../snapshot/remove.js";
 
 /** A label without "~" says what the thing was. Returns its name in the trash. Durable only when the caller syncs. */
@@ -40,17 +39,10 @@ export function removeFromTrash(files: Files, trash: string, names: string[]): n
   return freedBytes;
 }
 
-/** Renames, makes that durable in both directories, and removes. */
-export function discard(
-  files: Files,
-  trash: string,
-  directory: string,
-  names: string[],
-  label: string,
-): number {
-  if (names.length === 0) return 0;
-  const trashed = names.map((name) => moveToTrash(files, trash, `${directory}/${name}`, label));
-  syncDirectory(files, trash);
-  syncDirectory(files, directory);
-  return removeFromTrash(files, trash, trashed);
+/** Removes what nothing names any more; nothing of it has to be durable, because it would be removed again. */
+export function discard(files: Files, path: string, names: string[]): void {
+  if (names.length === 0) return;
+  withDirectory(files, path, (directory) => {
+    for (const name of names) removeTree(files, directory, name);
+  });
 }
