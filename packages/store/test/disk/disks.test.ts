@@ -270,3 +270,17 @@ void test("usage counts what deleting a disk would free", { skip }, (t) => {
   const { exclusiveBytes, referencedBytes } = bench.disks.usage("one");
   assert.equal(exclusiveBytes, referencedBytes);
 });
+
+void test("hard links are whole again when only one of their names had changed", { skip }, (t) => {
+  const bench = newBench(t);
+  bench.disks.create({ id: "one" });
+  onDisk(bench, "one", "mkdir d e; echo 1 >d/a; ln d/a e/b; ln d/a c");
+  bench.disks.snapshot("one", { name: "linked" });
+  const linked = manifestOf(bench, "one");
+  const layers = fs.readdirSync(`${bench.root}/layers`).filter((name) => name !== "empty");
+  onDisk(bench, "one", "rm d/a; echo 2 >d/a");
+  bench.disks.snapshot("one", { name: "apart" });
+  for (const layer of layers) fs.rmSync(`${bench.root}/layers/${layer}/tree`, { force: true });
+  bench.disks.restore("one", "linked");
+  assert.equal(manifestOf(bench, "one"), linked);
+});
