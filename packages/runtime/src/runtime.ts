@@ -1,9 +1,10 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { NetworkMode, RuntimeOptions, Session, SessionSpec } from "./api.js";
 import { RuntimeError } from "./errors.js";
+import { makeDirectory } from "./platform/directory.js";
 import { tryLock } from "./platform/libc.js";
-import { writeEtc } from "./sandbox/etc.js";
+import { NAT_RESOLV, prepareEtc } from "./sandbox/etc.js";
 import { readHostRoot, type RootEntry } from "./sandbox/host-root.js";
 import { clampLimits } from "./sandbox/limits.js";
 import { seccompFilter } from "./sandbox/seccomp/policy.js";
@@ -14,7 +15,9 @@ import { SandboxSession } from "./session/session.js";
 
 const NETWORKS_DEFAULT: NetworkMode[] = ["none", "nat"];
 
-function hostResolv(): string {
+/** Without a network a name server changes nothing: it is as unreachable as everything else. */
+function resolvOf(network: NetworkMode): string {
+  if (network !== "host") return NAT_RESOLV;
   try {
     return readFileSync("/etc/resolv.conf", "utf8");
   } catch {
@@ -69,17 +72,13 @@ export class Runtime implements AsyncDisposable {
     const networks = options.allowedNetworks ?? NETWORKS_DEFAULT;
     const seccomp = filterForThisMachine();
     // Sessions of root's run as other users, who have to pass; what is in it is not for anyone to list.
-    mkdirSync(runDirectory, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    makeDirectory(runDirectory, process.getuid?.() === 0 ? 0o711 : 0o700);
     const lockFd = takeLock(runDirectory);
     try {
       const runtime = new Runtime(runDirectory, networks, lockFd, seccomp);
-      mkdirSync(runtime.#sessionsDirectory, { recursive: true, mode: 0o711 });
+      makeDirectory(runtime.#sessionsDirectory, 0o711);
       await recoverSessions(runtime.#sessionsDirectory);
-      for (const network of networks) {
-        const etc = runtime.#etc(network);
-        rmSync(etc, { recursive: true, force: true });
-        writeEtc(etc, network, "/etc", hostResolv());
-      }
+      for (const network of networks) prepareEtc(runtime.#etc(network), resolvOf(network));
       return runtime;
     } catch (error) {
       closeSync(lockFd);
@@ -143,7 +142,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   #etc(network: NetworkMode): string {
-    return join(this.runDirectory, "etc", network);
+    return join(this.runDirectory, "etc", network === "host" ? "host" : "own");
   }
 
   async #close(): Promise<void> {

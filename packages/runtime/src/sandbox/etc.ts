@@ -1,15 +1,26 @@
 /**
  * The `/etc` of a sandbox without an image: small files of our own, and a copy of the few things of the host's
- * that programs in `/usr` look for there. One directory for each network mode, shared by all sessions, read-only inside.
+ * that programs in `/usr` look for there. Shared by all sessions, read-only inside.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { NetworkMode } from "../api.js";
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { makeDirectory, writePublicFile } from "../platform/directory.js";
 import { HOSTNAME_DEFAULT, SANDBOX_GID, SANDBOX_HOME, SANDBOX_UID, SANDBOX_USER } from "./identity.js";
 import { NAT_NAMESERVER } from "./network.js";
 
 /** Public by nature: library paths, alternatives, certificates, time zone, names of services. Never keys. */
-const COPIED = [
+export const ETC_COPIED = [
   "ld.so.cache",
   "ld.so.conf",
   "ld.so.conf.d",
@@ -32,16 +43,20 @@ const COPIED = [
   "fonts",
   "python3",
   "perl",
-];
+] as const;
+
+/** In the stamp, so that a newer version of this module writes the directory anew. */
+const VERSION = 1;
 
 export function hostsFile(hostname: string): string {
   return `127.0.0.1\tlocalhost ${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n`;
 }
 
-/** The files that are ours, by name. `hostResolv` is the host's own resolv.conf, for the host network. */
-export function etcFiles(network: NetworkMode, hostResolv: string): Record<string, string> {
+export const NAT_RESOLV = `nameserver ${NAT_NAMESERVER}\n`;
+
+/** The files that are ours, by name. */
+export function etcFiles(resolv: string): Record<string, string> {
   const id = `${String(SANDBOX_UID)}:${String(SANDBOX_GID)}`;
-  const resolv = { none: "", nat: `nameserver ${NAT_NAMESERVER}\n`, host: hostResolv };
   return {
     passwd:
       `${SANDBOX_USER}:x:${id}:Chaser:${SANDBOX_HOME}:/bin/sh\n` +
@@ -49,7 +64,7 @@ export function etcFiles(network: NetworkMode, hostResolv: string): Record<strin
     group: `${SANDBOX_USER}:x:${String(SANDBOX_GID)}:\nnogroup:x:65534:\n`,
     hostname: `${HOSTNAME_DEFAULT}\n`,
     hosts: hostsFile(HOSTNAME_DEFAULT),
-    "resolv.conf": resolv[network],
+    "resolv.conf": resolv,
     "nsswitch.conf":
       "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\nnetworks: files\n",
     "host.conf": "multi on\n",
@@ -58,16 +73,65 @@ export function etcFiles(network: NetworkMode, hostResolv: string): Record<strin
   };
 }
 
-/** Writes the directory, readable by every host user, because sessions run as several. */
-export function writeEtc(directory: string, network: NetworkMode, host = "/etc", hostResolv = ""): void {
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
-  for (const name of COPIED) {
-    const source = join(host, name);
-    if (!existsSync(source)) continue;
-    cpSync(source, join(directory, name), { recursive: true, verbatimSymlinks: true });
+/** Half of the alternatives of a Debian system. */
+const MANUAL_PAGE = /\.[1-9][a-z]*\.gz$/;
+
+/** Links stay links: what they name below `/usr` or `/etc` is there inside as well. What cannot be read is left out. */
+function copyTree(source: string, target: string): void {
+  const stat = lstatSync(source, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  try {
+    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else if (stat.isFile()) {
+      copyFileSync(source, target);
+      chmodSync(target, stat.mode & 0o111 ? 0o755 : 0o644);
+    } else if (stat.isDirectory()) {
+      makeDirectory(target, 0o755);
+      for (const name of readdirSync(source)) {
+        if (!MANUAL_PAGE.test(name)) copyTree(join(source, name), join(target, name));
+      }
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
   }
-  for (const [name, content] of Object.entries(etcFiles(network, hostResolv))) {
-    writeFileSync(join(directory, name), content, { mode: 0o644 });
+}
+
+/** Changes when something that is copied changed at its top; deeper changes wait for the next change there. */
+function stampOf(host: string, resolv: string): string {
+  const times = ETC_COPIED.map(
+    (name) =>
+      lstatSync(join(host, name), { throwIfNoEntry: false, bigint: true })?.mtimeNs.toString() ?? null,
+  );
+  return JSON.stringify({ version: VERSION, resolv, times });
+}
+
+function readStamp(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
   }
-  chmodSync(directory, 0o755);
+}
+
+/**
+ * Makes `directory` hold a current copy; costs a few calls when it already does. The stamp beside it is written
+ * last: a crash half way leads to a new copy.
+ */
+export function prepareEtc(directory: string, resolv: string, host = "/etc"): void {
+  const stampPath = `${directory}.stamp`;
+  const stamp = stampOf(host, resolv);
+  if (readStamp(stampPath) === stamp) return;
+  rmSync(stampPath, { force: true });
+  rmSync(directory, { recursive: true, force: true });
+  makeDirectory(dirname(directory), 0o711);
+  makeDirectory(directory, 0o755);
+  for (const name of ETC_COPIED) {
+    makeDirectory(dirname(join(directory, name)), 0o755);
+    copyTree(join(host, name), join(directory, name));
+  }
+  for (const [name, content] of Object.entries(etcFiles(resolv))) {
+    writePublicFile(join(directory, name), content);
+  }
+  writeFileSync(`${stampPath}.new`, stamp);
+  renameSync(`${stampPath}.new`, stampPath);
 }

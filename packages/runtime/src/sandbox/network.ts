@@ -12,6 +12,8 @@ export const CLOSED_RANGES = [
   "0.0.0.0/8",
   "10.0.0.0/8",
   "100.64.0.0/10",
+  // A socket bound to the device passes by the loopback and would reach the host's.
+  "127.0.0.0/8",
   "169.254.0.0/16",
   "172.16.0.0/12",
   "192.0.0.0/24",

@@ -1,6 +1,7 @@
 /** A session's directory below the run directory, and the record that lets a successor clean up after a crash. */
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "../platform/directory.js";
 import type { HostUser } from "../sandbox/spec.js";
 
 export interface SessionRecord {
@@ -17,8 +18,8 @@ const recordPath = (directory: string): string => join(directory, "record.json")
 export function makeSessionDirectory(directory: string, user: HostUser | null): void {
   rmSync(directory, { recursive: true, force: true });
   // Others may pass through, not look: the sandbox's host user is another one when this process is root.
-  mkdirSync(directory, { recursive: true, mode: 0o711 });
-  mkdirSync(stateDirectory(directory), { mode: 0o700 });
+  makeDirectory(directory, 0o711);
+  makeDirectory(stateDirectory(directory), 0o700);
   if (user !== null) chownSync(stateDirectory(directory), user.uid, user.gid);
 }
 

@@ -1,8 +1,9 @@
-import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { RunningExecution } from "../exec/execution.js";
 import { SESSION_END_MS_MAX, type AppliedLimits, type SessionLimits } from "../limits.js";
+import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
 import { enterArguments, execArguments } from "../sandbox/arguments.js";
@@ -89,7 +90,7 @@ export class SandboxSession implements Session {
     let stack: NetworkStack | null = null;
     try {
       if (hostname !== HOSTNAME_DEFAULT) {
-        writeFileSync(hostsPath(setting.directory), hostsFile(hostname), { mode: 0o644 });
+        writePublicFile(hostsPath(setting.directory), hostsFile(hostname));
       }
       keeper = await startKeeper({ ...setting, layout, mount: spec.mount, hostname });
       writeRecord(setting.directory, keeper.keeperPid);
