@@ -59,7 +59,8 @@ describe("execArguments", () => {
   });
 
   it("binds for writing only what belongs to the session", () => {
-    const sources = args.flatMap((argument, index) => (argument === "--bind" ? [args[index + 1]] : []));
+    const plain = execArguments({ ...plan, environment: {} });
+    const sources = plain.flatMap((argument, index) => (argument === "--bind" ? [plain[index + 1]] : []));
     assert.ok(
       sources.every((source) => source?.startsWith("/run/s/")),
       String(sources),

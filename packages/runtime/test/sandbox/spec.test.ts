@@ -39,7 +39,7 @@ describe("sessionLimits", () => {
       { openFiles: NaN },
       { toString: 1 },
     ]) {
-      assert.throws(() => sessionLimits(limits as object), { code: "invalid_argument" });
+      assert.throws(() => sessionLimits(limits), { code: "invalid_argument" });
     }
   });
 });

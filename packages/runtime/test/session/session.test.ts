@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { capture, Runtime, RuntimeError, type Session } from "../../src/index.js";
+import { capture, RuntimeError, type Runtime, type Session } from "../../src/index.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, HOST_UID, hostUser, runIn, runsAsRoot, sandboxUid } from "../support/fixture.js";
 import { eventually, hostProcesses, openDescriptors, processesWith } from "../support/host.js";
