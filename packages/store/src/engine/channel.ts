@@ -15,6 +15,11 @@ import {
 
 export interface Transport {
   send(message: ToEngine): void;
+  /**
+   * Whether the engine keeps its owner's program alive: while somebody waits for it, and not when it is idle, because an
+   * open store must not keep a program from ending that has nothing else to do.
+   */
+  keepAlive(isNeeded: boolean): void;
   /** Ends the engine at once, whatever it is doing. */
   terminate(): Promise<void>;
 }
@@ -84,6 +89,7 @@ export class EngineChannel {
     switch (message.kind) {
       case "ready":
         this.#onReady();
+        this.#transport?.keepAlive(this.#running !== null);
         break;
       case "failed":
         this.end(fromPlain(message.error));
@@ -126,6 +132,7 @@ export class EngineChannel {
 
   async #close(): Promise<void> {
     const transport = this.#transport as Transport;
+    transport.keepAlive(true);
     if (this.#ended === null) {
       if (this.#running !== null) transport.send({ kind: "abort", id: this.#running.id });
       const closed = new Promise<void>((resolve) => (this.#onClosed = resolve));
@@ -143,6 +150,7 @@ export class EngineChannel {
     const call = this.#queue.shift();
     if (call === undefined) return;
     this.#running = call;
+    this.#transport?.keepAlive(true);
     this.#transport?.send({ kind: "call", id: call.id, method: call.method, args: call.args });
   }
 
@@ -152,6 +160,7 @@ export class EngineChannel {
     this.#running = null;
     call.options.signal?.removeEventListener("abort", call.onAbort);
     settle(call);
+    if (this.#closing === null) this.#transport?.keepAlive(false);
     this.#next();
   }
 

@@ -1,5 +1,6 @@
 /** Starts engines: in a thread of this process, or in a child process with rights of its own. */
 import { spawn, type ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { EngineHost } from "../api.js";
@@ -17,8 +18,6 @@ export function startThread(options: StartOptions): EngineChannel {
   const aborted = new Int32Array(new SharedArrayBuffer(4));
   const workerData: ThreadData = { ...options, aborted };
   const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData });
-  // An open store must not keep a program alive that has nothing else to do; a running call is awaited by somebody.
-  worker.unref();
   worker.on("message", (message: FromEngine) => channel.receive(message));
   worker.on("error", (error) => channel.end(error));
   worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));
@@ -26,6 +25,10 @@ export function startThread(options: StartOptions): EngineChannel {
     send: (message) => {
       if (message.kind === "abort") Atomics.store(aborted, 0, message.id);
       else worker.postMessage(message);
+    },
+    keepAlive: (isNeeded) => {
+      if (isNeeded) worker.ref();
+      else worker.unref();
     },
     terminate: async () => {
       await worker.terminate();
@@ -57,6 +60,12 @@ function startProcess(host: Extract<EngineHost, { kind: "process" }>, options: S
   channel.connect({
     send: (message: ToEngine) => {
       if (child.connected) child.send(message, () => undefined);
+    },
+    keepAlive: (isNeeded) => {
+      for (const handle of [child, child.channel, child.stderr as Socket | null]) {
+        if (isNeeded) handle?.ref();
+        else handle?.unref();
+      }
     },
     terminate: async () => {
       child.kill("SIGKILL");

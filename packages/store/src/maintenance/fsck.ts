@@ -54,6 +54,9 @@ class Checker {
   readonly #readData: boolean;
   /** Chunks found whole in some pack. */
   readonly #present = new Set<string>();
+  /** Packs whose contents could be read, and every chunk that these list, damaged or not. */
+  readonly #readable = new Set<PackId>();
+  readonly #listed = new Set<string>();
   /** Nodes that were walked and found whole with all below. */
   readonly #sound = new Set<string>();
 
@@ -82,7 +85,7 @@ class Checker {
           if (!packs.has(pack.id)) this.#find("pack_missing", `packs/${pack.id}.pack`, `named by ${object}`);
         }
         for (const { id, location } of segment.entries()) {
-          if (packs.has(location.pack) && !this.#present.has(digestKey(id))) {
+          if (this.#readable.has(location.pack) && !this.#listed.has(digestKey(id))) {
             this.#find(
               "index_wrong",
               object,
@@ -194,6 +197,8 @@ class Checker {
     const fd = files.open(anywhere, packPath(layout.packs, id));
     try {
       const contents = readPackContents(files, fd, id);
+      this.#readable.add(id);
+      for (const chunk of contents.chunks) this.#listed.add(digestKey(chunk.id));
       if (!this.#readData) {
         for (const chunk of contents.chunks) this.#present.add(digestKey(chunk.id));
         this.checkedChunks += contents.chunks.length;
