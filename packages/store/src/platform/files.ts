@@ -87,11 +87,11 @@ export interface Files {
     name: Name,
     node: { type: FileType; mode: number; major: number; minor: number },
   ): void;
-  /** Not for symlinks, which have no mode. */
-  setMode(directory: Fd, name: Name, mode: number): void;
-  setOwner(directory: Fd, name: Name, uid: number, gid: number): void;
+  /** Not for symlinks, which have no mode. Here and in the next two, name null stands for the open descriptor itself. */
+  setMode(directory: Fd, name: Name | null, mode: number): void;
+  setOwner(directory: Fd, name: Name | null, uid: number, gid: number): void;
   /** Sets the modification time; the access time becomes the present. */
-  setModified(directory: Fd, name: Name, seconds: number, nanoseconds: number): void;
+  setModified(directory: Fd, name: Name | null, seconds: number, nanoseconds: number): void;
   xattrNames(directory: Fd, name: Name): Buffer[];
   xattrNamesOpen(fd: Fd): Buffer[];
   /** Null when there is no such attribute. */

@@ -27,8 +27,11 @@ const call = {
   symlinkat: libc.func("int symlinkat(const void*, int, const void*)"),
   readlinkat: libc.func("long readlinkat(int, const void*, void*, size_t)"),
   mknodat: libc.func("int mknodat(int, const void*, uint, uint64_t)"),
+  fchmod: libc.func("int fchmod(int, uint)"),
+  fchown: libc.func("int fchown(int, uint, uint)"),
   fchmodat: libc.func("int fchmodat(int, const void*, uint, int)"),
   fchownat: libc.func("int fchownat(int, const void*, uint, uint, int)"),
+  futimens: libc.func("int futimens(int, const void*)"),
   utimensat: libc.func("int utimensat(int, const void*, const void*, int)"),
   llistxattr: libc.func("long llistxattr(const void*, void*, size_t)"),
   flistxattr: libc.func("long flistxattr(int, void*, size_t)"),
@@ -320,23 +323,29 @@ export const linuxFiles: Files = {
     if ((call.mknodat(directory, terminated(name), mode, device) as number) !== 0) fail("mknod", name);
   },
   setMode(directory, name, mode) {
-    if ((call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow) as number) !== 0) {
-      fail("chmod", name);
-    }
+    const result =
+      name === null
+        ? call.fchmod(directory, mode)
+        : call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow);
+    if (result !== 0) fail("chmod", name);
   },
   setOwner(directory, name, uid, gid) {
-    if ((call.fchownat(directory, terminated(name), uid, gid, flag.atSymlinkNoFollow) as number) !== 0) {
-      fail("chown", name);
-    }
+    const result =
+      name === null
+        ? call.fchown(directory, uid, gid)
+        : call.fchownat(directory, terminated(name), uid, gid, flag.atSymlinkNoFollow);
+    if (result !== 0) fail("chown", name);
   },
   setModified(directory, name, seconds, nanoseconds) {
     timesScratch.writeBigInt64LE(0n, 0);
     timesScratch.writeBigInt64LE(utimeNow, 8);
     timesScratch.writeBigInt64LE(BigInt(seconds), 16);
     timesScratch.writeBigInt64LE(BigInt(nanoseconds), 24);
-    if ((call.utimensat(directory, terminated(name), timesScratch, flag.atSymlinkNoFollow) as number) !== 0) {
-      fail("utimens", name);
-    }
+    const result =
+      name === null
+        ? call.futimens(directory, timesScratch)
+        : call.utimensat(directory, terminated(name), timesScratch, flag.atSymlinkNoFollow);
+    if (result !== 0) fail("utimens", name);
   },
   xattrNames(directory, name) {
     const length = call.llistxattr(procPath(directory, name), valueScratch, valueScratch.length) as number;

@@ -22,6 +22,18 @@ export interface MaterializeOptions {
   mayMakeNode?: (entry: TreeEntry) => boolean;
 }
 
+type Owner = Pick<Stat, "uid" | "gid">;
+
+/** What metadata is set on: a name in a directory, and where it is open, the descriptor, which is quicker. */
+interface Target {
+  directory: Fd;
+  name: Buffer;
+  open: Fd | null;
+}
+
+const here = Buffer.from(".");
+const defaultAcl = Buffer.from("system.posix_acl_default");
+
 export class Materializer {
   writtenBytes = 0;
   created = 0;
@@ -32,6 +44,8 @@ export class Materializer {
   /** Where the first link of each group was made, and the inode that it must still be. */
   readonly #links = new Map<string, { path: Buffer; inode: bigint }>();
   readonly #linkInodes = new Set<bigint>();
+  /** Of what is made in a plain directory. */
+  #ownOwner: Owner | null = null;
 
   /** Paths that are given to the calls are relative to `root`. */
   constructor(files: Files, source: ObjectSource, root: Fd, options: MaterializeOptions) {
@@ -41,8 +55,11 @@ export class Materializer {
     this.#options = options;
   }
 
-  /** Creates an entry, with all that is below a directory. The name must be free. */
-  create(directory: Fd, entry: TreeEntry, path: Buffer): void {
+  /**
+   * Creates an entry, with all that is below a directory. The name must be free. `plain`: the directory was made here and
+   * gives what is made in it neither attributes nor a group, so that these need not be asked for.
+   */
+  create(directory: Fd, entry: TreeEntry, path: Buffer, plain = false): void {
     this.#options.work.step();
     const { name } = entry;
     switch (entry.type) {
@@ -51,8 +68,9 @@ export class Materializer {
         this.created += 1;
         const child = this.#files.open(directory, name, { directory: true });
         try {
+          const childIsPlain = isPlain(this.#files, child);
           for (const below of readDirectory(this.#source, entry.id)) {
-            this.create(child, below, joinPath(path, below.name));
+            this.create(child, below, joinPath(path, below.name), childIsPlain);
           }
           this.directoryMetadata(child, entry, path);
         } finally {
@@ -62,7 +80,7 @@ export class Materializer {
       }
       case "file":
         if (this.#linkToFirst(directory, entry, path)) return;
-        this.#createFile(directory, entry);
+        this.#createFile(directory, entry, path, plain);
         break;
       case "symlink":
         if (this.#linkToFirst(directory, entry, path)) return;
@@ -74,20 +92,22 @@ export class Materializer {
     }
     this.created += 1;
     this.#options.work.progress.files += 1;
-    this.metadata(directory, entry, path);
+    if (entry.type !== "file") {
+      const present = this.#present(plain, () => this.#files.stat(directory, name));
+      this.#apply({ directory, name, open: null }, entry, present, path, plain);
+    }
     this.rememberLink(directory, entry, path);
   }
 
   /** Sets everything but the name, on an entry that is not a directory. The times come last. */
   metadata(directory: Fd, entry: TreeEntry, path: Buffer): void {
-    const name = entry.name;
-    const present = this.#files.stat(directory, name);
-    this.#apply(directory, name, entry, present, path);
+    const { name } = entry;
+    this.#apply({ directory, name, open: null }, entry, this.#files.stat(directory, name), path);
   }
 
   /** Sets mode, owner, attributes and times of an open directory, after everything below it is done. */
   directoryMetadata(directory: Fd, entry: DirectoryTreeEntry, path: Buffer): void {
-    this.#apply(directory, ".", entry, this.#files.statOpen(directory), path);
+    this.#apply({ directory, name: here, open: directory }, entry, this.#files.statOpen(directory), path);
   }
 
   /** Makes an existing file known as the first link of its group, so that others can be linked to it. */
@@ -141,7 +161,14 @@ export class Materializer {
     }
   }
 
-  #createFile(directory: Fd, entry: FileEntry): void {
+  /** What belongs to a new entry: asked for once, where it is the same for all. */
+  #present(plain: boolean, ask: () => Stat): Owner {
+    if (!plain) return ask();
+    this.#ownOwner ??= ask();
+    return this.#ownOwner;
+  }
+
+  #createFile(directory: Fd, entry: FileEntry, path: Buffer, plain: boolean): void {
     const fd = this.#files.open(directory, entry.name, { access: "create" });
     try {
       let at = 0;
@@ -153,12 +180,13 @@ export class Materializer {
           this.#files.write(fd, bytes, at);
           this.writtenBytes += bytes.length;
           this.#options.work.addBytes(bytes.length);
-          this.#options.work.step();
         }
         at += item.length;
       }
       // A hole at the end has nothing to write, only a length.
       if (entry.content !== null && entry.content.depth > 0) this.#files.truncate(fd, entry.sizeBytes);
+      const present = this.#present(plain, () => this.#files.statOpen(fd));
+      this.#apply({ directory, name: entry.name, open: fd }, entry, present, path, plain);
     } finally {
       this.#files.close(fd);
     }
@@ -179,31 +207,35 @@ export class Materializer {
     }
   }
 
-  /** Owner first, because changing it clears setuid; then attributes, mode, and times last. */
-  #apply(directory: Fd, name: Buffer | string, entry: TreeEntry, present: Stat, path: Buffer): void {
+  /**
+   * Owner first, because changing it clears setuid; then attributes, mode, and times last. `bare`: it is sure to have no
+   * attributes yet.
+   */
+  #apply(target: Target, entry: TreeEntry, present: Owner, path: Buffer, bare = false): void {
     const files = this.#files;
     const { work } = this.#options;
+    const [fd, name] = target.open === null ? [target.directory, target.name] : [target.open, null];
     const owner = this.#options.owners.toHost(entry);
     let ownerIsRight = owner.uid === present.uid && owner.gid === present.gid;
     if (!ownerIsRight) {
       try {
-        files.setOwner(directory, name, owner.uid, owner.gid);
+        files.setOwner(fd, name, owner.uid, owner.gid);
         ownerIsRight = true;
       } catch (error) {
         if (!isErrno(error, "EPERM", "EINVAL")) throw error;
         work.problem(path, "owner_not_restored", `no permission to give it to ${owner.uid}:${owner.gid}`);
       }
     }
-    this.#applyXattrs(directory, name, entry.xattrs, path);
+    if (!bare || entry.xattrs.length > 0) this.#applyXattrs(target, entry.xattrs, path);
     if (entry.type !== "symlink") {
       // A setuid bit must not end up on a file of the wrong owner.
       const mode = ownerIsRight ? entry.mode : entry.mode & 0o1777;
-      files.setMode(directory, name, mode);
+      files.setMode(fd, name, mode);
     }
-    files.setModified(directory, name, entry.mtimeSeconds, entry.mtimeNanoseconds);
+    files.setModified(fd, name, entry.mtimeSeconds, entry.mtimeNanoseconds);
   }
 
-  #applyXattrs(directory: Fd, name: Buffer | string, wanted: Xattr[], path: Buffer): void {
+  #applyXattrs({ directory, name }: Target, wanted: Xattr[], path: Buffer): void {
     const files = this.#files;
     const rename = this.#options.attributeOnDisk ?? ((attribute: Buffer) => attribute);
     const targets = new Map(wanted.map((xattr) => [rename(xattr.name).toString("latin1"), xattr.value]));
@@ -238,6 +270,12 @@ export class Materializer {
       attempt(bytes, () => files.setXattr(directory, name, bytes, value));
     }
   }
+}
+
+/** True for a directory that hands down neither an access list nor its group. */
+function isPlain(files: Files, directory: Fd): boolean {
+  if ((files.statOpen(directory).mode & 0o2000) !== 0) return false;
+  return !files.xattrNamesOpen(directory).some((attribute) => attribute.equals(defaultAcl));
 }
 
 /** Entries of one group that also agree in everything else are one file; null for an entry without other links. */
