@@ -17,7 +17,8 @@ export function startThread(options: StartOptions): EngineChannel {
   const channel = new EngineChannel();
   const aborted = new Int32Array(new SharedArrayBuffer(4));
   const workerData: ThreadData = { ...options, aborted };
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData });
+  // The flags of the program (a loader, an input type) are for its own code, not for this.
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData, execArgv: [] });
   worker.on("message", (message: FromEngine) => channel.receive(message));
   worker.on("error", (error) => channel.end(error));
   worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));

@@ -35,8 +35,8 @@ function hooksFor(id: number): Hooks {
 function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void {
   const { id, method, args } = message;
   try {
-    const operation = engine[method as keyof Engine] as (hooks: Hooks, ...rest: unknown[]) => unknown;
-    send({ kind: "result", id, value: operation.call(engine, hooksFor(id), ...args) });
+    const operations = engine as unknown as Record<string, (hooks: Hooks, ...rest: unknown[]) => unknown>;
+    send({ kind: "result", id, value: operations[method]?.(hooksFor(id), ...args) });
   } catch (error) {
     send({ kind: "error", id, error: toPlain(error) });
   }

@@ -325,15 +325,15 @@ export const linuxFiles: Files = {
   setMode(directory, name, mode) {
     const result =
       name === null
-        ? call.fchmod(directory, mode)
-        : call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow);
+        ? (call.fchmod(directory, mode) as number)
+        : (call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow) as number);
     if (result !== 0) fail("chmod", name);
   },
   setOwner(directory, name, uid, gid) {
     const result =
       name === null
-        ? call.fchown(directory, uid, gid)
-        : call.fchownat(directory, terminated(name), uid, gid, flag.atSymlinkNoFollow);
+        ? (call.fchown(directory, uid, gid) as number)
+        : (call.fchownat(directory, terminated(name), uid, gid, flag.atSymlinkNoFollow) as number);
     if (result !== 0) fail("chown", name);
   },
   setModified(directory, name, seconds, nanoseconds) {
@@ -343,8 +343,8 @@ export const linuxFiles: Files = {
     timesScratch.writeBigInt64LE(BigInt(nanoseconds), 24);
     const result =
       name === null
-        ? call.futimens(directory, timesScratch)
-        : call.utimensat(directory, terminated(name), timesScratch, flag.atSymlinkNoFollow);
+        ? (call.futimens(directory, timesScratch) as number)
+        : (call.utimensat(directory, terminated(name), timesScratch, flag.atSymlinkNoFollow) as number);
     if (result !== 0) fail("utimens", name);
   },
   xattrNames(directory, name) {
