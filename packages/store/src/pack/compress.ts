@@ -67,6 +67,7 @@ export class CompressionPool {
     for (let n = 0; n < wanted && !this.#closed; n++) {
       const thread = new Worker(new URL("./compress-thread.js", import.meta.url), {
         workerData: this.#memory,
+        execArgv: [],
       });
       thread.unref();
       // One that fails only makes the others, and the engine, do its work.
