@@ -32,6 +32,7 @@ export class PackIndex {
   #segments: LoadedSegment[] = [];
   /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. */
   #loose = new Map<PackId, WrittenPack>();
+  #foundLoose = false;
   readonly #looseChunks = new Map<string, Location>();
 
   private constructor(files: Files, packDirectory: string, indexDirectory: string) {
@@ -63,6 +64,7 @@ export class PackIndex {
     for (const id of present) {
       if (indexed.has(id)) continue;
       const pack = loose.get(id) ?? this.#readLoose(id);
+      if (!loose.has(id)) this.#foundLoose = true;
       if (pack !== null) this.addPack(pack);
     }
   }
@@ -106,6 +108,9 @@ export class PackIndex {
   /** Writes a segment for the packs that have none, and merges segments when there are many. */
   save(): void {
     if (this.#loose.size === 0) return;
+    // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
+    if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
+    this.#foundLoose = false;
     const packs: IndexedPack[] = [];
     const rows: SegmentRow[] = [];
     for (const pack of this.#loose.values()) {

@@ -19,7 +19,7 @@ const headerWords = 4;
 
 export interface SlotMemory {
   slots: number;
-  /** Headers of all slots, then one word that counts queued frames, for sleepers. */
+  /** Headers of all slots, then two words: how many frames were ever queued, and how many threads sleep until there are more. */
   header: SharedArrayBuffer;
   bytes: SharedArrayBuffer;
 }
@@ -27,7 +27,7 @@ export interface SlotMemory {
 export function makeSlotMemory(slots: number): SlotMemory {
   return {
     slots,
-    header: new SharedArrayBuffer(4 * (slots * headerWords + 1)),
+    header: new SharedArrayBuffer(4 * (slots * headerWords + 2)),
     bytes: new SharedArrayBuffer(slots * slotBytes),
   };
 }
@@ -36,11 +36,15 @@ export class Slots {
   readonly count: number;
   readonly #header: Int32Array;
   readonly #bytes: Buffer;
+  readonly #queuedWord: number;
+  readonly #sleepersWord: number;
 
   constructor(memory: SlotMemory) {
     this.count = memory.slots;
     this.#header = new Int32Array(memory.header);
     this.#bytes = Buffer.from(memory.bytes);
+    this.#queuedWord = memory.slots * headerWords;
+    this.#sleepersWord = this.#queuedWord + 1;
   }
 
   plain(slot: number): Buffer {
@@ -77,9 +81,10 @@ export class Slots {
   queue(slot: number, plainBytes: number): void {
     this.#header[slot * headerWords + word.plainBytes] = plainBytes;
     Atomics.store(this.#header, slot * headerWords + word.state, slotState.queued);
-    const counter = this.#header.length - 1;
-    Atomics.add(this.#header, counter, 1);
-    Atomics.notify(this.#header, counter, 1);
+    Atomics.add(this.#header, this.#queuedWord, 1);
+    // Waking is a system call, and most of the time every thread is busy. One that is about to sleep has counted itself
+    // before it looks at the number of queued frames, so it is not missed.
+    if (Atomics.load(this.#header, this.#sleepersWord) > 0) Atomics.notify(this.#header, this.#queuedWord, 1);
   }
 
   /** True for the one caller who may now work on the slot. */
@@ -107,10 +112,12 @@ export class Slots {
 
   /** How many frames were ever queued; to be given to `awaitQueued`, so that none is missed in between. */
   queuedCount(): number {
-    return Atomics.load(this.#header, this.#header.length - 1);
+    return Atomics.load(this.#header, this.#queuedWord);
   }
 
   awaitQueued(since: number): void {
-    Atomics.wait(this.#header, this.#header.length - 1, since);
+    Atomics.add(this.#header, this.#sleepersWord, 1);
+    Atomics.wait(this.#header, this.#queuedWord, since);
+    Atomics.sub(this.#header, this.#sleepersWord, 1);
   }
 }
