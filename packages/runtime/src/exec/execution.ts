@@ -198,12 +198,10 @@ export class RunningExecution implements Execution {
   #signalWhenStarted(signal: NodeJS.Signals, deadline: number): void {
     if (this.#gone) return;
     const { childPid } = this.#status();
-    if (childPid !== null) {
-      if (this.#isOurs(childPid)) sendSignal(childPid, signal);
-      return;
-    }
+    if (childPid !== null && this.#isOurs(childPid) && sendSignal(-childPid, signal)) return;
     if (performance.now() > deadline) {
-      this.killWatcher();
+      if (childPid === null || !this.#isOurs(childPid)) this.killWatcher();
+      else sendSignal(childPid, "SIGKILL");
       return;
     }
     setTimeout(() => {
@@ -241,14 +239,16 @@ export class RunningExecution implements Execution {
   }
 }
 
-/** To the process group; before the command leads one, to the process alone. */
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  for (const target of [-pid, pid]) {
-    try {
-      process.kill(target, signal);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+/**
+ * False when there is no such group: the command has not begun to lead one. A signal to the process alone would then
+ * miss what it starts in that very moment, so the caller tries again.
+ */
+function sendSignal(target: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(target, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
   }
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { capture, type Session } from "../../src/index.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, runIn } from "../support/fixture.js";
-import { eventually, hostProcesses, openDescriptors } from "../support/host.js";
+import { eventually, hostProcesses, openDescriptors, processesWith } from "../support/host.js";
 
 describe("a command", { skip: noSandbox }, () => {
   let fixture: Fixture;
@@ -128,6 +128,18 @@ describe("a command", { skip: noSandbox }, () => {
       const result = await capture(execution);
       assert.deepEqual([result.exitCode, result.signal], [137, "SIGKILL"]);
     }
+  });
+
+  it("is killed with all it started, at any moment of its start", async () => {
+    const marker = `1${String(process.pid)}${String(Date.now() % 100_000)}`;
+    for (let round = 0; round < 60; round++) {
+      const execution = await session.exec({ command: `sleep ${marker} & sleep ${marker}; sleep ${marker}` });
+      await delay(round / 4);
+      execution.kill("SIGKILL");
+      const { signal } = await capture(execution);
+      assert.equal(signal, "SIGKILL");
+    }
+    assert.ok(await eventually(() => processesWith(marker).length === 0));
   });
 
   it("is ended by an abort signal", async () => {

@@ -15,9 +15,19 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { capture, RuntimeError, type Runtime, type Session } from "../../src/index.js";
+import { stateOf } from "../../src/session/processes.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, HOST_UID, hostUser, runIn, runsAsRoot, sandboxUid } from "../support/fixture.js";
 import { eventually, hostProcesses, openDescriptors, processesWith } from "../support/host.js";
+
+/** The state letter, or that of the dead for a process that is gone meanwhile. */
+function stateIn(stat: string): string {
+  try {
+    return stateOf(readFileSync(stat, "latin1"));
+  } catch {
+    return "X";
+  }
+}
 
 describe("a session", { skip: noSandbox }, () => {
   let fixture: Fixture;
@@ -173,7 +183,7 @@ describe("a session", { skip: noSandbox }, () => {
     const running = (): string[] =>
       readdirSync(proc)
         .filter((name) => /^\d+$/.test(name) && name !== "1")
-        .map((pid) => /\) (\S)/.exec(readFileSync(`${proc}/${pid}/stat`, "latin1"))?.[1] ?? "?")
+        .map((pid) => stateIn(`${proc}/${pid}/stat`))
         .filter((state) => !"TZX".includes(state));
     assert.deepEqual(running(), []);
     let late = "waiting";

@@ -5,7 +5,7 @@ import type { NetworkMode } from "../../src/index.js";
 import type { Capability } from "../../src/doctor/capability.js";
 import { probeOverlay } from "../../src/doctor/overlay.js";
 import { probeSession } from "../../src/doctor/session.js";
-import { hostUser, makeDirectory, removeDirectory } from "./fixture.js";
+import { hostUser, makeDirectory, removeDirectory, runsAsRoot } from "./fixture.js";
 
 const user = hostUser.hostUid === undefined ? null : { uid: hostUser.hostUid, gid: hostUser.hostGid };
 
@@ -27,4 +27,10 @@ const sessionReason = (network: NetworkMode): Promise<string | false> =>
 export const noSandbox =
   (await sessionReason("none")) || (await reason((directory) => probeOverlay(directory, user)));
 
-export const noNat = (): Promise<string | false> => sessionReason("nat");
+/** An ordinary user can only bring up `nat` where `/dev/net/tun` has its usual mode; root always should. */
+export const noNat = async (): Promise<string | false> => {
+  const cause = await sessionReason("nat");
+  return cause !== false && !runsAsRoot && cause.includes("/dev/net/tun")
+    ? `needs root here: ${cause}`
+    : cause;
+};
