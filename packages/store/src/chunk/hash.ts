@@ -25,7 +25,8 @@ export function acceleratedHash(): HashFunction | null {
   try {
     const native = require("@napi-rs/blake-hash") as { blake3(bytes: Uint8Array): Buffer };
     native.blake3(Buffer.alloc(0));
-    return (bytes) => native.blake3(bytes);
+    // Each result of the addon is memory of its own, which costs far more than its 32 bytes; the copy comes from a shared pool.
+    return (bytes) => Buffer.from(native.blake3(bytes));
   } catch {
     return null;
   }
