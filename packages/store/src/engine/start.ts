@@ -1,11 +1,13 @@
 /** Starts engines: in a thread of this process, or in a child process with rights of its own. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { realpathSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { EngineHost } from "../api.js";
 import { StoreError } from "../errors.js";
 import { EngineChannel } from "./channel.js";
+import { exposureCommand, planExposure } from "./exposure.js";
 import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
 import type { ThreadData } from "./thread.js";
 
@@ -86,24 +88,24 @@ function startError(reason: string): StoreError {
  */
 function spawnChild(host: Extract<EngineHost, { kind: "process" }>, options: StartOptions): ChildProcess {
   const childPath = fileURLToPath(new URL("./child.js", import.meta.url));
-  const identity = host.uid === undefined ? {} : { uid: host.uid, gid: host.gid ?? host.uid };
-  return spawn(
-    "unshare",
-    [
-      "--user",
-      "--map-current-user",
-      "--keep-caps",
-      "--",
-      process.execPath,
-      childPath,
-      JSON.stringify(options),
-    ],
-    {
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      serialization: "advanced",
-      env: { PATH: process.env["PATH"] },
-      cwd: "/",
-      ...identity,
-    },
-  );
+  const command = [
+    ...["unshare", "--user", "--map-current-user", "--keep-caps", "--"],
+    ...[process.execPath, childPath, JSON.stringify(options)],
+  ];
+  const spawnOptions: SpawnOptions = {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    serialization: "advanced",
+    env: { PATH: process.env["PATH"] },
+    cwd: "/",
+  };
+  const start = ([program = "", ...args]: string[], more: SpawnOptions = {}): ChildProcess =>
+    spawn(program, args, { ...spawnOptions, ...more });
+  if (host.uid === undefined) return start(command);
+  const user = { uid: host.uid, gid: host.gid ?? host.uid };
+  const exposure = planExposure([childPath, realpathSync(process.execPath)], isSearchableByAll);
+  return exposure.shown.length === 0 ? start(command, user) : start(exposureCommand(exposure, user, command));
+}
+
+function isSearchableByAll(directory: string): boolean {
+  return (statSync(directory).mode & 0o001) !== 0;
 }
