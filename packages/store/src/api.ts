@@ -241,6 +241,102 @@ export interface Disks {
   usage(id: string): Promise<DiskUsage>;
 }
 
+export type EntryType = "file" | "directory" | "symlink" | "fifo" | "socket" | "character" | "block";
+
+/** What an entry says of itself. `links`: which other names are hard links to the same file. */
+export type ChangedPart =
+  "type" | "content" | "target" | "device" | "mode" | "owner" | "mtime" | "xattrs" | "links";
+
+/** One path that differs between two trees. The empty path is the root directory. */
+export interface TreeChange {
+  path: Uint8Array;
+  kind: "added" | "removed" | "changed";
+  /** Of what is there after; of what was there before when it is removed. */
+  type: EntryType;
+  /** Empty unless `changed`. */
+  what: ChangedPart[];
+  /** Sizes of regular files; null for anything else, and where there is nothing. */
+  beforeBytes: number | null;
+  afterBytes: number | null;
+}
+
+/** What one snapshot changed at a path, against the snapshot before it. */
+export interface PathChange {
+  snapshot: SnapshotInfo;
+  kind: TreeChange["kind"];
+  type: EntryType;
+  what: ChangedPart[];
+  sizeBytes: number | null;
+}
+
+export interface ListedEntry {
+  /** Empty for the root directory. */
+  name: Uint8Array;
+  type: EntryType;
+  /** 12 permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  /** Of a regular file; 0 for anything else. */
+  sizeBytes: number;
+  /** Of a symlink; null for anything else. */
+  target: Uint8Array | null;
+}
+
+export interface TreeListing {
+  entry: ListedEntry;
+  /** What is in a directory, in the order of names as bytes; null for anything else. */
+  entries: ListedEntry[] | null;
+}
+
+/** Whose snapshots are meant: those of a disk, or without `diskId` those of plain directories. */
+export interface Scope {
+  diskId?: string;
+}
+
+/** One side of a difference: the name or id of a snapshot, or a directory as it is now. */
+export type DiffSide = string | { directory: string };
+
+export interface DiffOptions extends LongCall, Scope {
+  /** Ends after this many changes. Default: no limit. */
+  limit?: number;
+  /** For a directory: how its owner ids are translated, and what is left out, as when it was snapshotted. */
+  idMap?: IdMap;
+  exclude?: string[];
+}
+
+export interface Diff {
+  /** What could not be read in a directory. It may show as removed. */
+  problems: Problem[];
+  /** To be read once; each directory comes before what is below it, names in the order of their bytes. */
+  changes: AsyncIterable<TreeChange>;
+}
+
+export interface ReadOptions extends LongCall, Scope {
+  /** Default 0. */
+  offset?: number;
+  /** Default: to the end. */
+  length?: number;
+}
+
+export interface ExportOptions extends LongCall, Scope {
+  /** A snapshot that the receiver has: what is in it is left out. */
+  since?: string;
+}
+
+export interface ImportOptions extends LongCall, Scope {
+  /** New names by the names in the bundle. */
+  rename?: Record<string, string>;
+  /** Refuses, with code `too_large`, a bundle whose content is longer than this when it is unpacked. Default: no limit. */
+  contentBytesMax?: number;
+}
+
+export interface CopyOptions extends LongCall, Scope {
+  rename?: Record<string, string>;
+}
+
 export interface Store extends AsyncDisposable {
   readonly directory: string;
   /** Snapshots any plain directory. */
@@ -254,6 +350,24 @@ export interface Store extends AsyncDisposable {
   usage(options?: LongCall): Promise<StoreUsage>;
   fsck(options?: LongCall & { readData?: boolean }): Promise<FsckReport>;
   gc(options?: LongCall & { dryRun?: boolean }): Promise<GcReport>;
+  /** What separates two trees, in time proportional to the difference; a directory is walked, and nothing is stored. */
+  diff(from: DiffSide, to: DiffSide, options?: DiffOptions): Promise<Diff>;
+  /** In which snapshots, from the oldest on, what stands at a path was added, changed or removed. */
+  log(path: Uint8Array, options?: LongCall & Scope): Promise<PathChange[]>;
+  /** Code `path_not_found` when there is nothing at the path. Symlinks are not followed. */
+  list(snapshot: string, path: Uint8Array, options?: Scope): Promise<TreeListing>;
+  /** The content of a file, in pieces; what is before `offset` is not read. Holes give zeros. */
+  read(snapshot: string, path: Uint8Array, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** Snapshots as one self-contained stream, in pieces. Delete none of them meanwhile, or the export fails. */
+  export(snapshots: string[], options?: ExportOptions): AsyncIterable<Buffer>;
+  /**
+   * Takes in what `export` gave. Everything is verified before a snapshot appears. One that is here already under its name
+   * is left as it is; another snapshot of the name is `snapshot_name_taken`. Codes `bundle_invalid` when the stream was cut or
+   * changed, `bundle_base_missing` when it was made `since` a snapshot that is not here.
+   */
+  import(bundle: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<SnapshotInfo[]>;
+  /** Copies snapshots to the store in another directory, which gets only what it lacks. */
+  copyTo(directory: string, snapshots: string[], options?: CopyOptions): Promise<SnapshotInfo[]>;
   readonly disks: Disks;
   /** Idempotent. Ends the engine; attachments are lost. */
   close(): Promise<void>;

@@ -54,6 +54,14 @@ export const treeDepthMax = 2000;
 export const snapshotNameCharactersMax = 64;
 export const snapshotCommentBytesMax = 4 * KiB;
 
+/** (format) A snapshot record: the name and the comment are its only long parts. */
+export const snapshotRecordBytesMax = 8 * KiB;
+
+/** (format) Snapshots in one bundle. With their records they fit one section. */
+export const bundleSnapshotsMax = 1000;
+/** (format) One section of a bundle; the largest holds one object. Bounds what a reader must hold. */
+export const bundleSectionBytesMax = objectBytesMax + 1 * MiB;
+
 /** A pack with a larger dead share than this is rewritten by collection. */
 export const deadShareMax = 0.1;
 

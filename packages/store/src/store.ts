@@ -1,22 +1,34 @@
 /** The library's front: an open store whose calls run in an engine beside the caller's thread. */
 import { resolve } from "node:path";
 import type {
+  CopyOptions,
+  Diff,
+  DiffOptions,
+  DiffSide,
   Disks,
+  ExportOptions,
   FsckReport,
   GcReport,
+  ImportOptions,
   LongCall,
   OpenStoreOptions,
+  PathChange,
+  ReadOptions,
   RestoreOptions,
   RestoreResult,
   SnapshotInfo,
   SnapshotOptions,
   SnapshotResult,
+  Scope,
   Store,
   StoreUsage,
+  TreeChange,
+  TreeListing,
 } from "./api.js";
 import type { EngineChannel } from "./engine/channel.js";
 import { startEngine } from "./engine/start.js";
 import { EngineDisks } from "./engine/disks.js";
+import { byteStream, importStream, itemStream } from "./engine/piecewise.js";
 
 /** Opens the store in a directory. Codes: `not_a_store`, `store_version_unsupported`, `permission_denied`. */
 export async function openStore(directory: string, options: OpenStoreOptions = {}): Promise<Store> {
@@ -77,6 +89,45 @@ class EngineStore implements Store {
 
   gc(options: LongCall & { dryRun?: boolean } = {}): Promise<GcReport> {
     return this.#engine.call("gc", [{ dryRun: options.dryRun ?? false }], options);
+  }
+
+  async diff(from: DiffSide, to: DiffSide, options: DiffOptions = {}): Promise<Diff> {
+    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
+    const side = (given: DiffSide): DiffSide =>
+      typeof given === "string" ? given : { directory: resolve(given.directory) };
+    const { stream, problems } = await this.#engine.call("openDiff", [side(from), side(to), rest], options);
+    return { problems, changes: itemStream<TreeChange>(this.#engine, stream, options) };
+  }
+
+  log(path: Uint8Array, options: LongCall & Scope = {}): Promise<PathChange[]> {
+    return this.#engine.call("log", [options.diskId ?? null, path], options);
+  }
+
+  list(snapshot: string, path: Uint8Array, options: Scope = {}): Promise<TreeListing> {
+    return this.#engine.call("list", [options.diskId ?? null, snapshot, path]);
+  }
+
+  read(snapshot: string, path: Uint8Array, options: ReadOptions = {}): AsyncIterable<Buffer> {
+    const range = { offset: options.offset ?? 0, length: options.length ?? Infinity };
+    const open = () =>
+      this.#engine.call("openRead", [options.diskId ?? null, snapshot, path, range], options);
+    return byteStream(this.#engine, open, options);
+  }
+
+  export(snapshots: string[], options: ExportOptions = {}): AsyncIterable<Buffer> {
+    const { diskId = null, since = null } = options;
+    const open = () => this.#engine.call("openExport", [diskId, snapshots, since], options);
+    return byteStream(this.#engine, open, options);
+  }
+
+  import(bundle: AsyncIterable<Uint8Array>, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
+    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
+    return importStream(this.#engine, bundle, rest, options);
+  }
+
+  copyTo(directory: string, snapshots: string[], options: CopyOptions = {}): Promise<SnapshotInfo[]> {
+    const { diskId = null, rename } = options;
+    return this.#engine.call("copyTo", [diskId, resolve(directory), snapshots, rename], options);
   }
 
   close(): Promise<void> {

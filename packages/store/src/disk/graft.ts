@@ -3,7 +3,7 @@ import type { ObjectWriter } from "../pack/chunks.js";
 import { writeDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { StoreError } from "../errors.js";
-import { namePairs } from "./differences.js";
+import { namePairs } from "../tree/diff.js";
 
 /** The names on the way to the wanted paths; "all" stands for a wanted path itself, with what is below it. */
 type Wanted = Map<string, Wanted | "all">;

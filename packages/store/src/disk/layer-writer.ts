@@ -6,7 +6,7 @@ import { treeAttributeToOverlay } from "../snapshot/overlay-marks.js";
 import type { Owners } from "../snapshot/owners.js";
 import { joinPath, type Work } from "../snapshot/work.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
-import { namePairs, sameEntry } from "./differences.js";
+import { namePairs, sameEntry } from "../tree/diff.js";
 import { joinedNames, type NameTree } from "./link-groups.js";
 
 export interface LayerWriterOptions {

@@ -6,7 +6,7 @@ import type { ObjectSource } from "../pack/chunks.js";
 import { linkKey } from "../snapshot/materialize.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
-import { namePairs, sameEntry } from "./differences.js";
+import { namePairs, sameEntry } from "../tree/diff.js";
 
 /** Names on the way to entries that must be brought along; a leaf has no children. */
 export type NameTree = Map<string, NameTree>;

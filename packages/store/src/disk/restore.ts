@@ -8,15 +8,15 @@ import { treeDigest } from "../snapshot/record.js";
 import type { Repository } from "../snapshot/repository.js";
 import { restoreTree, type RestoreCounts } from "../snapshot/restore.js";
 import type { Work } from "../snapshot/work.js";
-import { withDirectory } from "../platform/durable.js";
+import { syncDirectory, withDirectory } from "../platform/durable.js";
 import { readRoot } from "../tree/directory.js";
 import { captureStack } from "./capture.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
-import { countDifferences } from "./differences.js";
+import { countDifferences } from "../tree/diff.js";
 import { freeze, isPristine } from "./freeze.js";
 import { filesName, makeGeneration, syncGeneration } from "./generation.js";
 import { graft } from "./graft.js";
-import { HashingWriter } from "./hashing-writer.js";
+import { HashingWriter } from "../tree/hashing-writer.js";
 import { liveTrees } from "./live-trees.js";
 import { adoptLayer, buildLayer, buildName, provideLayer, type ProvidedLayer } from "./provide-layer.js";
 import type { DiskRegistry } from "./registry.js";
@@ -161,6 +161,8 @@ class OverlayRestore {
         this.#discard([upper]);
         makeGeneration(disks.files, this.#nextPath(disk), from);
         syncGeneration(disks.files, this.#nextPath(disk));
+        // The name of the generation too, before `disk.json` names it: nothing orders two changes of one directory.
+        syncDirectory(disks.files, disks.path(disk.id));
         return layer;
       },
       (layer) => {

@@ -3,6 +3,7 @@
  * several engines, also in other processes, may work on one store at once.
  */
 import type {
+  DiffSide,
   DiskDriver,
   DiskInfo,
   DiskMount,
@@ -11,11 +12,14 @@ import type {
   GcReport,
   IdMap,
   InitialDirectory,
+  PathChange,
+  Problem,
   Progress,
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
   StoreUsage,
+  TreeListing,
 } from "../api.js";
 import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
@@ -41,6 +45,8 @@ import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
 import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
+import { History, type DiffCall, type ImportCall } from "./history.js";
+import type { StreamHandle } from "./streams.js";
 
 /** How the caller of an engine listens to it and stops it. */
 export interface Hooks {
@@ -80,11 +86,13 @@ export class Engine {
   readonly #files: Files;
   readonly #repository: Repository;
   readonly #disks: DiskSet;
+  readonly #history: History;
 
   private constructor(files: Files, repository: Repository) {
     this.#files = files;
     this.#repository = repository;
     this.#disks = new DiskSet(repository);
+    this.#history = new History(repository);
   }
 
   /** `create`: make the store when there is none yet. */
@@ -205,6 +213,72 @@ export class Engine {
     return report(collected.plan, collected.freedBytes + layers.freedBytes, layers.count);
   }
 
+  openDiff(
+    hooks: Hooks,
+    from: DiffSide,
+    to: DiffSide,
+    options: DiffCall,
+  ): { stream: StreamHandle; problems: Problem[] } {
+    return this.#history.openDiff(hooks, from, to, options);
+  }
+
+  log(hooks: Hooks, scope: string | null, path: Uint8Array): PathChange[] {
+    return this.#history.log(hooks, scope, path);
+  }
+
+  list(_hooks: Hooks, scope: string | null, snapshot: string, path: Uint8Array): TreeListing {
+    return this.#history.list(scope, snapshot, path);
+  }
+
+  openRead(
+    _hooks: Hooks,
+    scope: string | null,
+    snapshot: string,
+    path: Uint8Array,
+    range: { offset: number; length: number },
+  ): StreamHandle {
+    return this.#history.openRead(scope, snapshot, path, range);
+  }
+
+  openExport(_hooks: Hooks, scope: string | null, snapshots: string[], since: string | null): StreamHandle {
+    return this.#history.openExport(scope, snapshots, since);
+  }
+
+  nextPiece(hooks: Hooks, stream: StreamHandle): { piece: unknown } | null {
+    return this.#history.next(hooks, stream);
+  }
+
+  closeStream(_hooks: Hooks, stream: StreamHandle): void {
+    this.#history.closeStream(stream);
+  }
+
+  beginImport(_hooks: Hooks, options: ImportCall): number {
+    if (options.diskId !== undefined) this.#disks.get(options.diskId);
+    return this.#history.beginImport(options);
+  }
+
+  importPiece(_hooks: Hooks, handle: number, bytes: Uint8Array): void {
+    this.#history.importPiece(handle, bytes);
+  }
+
+  finishImport(hooks: Hooks, handle: number): SnapshotInfo[] {
+    return this.#history.finishImport(hooks, handle);
+  }
+
+  abandonImport(_hooks: Hooks, handle: number): void {
+    this.#history.abandonImport(handle);
+  }
+
+  copyTo(
+    hooks: Hooks,
+    scope: string | null,
+    directory: string,
+    snapshots: string[],
+    rename: Record<string, string> | undefined,
+  ): SnapshotInfo[] {
+    return this.#history.copyTo(hooks, scope, directory, snapshots, rename);
+  }
+
   createDisk(
     _hooks: Hooks,
     options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] },
@@ -266,6 +340,7 @@ export class Engine {
 
   /** Detaches all disks and frees all locks. Idempotent. */
   close(): void {
+    this.#history.close();
     this.#disks.close();
     this.#repository.close();
   }

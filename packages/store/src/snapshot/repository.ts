@@ -154,6 +154,19 @@ export class Repository {
     }
   }
 
+  /** Publishes a record whose objects are durable. Code `snapshot_name_taken` when its name stands for another one. */
+  addRecord(record: SnapshotRecord): SnapshotInfo {
+    checkSnapshotName(record.name);
+    checkComment(record.comment);
+    try {
+      return this.#publish(record);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "ref_conflict")
+        this.#refuseTaken(record.diskId, record.name);
+      throw error;
+    }
+  }
+
   /** Writes the record, then the ref. Neither stays when either fails. */
   #publish(record: SnapshotRecord): SnapshotInfo {
     const { id, bytes } = encodeRecord(record);

@@ -90,19 +90,48 @@ function groups(items: ContentItem[]): ContentItem[][] {
   return result;
 }
 
+type Segment = Exclude<ContentItem, { kind: "list" }>;
+
 /** The segments of a file in order, holes and chunks only. `onList` is told of each list node. */
 export function* readContent(
   source: ObjectSource,
   content: FileContent | null,
   sizeBytes: number,
   onList?: (id: Digest) => void,
-): Generator<Exclude<ContentItem, { kind: "list" }>> {
+): Generator<Segment> {
   if (content === null) return;
   if (content.depth === 0) {
     yield { kind: "chunk", length: sizeBytes, id: content.id };
     return;
   }
-  yield* readList(source, content.id, content.depth, sizeBytes, onList);
+  yield* readList(source, content.id, content.depth, sizeBytes, { onList });
+}
+
+/** The segments that hold bytes from `from` up to `to`, each with its place in the file. Lists that hold none are not read. */
+export function* readContentRange(
+  source: ObjectSource,
+  { content, sizeBytes }: { content: FileContent | null; sizeBytes: number },
+  from: number,
+  to: number,
+): Generator<{ at: number; segment: Segment }> {
+  if (content === null) return;
+  let at = 0;
+  const isOutside = (length: number): boolean => at >= to || at + length <= from;
+  const segments =
+    content.depth === 0
+      ? readContent(source, content, sizeBytes)
+      : readList(source, content.id, content.depth, sizeBytes, { isOutside });
+  for (const segment of segments) {
+    if (at >= to) return;
+    if (!isOutside(segment.length)) yield { at, segment };
+    at += segment.length;
+  }
+}
+
+interface ListReading {
+  onList?: ((id: Digest) => void) | undefined;
+  /** True for a list of so many bytes, next after what was given so far, that is not wanted: a hole stands for it. */
+  isOutside?: (length: number) => boolean;
 }
 
 function* readList(
@@ -110,9 +139,9 @@ function* readList(
   id: Digest,
   depth: number,
   expectedBytes: number,
-  onList?: (id: Digest) => void,
-): Generator<Exclude<ContentItem, { kind: "list" }>> {
-  onList?.(id);
+  reading: ListReading,
+): Generator<Segment> {
+  reading.onList?.(id);
   const items = decodeList(source.get(id));
   const total = items.reduce((sum, item) => sum + item.length, 0);
   if (total !== expectedBytes) throw new StoreError("corrupt", "chunk list has the wrong length");
@@ -123,6 +152,7 @@ function* readList(
       continue;
     }
     if (depth === 1) throw new StoreError("corrupt", "chunk list is deeper than it says");
-    yield* readList(source, item.id, depth - 1, item.length, onList);
+    if (reading.isOutside?.(item.length) === true) yield { kind: "hole", length: item.length };
+    else yield* readList(source, item.id, depth - 1, item.length, reading);
   }
 }
