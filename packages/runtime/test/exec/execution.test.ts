@@ -95,7 +95,7 @@ describe("a command", { skip: noSandbox }, () => {
 
   it("gets signals as a group", async () => {
     const execution = await session.exec({
-      command: "trap 'echo got; exit 9' TERM; echo ready; sleep 1000 & wait",
+      command: "trap 'echo got; exit 9' TERM; sleep 1000 & echo ready; wait",
     });
     execution.stdout.once("data", () => {
       execution.kill();
