@@ -84,12 +84,12 @@ describe("a command", { skip: noSandbox }, () => {
   });
 
   it("is killed with its group after its time, and what it printed is kept", async () => {
-    const result = await runIn(session, "trap '' TERM; echo before; sleep 1000 & sleep 1000; echo after", {
+    const result = await runIn(session, "trap '' TERM; echo before; sleep 1002 & sleep 1002; echo after", {
       timeoutMs: 300,
     });
     assert.deepEqual([result.exitCode, result.timedOut, result.text], [124, true, "before\n"]);
     const gone = async (): Promise<boolean> =>
-      (await runIn(session, "ps -e -o args= | grep -c '^sleep 1000' || true")).text === "0\n";
+      (await runIn(session, "ps -e -o args= | grep -c '^sleep 1002' || true")).text === "0\n";
     assert.ok(await eventually(gone));
   });
 
@@ -144,10 +144,10 @@ describe("a command", { skip: noSandbox }, () => {
 
   it("is ended by an abort signal", async () => {
     const signal = AbortSignal.timeout(200);
-    await assert.rejects(runIn(session, "sleep 1000", { signal }), { name: "TimeoutError" });
+    await assert.rejects(runIn(session, "sleep 1001", { signal }), { name: "TimeoutError" });
     // Others of the group may take a moment longer to die than its leader.
     const gone = async (): Promise<boolean> =>
-      (await runIn(session, "ps -e -o args= | grep -c '^sleep' || true")).text === "0\n";
+      (await runIn(session, "ps -e -o args= | grep -c '^sleep 1001' || true")).text === "0\n";
     assert.ok(await eventually(gone));
   });
 
