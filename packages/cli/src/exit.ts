@@ -40,6 +40,8 @@ const storeExitCodes: Partial<Record<StoreErrorCode, number>> = {
   snapshot_not_found: exitCode.notFound,
   disk_not_found: exitCode.notFound,
   source_not_found: exitCode.notFound,
+  path_not_found: exitCode.notFound,
+  bundle_base_missing: exitCode.notFound,
   store_exists: exitCode.conflict,
   snapshot_name_taken: exitCode.conflict,
   snapshot_ambiguous: exitCode.conflict,

@@ -46,7 +46,10 @@ export function errorDocument(error: CliError): ErrorDocument {
 const storeSuggestions: Partial<Record<StoreErrorCode, string>> = {
   not_a_store: "make one with `chaser store init DIR`",
   snapshot_not_found: "`chaser store snapshots` lists what there is",
-  snapshot_name_taken: "choose another --name, or delete the old one with `chaser store delete NAME`",
+  path_not_found: "`chaser store ls SNAPSHOT` lists what there is",
+  bundle_invalid: "the bundle was cut short or changed on its way; make it again",
+  snapshot_name_taken:
+    "choose another name (--name, or --rename for an import), or delete the old one with `chaser store delete NAME`",
   snapshot_ambiguous: "give more of the id",
   permission_denied: "check who owns the files, or run the command as that user",
   corrupt: "`chaser store fsck` says what is damaged and which snapshots it touches",

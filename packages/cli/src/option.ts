@@ -22,3 +22,11 @@ export function count(max: number): (text: string) => number {
     return value;
   };
 }
+
+/** A whole number of bytes from 0 on. */
+export function bytes(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError("it must be a whole number of bytes.");
+  return value;
+}

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
 import { addExamples, type Bind } from "../command.js";
-import { collect } from "../option.js";
+import { bytes, collect, count } from "../option.js";
 
 const snapshotHelp = "name or id";
+const pathHelp = "path inside the snapshot";
+const sideHelp = "a snapshot, or a directory (with a / in it, or .)";
 
 /** Every command of the group works on a store directory, with no server. */
 export function addStore(program: Command, bind: Bind): void {
@@ -51,6 +53,56 @@ export function addStore(program: Command, bind: Bind): void {
       .action(bind(() => import("./store/restore.js"))),
     "chaser store restore monday ~/project --delete --dry-run",
     "chaser store restore monday /tmp/look --path src/main.c",
+  );
+  addExamples(
+    verb("diff", "what differs between two snapshots, or a snapshot and a directory")
+      .argument("<from>", sideHelp)
+      .argument("<to>", sideHelp)
+      .option("--limit <count>", "stop after this many changes", count(Number.MAX_SAFE_INTEGER - 1))
+      .option("--exclude <pattern>", "of a directory, leave out what matches; may be repeated", collect)
+      .action(bind(() => import("./store/diff.js"))),
+    "chaser store diff monday tuesday",
+    "chaser store diff monday ./project --exclude node_modules",
+    "chaser store diff monday tuesday --json | jq -r '.changes[].path'",
+  );
+  addExamples(
+    verb("log", "in which snapshots a path was added, changed or removed, oldest first")
+      .argument("<path>", pathHelp)
+      .action(bind(() => import("./store/log.js"))),
+    "chaser store log src/main.c",
+  );
+  addExamples(
+    verb("ls", "list a directory of a snapshot")
+      .argument("<snapshot>", snapshotHelp)
+      .argument("[path]", pathHelp)
+      .action(bind(() => import("./store/ls.js"))),
+    "chaser store ls monday",
+    "chaser store ls monday src",
+  );
+  addExamples(
+    verb("cat", "print a file of a snapshot; with --json too, only its bytes")
+      .argument("<snapshot>", snapshotHelp)
+      .argument("<path>", pathHelp)
+      .option("--offset <bytes>", "begin here; what is before is not read", bytes)
+      .option("--length <bytes>", "print at most this much", bytes)
+      .action(bind(() => import("./store/cat.js"))),
+    "chaser store cat monday src/main.c",
+    "chaser store cat monday disk.img --offset 1048576 --length 512 | xxd",
+  );
+  addExamples(
+    verb("export", "write snapshots as one bundle to stdout")
+      .argument("<snapshots...>", "names or ids")
+      .option("--since <snapshot>", "leave out what this snapshot holds; the receiver must have it")
+      .action(bind(() => import("./store/export.js"))),
+    "chaser store export monday > monday.bundle",
+    "chaser store export tuesday --since monday | ssh backup chaser store import --store /srv/snapshots",
+  );
+  addExamples(
+    verb("import", "take in a bundle from stdin; everything in it is verified first")
+      .option("--rename <old=new>", "give a snapshot another name; may be repeated", collect)
+      .action(bind(() => import("./store/import.js"))),
+    "chaser store import < monday.bundle",
+    "chaser store import --rename monday=monday-laptop < monday.bundle",
   );
   addExamples(
     verb("usage", "what the store holds, in bytes on disk").action(bind(() => import("./store/usage.js"))),

@@ -19,11 +19,16 @@ export function planAdmission(
   rename: Record<string, string> = {},
 ): Admission[] {
   const names = new Map(Object.entries(rename).map(([from, to]) => [refFile(from), { from, to }]));
+  const given = new Set(snapshots.map(({ name }) => refFile(name)));
+  for (const [key, { from }] of names) {
+    if (given.has(key)) continue;
+    throw new StoreError("invalid_argument", `there is no snapshot ${JSON.stringify(from)} to rename`, {
+      data: { field: "rename" },
+    });
+  }
   const taken = new Set<string>();
-  const admissions = snapshots.map(({ id: _id, ...snapshot }) => {
-    const key = refFile(snapshot.name);
-    const name = names.get(key)?.to ?? snapshot.name;
-    names.delete(key);
+  return snapshots.map(({ id: _id, ...snapshot }) => {
+    const name = names.get(refFile(snapshot.name))?.to ?? snapshot.name;
     checkSnapshotName(name);
     const record = { ...snapshot, name, diskId: scope };
     const standing = repository.refs.read(scope, name);
@@ -36,12 +41,6 @@ export function planAdmission(
     taken.add(refFile(name));
     return { record, present };
   });
-  for (const { from } of names.values()) {
-    throw new StoreError("invalid_argument", `there is no snapshot ${JSON.stringify(from)} to rename`, {
-      data: { field: "rename" },
-    });
-  }
-  return admissions;
 }
 
 /** Makes the snapshots visible. What they consist of is durable. When one fails, those before it are taken back. */

@@ -3,6 +3,7 @@ import { formatChanges } from "../../output/changes.js";
 import { printable } from "../../output/printable.js";
 import { formatDuration } from "../../output/units.js";
 import { withStore, type StoreOptions } from "./opened.js";
+import { treePath } from "./paths.js";
 import { problemsJson, reportProblems } from "./problems.js";
 
 interface Options extends StoreOptions {
@@ -37,9 +38,4 @@ export async function run(context: Context, options: Options, name: string, targ
       : `restored ${printable(name)}: ${formatChanges(document)}, in ${formatDuration(result.durationMs)}`,
   );
   return reportProblems(context, result.problems);
-}
-
-/** Paths inside a tree have no slash at either end; people type both. */
-function treePath(typed: string): Uint8Array {
-  return Buffer.from(typed.replace(/^(\.?\/+)+/, "").replace(/\/+$/, ""));
 }
