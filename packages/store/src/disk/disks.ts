@@ -14,11 +14,13 @@ import type {
   SnapshotResult,
 } from "../api.js";
 import { StoreError } from "../errors.js";
+import { layersMax } from "../limits.js";
 import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
 import { cloneDisk, cloneSnapshot } from "./clone.js";
+import { compactWhenLong } from "./compact.js";
 import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
 import { deleteDisk } from "./deletion.js";
 import type { DiskDescription } from "./description.js";
@@ -36,10 +38,13 @@ export class DiskSet {
   readonly #repository: Repository;
   readonly #disks: DiskRegistry;
   readonly #attachments = new Map<string, Lock>();
+  readonly #layersMax: number;
 
-  constructor(repository: Repository) {
+  /** `layersMax`: how long a stack may grow before it is compacted. */
+  constructor(repository: Repository, limits: { layersMax: number } = { layersMax }) {
     const { files, layout } = repository;
     this.#repository = repository;
+    this.#layersMax = limits.layersMax;
     this.#disks = new DiskRegistry(files, layout, new Layers(files, layout));
   }
 
@@ -81,8 +86,7 @@ export class DiskSet {
   attach(id: string): DiskMount {
     const lock = this.#disks.take(id);
     try {
-      const disk = settle(this.#disks, id);
-      const mount = this.#mount(disk);
+      const mount = this.#mount(this.#compacted(settle(this.#disks, id)));
       this.#attachments.set(id, lock);
       return mount;
     } catch (error) {
@@ -106,7 +110,7 @@ export class DiskSet {
     const { id, snapshot } = options;
     if (snapshot === undefined) {
       this.#held(sourceId, (source) =>
-        cloneDisk(this.#disks, this.#repository, source, id, { owners, work }),
+        cloneDisk(this.#disks, this.#repository, this.#compacted(source), id, { owners, work }),
       );
     } else {
       const source = this.#disks.read(sourceId);
@@ -142,7 +146,7 @@ export class DiskSet {
       }
       snapshot = take(disk);
     } else {
-      snapshot = this.#held(id, take);
+      snapshot = this.#held(id, (disk) => take(this.#compacted(disk)));
     }
     return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
   }
@@ -163,8 +167,9 @@ export class DiskSet {
     const { undo = false, dryRun = false, paths = null } = options;
     return this.#held(id, (disk) => {
       const wanted = this.#repository.getSnapshot(id, snapshot);
-      const kept = undo && !dryRun ? this.#keepForUndo(disk, wanted, owners, work) : null;
-      const present = kept === null ? disk : settle(this.#disks, id);
+      const standing = dryRun ? disk : this.#compacted(disk);
+      const kept = undo && !dryRun ? this.#keepForUndo(standing, wanted, owners, work) : null;
+      const present = kept === null ? standing : settle(this.#disks, id);
       const counts = restoreDisk(this.#disks, this.#repository, present, wanted, {
         dryRun,
         paths,
@@ -214,6 +219,11 @@ export class DiskSet {
     } finally {
       lock.release();
     }
+  }
+
+  /** Before what may add a layer, or mount all; after `settle`. */
+  #compacted(disk: DiskDescription): DiskDescription {
+    return compactWhenLong(this.#disks, disk, this.#layersMax);
   }
 
   #info(disk: DiskDescription): DiskInfo {

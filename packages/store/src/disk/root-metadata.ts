@@ -2,7 +2,7 @@
  * The root directory of a mounted disk has the metadata of its upper's root, so a fresh upper starts as a copy of the root
  * it replaces.
  */
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { withDirectory } from "../platform/durable.js";
 import { overlayAttributeToTree } from "../snapshot/overlay-marks.js";
 
@@ -13,33 +13,36 @@ function isOurs(attribute: Buffer): boolean {
   );
 }
 
-function attributesOf(files: Files, path: string): Map<string, Buffer> {
-  return withDirectory(files, path, (directory) => {
-    const attributes = new Map<string, Buffer>();
-    for (const name of files.xattrNamesOpen(directory).filter(isOurs)) {
-      const value = files.xattr(directory, ".", name);
-      if (value !== null) attributes.set(name.toString("latin1"), value);
-    }
-    return attributes;
-  });
+function attributesOf(files: Files, directory: Fd): Map<string, Buffer> {
+  const attributes = new Map<string, Buffer>();
+  for (const name of files.xattrNamesOpen(directory).filter(isOurs)) {
+    const value = files.xattr(directory, ".", name);
+    if (value !== null) attributes.set(name.toString("latin1"), value);
+  }
+  return attributes;
 }
 
-/** Owner first, because changing it may clear mode bits; the time last. */
 export function copyRootMetadata(files: Files, from: string, to: string): void {
-  const stat = files.stat(anywhere, from);
-  const present = files.stat(anywhere, to);
-  if (stat.uid !== present.uid || stat.gid !== present.gid) files.setOwner(anywhere, to, stat.uid, stat.gid);
+  withDirectory(files, from, (source) =>
+    withDirectory(files, to, (target) => copyDirectoryMetadata(files, source, target)),
+  );
+}
+
+/** Owner first, because changing it may clear mode bits; the time last. What overlayfs marked stays as it is. */
+export function copyDirectoryMetadata(files: Files, from: Fd, to: Fd): void {
+  const stat = files.statOpen(from);
+  const present = files.statOpen(to);
+  if (stat.uid !== present.uid || stat.gid !== present.gid) files.setOwner(to, null, stat.uid, stat.gid);
   for (const [name, value] of attributesOf(files, from)) {
-    const attribute = Buffer.from(name, "latin1");
     try {
-      withDirectory(files, to, (directory) => files.setXattr(directory, ".", attribute, value));
+      files.setXattr(to, ".", Buffer.from(name, "latin1"), value);
     } catch (error) {
       // Only root may set `trusted.` attributes, and only root can have made them.
       if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP")) throw error;
     }
   }
-  files.setMode(anywhere, to, stat.mode);
-  files.setModified(anywhere, to, stat.mtimeSeconds, stat.mtimeNanoseconds);
+  files.setMode(to, null, stat.mode);
+  files.setModified(to, null, stat.mtimeSeconds, stat.mtimeNanoseconds);
 }
 
 export function sameRootMetadata(files: Files, a: string, b: string): boolean {
@@ -54,8 +57,9 @@ export function sameRootMetadata(files: Files, a: string, b: string): boolean {
   ) {
     return false;
   }
-  const ours = attributesOf(files, a);
-  const theirs = attributesOf(files, b);
+  const [ours, theirs] = [a, b].map((path) =>
+    withDirectory(files, path, (directory) => attributesOf(files, directory)),
+  ) as [Map<string, Buffer>, Map<string, Buffer>];
   if (ours.size !== theirs.size) return false;
   return [...ours].every(([name, value]) => theirs.get(name)?.equals(value) === true);
 }

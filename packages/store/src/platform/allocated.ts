@@ -1,8 +1,16 @@
 /** Allocated bytes (`st_blocks * 512`) of everything at and below a path, each inode once, as `du -s -B1` counts. */
-import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { anywhere, isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+
+/** Is told every name of a file that has several; `key` says which file it is. */
+export type OnLink = (key: string, stat: Stat) => void;
 
 /** 0 when there is nothing. `seen` holds inodes that were counted already. */
-export function allocatedUnder(files: Files, path: string, seen = new Set<string>()): number {
+export function allocatedUnder(
+  files: Files,
+  path: string,
+  seen = new Set<string>(),
+  onLink: OnLink = () => undefined,
+): number {
   let directory: Fd;
   try {
     directory = files.open(anywhere, path, { directory: true });
@@ -11,19 +19,20 @@ export function allocatedUnder(files: Files, path: string, seen = new Set<string
     throw error;
   }
   try {
-    return files.statOpen(directory).allocatedBytes + below(files, directory, seen);
+    return files.statOpen(directory).allocatedBytes + below(files, directory, seen, onLink);
   } finally {
     files.close(directory);
   }
 }
 
-function below(files: Files, directory: Fd, seen: Set<string>): number {
+function below(files: Files, directory: Fd, seen: Set<string>, onLink: OnLink): number {
   let total = 0;
   for (const { name } of files.list(directory)) {
     try {
       const stat = files.stat(directory, name);
       if (stat.type !== "directory" && stat.links > 1) {
         const key = `${stat.device}:${stat.inode}`;
+        onLink(key, stat);
         if (seen.has(key)) continue;
         seen.add(key);
       }
@@ -31,7 +40,7 @@ function below(files: Files, directory: Fd, seen: Set<string>): number {
       if (stat.type !== "directory") continue;
       const child = files.open(directory, name, { directory: true });
       try {
-        total += below(files, child, seen);
+        total += below(files, child, seen, onLink);
       } finally {
         files.close(child);
       }

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { checkStore } from "../../src/maintenance/fsck.js";
 import { anywhere } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { opaqueAttribute } from "../../src/snapshot/overlay-marks.js";
 import { Repository } from "../../src/snapshot/repository.js";
 import { Work } from "../../src/snapshot/work.js";
 import { crashingFiles } from "./crashing-files.js";
@@ -77,11 +78,41 @@ function forgetTrees({ root }: Bench): void {
     fs.rmSync(`${root}/layers/${layer}/tree`, { force: true });
 }
 
+/** Small layers above a larger one, with removals and a replaced directory. */
+function pileUp(bench: Bench): void {
+  write(bench, "one", (upper) => {
+    for (let n = 0; n < 30; n++) fs.writeFileSync(`${upper}/many${n}`, "");
+  });
+  bench.disks.snapshot("one", { name: "s3" });
+  write(bench, "one", (upper) => {
+    // With "d" goes the other link of "link": a lonely one is another tree when its layers are walked as one.
+    for (const name of ["many1", "d", "link"]) {
+      linuxFiles.makeNode(anywhere, `${upper}/${name}`, { type: "character", mode: 0, major: 0, minor: 0 });
+    }
+  });
+  bench.disks.clone("one", { id: "three" });
+  bench.disks.delete("three");
+  write(bench, "one", (upper) => {
+    fs.mkdirSync(`${upper}/d`, { mode: 0o711 });
+    linuxFiles.setXattr(anywhere, `${upper}/d`, opaqueAttribute, Buffer.from("y"));
+    fs.writeFileSync(`${upper}/d/anew`, "anew");
+  });
+  bench.disks.snapshot("one", { name: "s4" });
+  write(bench, "one", (upper) => fs.writeFileSync(`${upper}/unsaved`, "fourth"));
+}
+
+function attachAndDetach({ disks }: Bench): void {
+  disks.attach("one");
+  disks.detach("one");
+}
+
 interface Operation {
   prepare?: (bench: Bench) => void;
   act: (bench: Bench) => void;
   /** A disk that is made each time anew, so that its times differ. */
   made?: string;
+  /** How long a stack may grow before it is compacted. */
+  layersMax?: number;
 }
 
 const operations: Record<string, Operation> = {
@@ -102,6 +133,13 @@ const operations: Record<string, Operation> = {
   "restore of paths": {
     act: ({ disks }) => disks.restore("one", "s1", { paths: [Buffer.from("gone"), Buffer.from("new")] }),
   },
+  compaction: { layersMax: 2, act: attachAndDetach },
+  "compaction above a layer that stays": { prepare: pileUp, layersMax: 4, act: attachAndDetach },
+  "compaction for a snapshot": {
+    prepare: pileUp,
+    layersMax: 4,
+    act: ({ disks }) => disks.snapshot("one", { name: "s5" }),
+  },
   delete: { act: ({ disks }) => disks.delete("one") },
   sweep: {
     prepare: ({ disks }) => {
@@ -112,7 +150,7 @@ const operations: Record<string, Operation> = {
   },
 };
 
-for (const [name, { prepare, act, made }] of Object.entries(operations)) {
+for (const [name, { prepare, act, made, layersMax }] of Object.entries(operations)) {
   void test(`killed anywhere in: ${name}`, (t) => {
     const parent = temporaryDirectoryInMemory();
     t.after(() => removeDirectory(parent));
@@ -144,7 +182,7 @@ for (const [name, { prepare, act, made }] of Object.entries(operations)) {
     };
     const before = onCopy(asIs);
     const after = onCopy((root) => {
-      const bench = openBench(root);
+      const bench = openBench(root, linuxFiles, layersMax);
       act(bench);
       bench.repository.close();
       return asIs(root);
@@ -153,7 +191,7 @@ for (const [name, { prepare, act, made }] of Object.entries(operations)) {
     for (let crashAt = 1; ; crashAt++) {
       const crashed = onCopy((root) => {
         const crashing = crashingFiles(crashAt);
-        const victim = openBench(root, crashing.files);
+        const victim = openBench(root, crashing.files, layersMax);
         try {
           act(victim);
         } catch (error) {

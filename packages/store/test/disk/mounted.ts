@@ -68,17 +68,19 @@ export interface Bench {
   disks: DiskSet;
 }
 
-export function openBench(root: string, files: Files = linuxFiles): Bench {
+/** `layersMax`: how long a stack may grow; by default as long as in earnest. */
+export function openBench(root: string, files: Files = linuxFiles, layersMax?: number): Bench {
   const repository = Repository.open(files, root);
-  return { root, repository, disks: new DiskSet(repository) };
+  const disks = new DiskSet(repository, layersMax === undefined ? undefined : { layersMax });
+  return { root, repository, disks };
 }
 
 /** A new store, removed when the test ends. */
-export function newBench(t: TestContext): Bench {
+export function newBench(t: TestContext, layersMax?: number, files: Files = linuxFiles): Bench {
   const parent = temporaryDirectory();
   const root = path.join(parent, "store");
   Repository.create(linuxFiles, root);
-  const bench = openBench(root);
+  const bench = openBench(root, files, layersMax);
   t.after(() => {
     bench.disks.close();
     bench.repository.close();

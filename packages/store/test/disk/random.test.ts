@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import {
   assertLikeCopy,
   copyOf,
@@ -14,10 +14,10 @@ import {
   noOverlay,
   noRsync,
   onDisk,
+  type Bench,
 } from "./mounted.js";
 import { Random, seedOfRun } from "../random.js";
 
-const rounds = 14;
 const changesPerRound = 12;
 
 /** One shell command that changes something; it may fail, as commands of users do. */
@@ -61,11 +61,20 @@ function randomChanges(random: Random): string {
   return commands.map((command) => `{ ${command}; } 2>/dev/null || true`).join("\n");
 }
 
-void test("whatever a disk showed, it shows again", { skip: noOverlay || noRsync }, (t) => {
+const skip = noOverlay || noRsync;
+
+void test("whatever a disk showed, it shows again", { skip }, (t) => {
+  showAgain(t, newBench(t), 14);
+});
+
+void test("so it does when its layers are merged over and over", { skip }, (t) => {
+  showAgain(t, newBench(t, 3), 8);
+});
+
+function showAgain(t: TestContext, bench: Bench, rounds: number): void {
   const seed = seedOfRun();
   t.diagnostic(`seed ${seed}`);
   const random = new Random(seed);
-  const bench = newBench(t);
   bench.disks.create({ id: "d0" });
   const ids = ["d0"];
   const states: { disk: string; name: string; copy: string; manifest: string }[] = [];
@@ -110,4 +119,4 @@ void test("whatever a disk showed, it shows again", { skip: noOverlay || noRsync
       assertLikeCopy(bench, clone, back.copy);
     }
   }
-});
+}
