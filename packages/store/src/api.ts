@@ -222,7 +222,7 @@ export interface Disks {
    * An independent copy in constant time. The source must be idle (code `disk_in_use`), unless `snapshot`
    * names one of its snapshots to copy instead of the present state.
    */
-  clone(sourceId: string, options: { id: string; snapshot?: string }): Promise<DiskInfo>;
+  clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo>;
   /** A restore point of the whole disk. `live`: the disk is attached and the caller has paused its writers. */
   snapshot(
     id: string,

@@ -7,7 +7,7 @@ import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 import type { Sessions } from "../sessions/sessions.js";
-import type { AccountStores } from "../stores/account-stores.js";
+import { idMap, type AccountStores } from "../stores/account-stores.js";
 import { cloneRefused, deleteRefused } from "./advice.js";
 import { initialDirectories } from "./disk-layout.js";
 import { generateName, isUuid, nameKey } from "./names.js";
@@ -70,7 +70,8 @@ export class Workspaces {
       const session = await this.#on.sessions.settledOn(source.id);
       if (session !== undefined && snapshot === undefined) throw cloneRefused(source, session.id);
       return this.#make(account, copy, async (store, id) => {
-        await store.disks.clone(source.id, { id, ...(snapshot === undefined ? {} : { snapshot }) });
+        const from = snapshot === undefined ? {} : { snapshot };
+        await store.disks.clone(source.id, { id, ...from, idMap: idMap(account) });
       });
     });
   }

@@ -43,7 +43,7 @@ export class EngineDisks implements Disks {
     };
   }
 
-  clone(sourceId: string, options: { id: string; snapshot?: string }): Promise<DiskInfo> {
+  clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo> {
     return this.#engine.call("cloneDisk", [sourceId, options]);
   }
 

@@ -14,7 +14,6 @@ import type {
   InitialDirectory,
   PathChange,
   Problem,
-  Progress,
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
@@ -46,13 +45,10 @@ import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
 import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
 import { History, type DiffCall, type ImportCall } from "./history.js";
+import type { Hooks } from "./hooks.js";
 import type { StreamHandle } from "./streams.js";
 
-/** How the caller of an engine listens to it and stops it. */
-export interface Hooks {
-  isAborted?: () => boolean;
-  onProgress?: (progress: Progress) => void;
-}
+export type { Hooks };
 
 export interface SnapshotCall {
   name?: string | undefined;
@@ -302,8 +298,12 @@ export class Engine {
     this.#disks.detach(id);
   }
 
-  cloneDisk(hooks: Hooks, sourceId: string, options: { id: string; snapshot?: string }): DiskInfo {
-    return this.#disks.clone(sourceId, options, new Work("write", hooks));
+  cloneDisk(
+    hooks: Hooks,
+    sourceId: string,
+    options: { id: string; snapshot?: string; idMap?: IdMap },
+  ): DiskInfo {
+    return this.#disks.clone(sourceId, options, new Work("write", hooks), owners(options.idMap));
   }
 
   snapshotDisk(hooks: Hooks, id: string, options: DiskSnapshotCall): SnapshotResult {
