@@ -17,7 +17,7 @@ import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { HashingWriter } from "../tree/hashing-writer.js";
-import type { Hooks } from "./engine.js";
+import type { Hooks } from "./hooks.js";
 import { inGroups, joinBytes, Streams, type StreamHandle } from "./streams.js";
 
 export interface DiffCall {

@@ -3,7 +3,7 @@
  * by more, and closed by the last; other calls may run between. Locks are held while a piece is made, never between pieces.
  */
 import { StoreError } from "../errors.js";
-import type { Hooks } from "./engine.js";
+import type { Hooks } from "./hooks.js";
 
 /** Names an open stream to the engine's owner. */
 export type StreamHandle = number;
