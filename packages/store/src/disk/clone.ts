@@ -2,6 +2,7 @@
 import type { SnapshotInfo } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { treeDigest } from "../snapshot/record.js";
+import { syncDirectory } from "../platform/durable.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
@@ -40,6 +41,8 @@ export function cloneDisk(
     if (isPristine(disks, source)) {
       make(source.top);
       syncStaged(disks, staged);
+      // The source can do without the layer's name being durable, as it still has `freezing`; the copy cannot.
+      syncDirectory(disks.files, disks.layout.layers);
     } else {
       freeze(disks, source, make);
     }

@@ -110,8 +110,9 @@ export function adoptLayer<Result>(
     const done = disks.guarded("exclusive", () => {
       if (layer.built !== null) {
         files.rename(anywhere, layer.built, anywhere, layers.path(layer.id));
-        syncDirectory(files, layout.layers);
       }
+      // Also for a layer that was found: whoever moved it there may have died before its name was durable.
+      syncDirectory(files, layout.layers);
       return layers.isWhole(layer.id) ? { result: commit(layer) } : null;
     });
     if (done !== null) return done.result;

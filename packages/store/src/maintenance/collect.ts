@@ -50,6 +50,8 @@ export function collect(
   bytesBefore: number,
 ): { plan: CollectionPlan; freedBytes: number } {
   sweepUnfinished(repository);
+  // A ref that is gone but not durably so would come back to objects that are deleted now.
+  repository.refs.sync();
   const plan = planCollection(packStates(repository, liveObjects(repository)));
   applyCollection(repository, plan, work);
   sweepRecords(repository);

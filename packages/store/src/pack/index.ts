@@ -108,9 +108,6 @@ export class PackIndex {
   /** Writes a segment for the packs that have none, and merges segments when there are many. */
   save(): void {
     if (this.#loose.size === 0) return;
-    // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
-    if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
-    this.#foundLoose = false;
     const packs: IndexedPack[] = [];
     const rows: SegmentRow[] = [];
     for (const pack of this.#loose.values()) {
@@ -145,6 +142,9 @@ export class PackIndex {
   }
 
   #replace(merged: LoadedSegment[], packs: IndexedPack[], rows: SegmentRow[]): void {
+    // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
+    if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
+    this.#foundLoose = false;
     const names = new Set(merged.map((loaded) => loaded.name));
     let added: LoadedSegment | null = null;
     if (packs.length > 0) {
@@ -155,7 +155,9 @@ export class PackIndex {
       names.delete(name);
     }
     for (const name of names) removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
-    if (names.size > 0) syncDirectory(this.#files, this.#indexDirectory);
+    // Also when there was nothing left to remove: whoever removed it may have died before that was durable, and a segment
+    // that comes back would name packs that are deleted next.
+    if (names.size > 0 || added === null) syncDirectory(this.#files, this.#indexDirectory);
     const gone = new Set(merged);
     this.#segments = this.#segments.filter((loaded) => !gone.has(loaded) && loaded.name !== added?.name);
     if (added !== null) this.#segments.push(added);

@@ -108,7 +108,12 @@ export class PackWriter {
     this.#pending.clear();
     if (pack === null) return;
     this.#files.close(pack.fd);
-    removeIfPresent(this.#files, anywhere, pack.path);
+    try {
+      removeIfPresent(this.#files, anywhere, pack.path);
+    } catch (error) {
+      // What made the caller give up says more, and collection sweeps what stays.
+      if (!(error instanceof StoreError)) throw error;
+    }
   }
 
   #openPack(): OpenPack {

@@ -14,7 +14,7 @@ import {
   withDirectory,
   writeDurably,
 } from "../platform/durable.js";
-import { anywhere, type Files } from "../platform/files.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import { removeTree } from "./remove.js";
 
@@ -63,13 +63,28 @@ export class Refs {
       }
       const directory = this.#scopeDirectory(scope);
       if (to !== null) {
-        if (ensureDirectory(this.#files, directory)) syncDirectory(this.#files, parentOf(directory));
+        ensureDirectory(this.#files, directory);
+        // Whoever made the directory may have died before its name was durable; a ref in it shows that nobody has.
+        if (this.files(scope).length === 0) syncDirectory(this.#files, parentOf(directory));
         writeDurably(this.#files, directory, refFile(name), Buffer.from(`${to}\n`));
       } else if (present !== null) {
         this.#files.unlink(anywhere, `${directory}/${refFile(name)}`);
         syncDirectory(this.#files, directory);
       }
     });
+  }
+
+  /** Makes durable what others have changed, and may have died before they made it so. */
+  sync(): void {
+    syncDirectory(this.#files, `${this.#directory}/disks`);
+    for (const scope of this.scopes()) {
+      try {
+        syncDirectory(this.#files, this.#scopeDirectory(scope));
+      } catch (error) {
+        // Its disk was deleted meanwhile.
+        if (!isErrno(error, "ENOENT")) throw error;
+      }
+    }
   }
 
   /** Removes a whole scope with all its refs. */

@@ -19,7 +19,7 @@ import {
   withDirectory,
   writeDurably,
 } from "../platform/durable.js";
-import { anywhere, type Files } from "../platform/files.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import type { Digest } from "../chunk/hash.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
@@ -73,7 +73,8 @@ export class Repository {
     if (readWhole(files, layout.formatFile) !== null) {
       throw new StoreError("store_exists", `${root} already is a store`, { data: { path: root } });
     }
-    if (ensureDirectory(files, root)) syncDirectory(files, dirname(root));
+    ensureDirectory(files, root);
+    syncParent(files, root);
     const foreign = withDirectory(files, root, (fd) => files.list(fd)).filter(
       ({ name }) =>
         !directoriesOf(layout).includes(`${root}/${name.toString("utf8")}`) && !name.includes(".tmp-"),
@@ -273,6 +274,16 @@ export class Repository {
     throw new StoreError("snapshot_name_taken", `there already is a snapshot ${JSON.stringify(name)}`, {
       data: { name },
     });
+  }
+}
+
+/** Also where the directory was there: whoever made it may have died before its name was durable. */
+function syncParent(files: Files, root: string): void {
+  try {
+    syncDirectory(files, dirname(root));
+  } catch (error) {
+    // Only whoever may read a directory can open it, and one who may not has not made anything in it.
+    if (!isErrno(error, "EACCES", "EPERM")) throw error;
   }
 }
 

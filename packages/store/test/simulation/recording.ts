@@ -1,0 +1,90 @@
+/** Runs an operation once and keeps the disk as it was after each of its changes. */
+import type { Files, FileType } from "../../src/platform/files.js";
+import { MemoryDisk, type Moment } from "./memory-disk.js";
+import { MemoryFiles } from "./memory-files.js";
+import { nothingAtAll, observe, type Expectation, type State } from "./oracle.js";
+import { settled } from "./power-loss.js";
+import { openStore, prepared, type Scenario } from "./scenarios.js";
+
+export interface Recording {
+  scenario: Scenario;
+  /** After each change, in order; the last is after the operation has returned. */
+  moments: { change: string; moment: Moment }[];
+  before: State;
+  after: State;
+  /** Where syncs were asked for. */
+  sites: Set<string>;
+}
+
+/** `skipped`: the call site whose syncs do nothing. */
+export function record(
+  scenario: Scenario,
+  skipped: string | null = null,
+  start = prepared(scenario),
+): Recording {
+  const disk = new MemoryDisk(start);
+  const moments = [{ change: "nothing yet", moment: start }];
+  const sites = new Set<string>();
+  const skipsSync = (what: FileType | "filesystem"): boolean => {
+    const site = callSite(what);
+    sites.add(site);
+    return site === skipped;
+  };
+  const changed = (operation: keyof Files): void => {
+    moments.push({ change: operation, moment: disk.moment() });
+  };
+  const engine = openStore(new MemoryFiles(disk, { changed, skipsSync }), scenario.isInit === true);
+  try {
+    scenario.act(engine);
+  } finally {
+    engine.close();
+  }
+  moments.push({ change: "return", moment: disk.moment() });
+  return { scenario, moments, before: observe(start), after: observe(settled(disk.moment())), sites };
+}
+
+/** What has to hold after a power cut at moment `n` of the recording. */
+export function expectationAt({ scenario, moments, before, after }: Recording, n: number): Expectation {
+  if (n === moments.length - 1) {
+    return { allowed: [after], required: after, gone: without(before, after), mayLackStore: false };
+  }
+  return {
+    allowed: [before, after],
+    required: common(before, after),
+    gone: nothingAtAll,
+    mayLackStore: scenario.isInit === true,
+  };
+}
+
+type Part = ReadonlyMap<string, string>;
+
+function perPart(run: (part: "snapshots" | "disks") => Part): State {
+  return { snapshots: run("snapshots"), disks: run("disks") };
+}
+
+/** What both show alike. */
+export function common(a: State, b: State): State {
+  return perPart((part) => new Map([...a[part]].filter(([name, tree]) => b[part].get(name) === tree)));
+}
+
+/** The names of `a` that `b` lacks. */
+export function without(a: State, b: State): State {
+  return perPart((part) => new Map([...a[part]].filter(([name]) => !b[part].has(name))));
+}
+
+const plumbing =
+  /^(withDirectory|withLock|callSite|skipsSync|MemoryFiles|MemoryDisk|Object|guarded|sync|syncFilesystem)$/;
+
+/** The two innermost functions of the store that asked for a sync, by name: names outlive edits, lines do not. */
+function callSite(what: string): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 40;
+  const lines = (new Error().stack ?? "").split("\n");
+  Error.stackTraceLimit = limit;
+  const functions = lines
+    .filter((line) => line.includes("/src/"))
+    .flatMap((line) => /^\s*at (?:new )?([^\s(]+) \(/.exec(line)?.[1] ?? [])
+    .map((name) => name.replace(/^.*\.(?=[^.]+$)/, ""))
+    .filter((name) => !plumbing.test(name) && !name.startsWith("<"));
+  return `${what} in ${functions.slice(0, 2).join(" of ")}`;
+}

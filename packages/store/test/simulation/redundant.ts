@@ -1,0 +1,23 @@
+/** Syncs without which no power cut, of one process alone, can do harm; with the reason why they are there. */
+export const redundantSyncs: ReadonlyMap<string, string> = new Map([
+  [
+    "directory in writeDurably of #replace",
+    "the index is a cache: packs that no segment names are read themselves, and what is removed next is synced in the same directory",
+  ],
+  [
+    "directory in removeSnapshot of #deleteSnapshot",
+    "the ref is durably gone before; a record that comes back is garbage, swept by collection",
+  ],
+  [
+    "directory in syncDirectory of applyCollection",
+    "a pack that comes back is read anew and collected again; the sync makes the figure of freed bytes true",
+  ],
+  [
+    "directory in dropSnapshots of deleteDisk",
+    "the refs are durably gone before; records that come back are garbage, swept by collection",
+  ],
+  [
+    "directory in syncDirectory of sweep",
+    "a layer that comes back is unneeded still, and one in both places is swept again",
+  ],
+]);
