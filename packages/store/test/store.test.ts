@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { Engine } from "../src/engine/engine.js";
+import { linuxFiles } from "../src/platform/linux.js";
 import { openStore } from "../src/store.js";
 import { withCode } from "./errors.js";
 import { temporaryDirectory } from "./temporary.js";
@@ -45,4 +47,15 @@ test("a program compares, reads, exports and imports through streams, which may 
   assert.equal((await to.list("one", Buffer.from("file"))).entry.sizeBytes, content.length);
   assert.equal((await to.log(Buffer.from("file"))).length, 1);
   assert.equal((await to.fsck({ readData: true })).ok, true);
+});
+
+test("engines in threads come and go beside one in the program's own thread", async (t) => {
+  const directory = `${temporaryDirectory(t)}/store`;
+  const own = Engine.open(linuxFiles, directory, { create: true });
+  t.after(() => own.close());
+  for (let round = 0; round < 4; round++) {
+    const store = await openStore(directory);
+    assert.deepEqual(await store.snapshots(), []);
+    await store.close();
+  }
 });

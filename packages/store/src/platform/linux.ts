@@ -3,9 +3,9 @@
  * `lstat` costs twice as much; see ARCHITECTURE.md for the measurement. `statx` is used because its layout is the same
  * on every architecture.
  */
+import { statfsSync } from "node:fs";
 import { constants as os } from "node:os";
 import koffi from "koffi";
-import fsExt from "fs-ext";
 import { StoreError, type StoreErrorCode } from "../errors.js";
 import type { DirectoryEntry, Fd, Files, FileType, Name, OpenOptions, Stat } from "./files.js";
 
@@ -13,6 +13,8 @@ const libc = koffi.load(null);
 const call = {
   openat: libc.func("int openat(int, const void*, int, uint)"),
   close: libc.func("int close(int)"),
+  flock: libc.func("int flock(int, int)"),
+  lseek: libc.func("int64_t lseek(int, int64_t, int)"),
   pread: libc.func("long pread(int, void*, size_t, int64_t)"),
   pwrite: libc.func("long pwrite(int, const void*, size_t, int64_t)"),
   ftruncate: libc.func("int ftruncate(int, int64_t)"),
@@ -54,6 +56,12 @@ const flag = {
   atEmptyPath: 0x1000,
   statxBasic: 0x7ff,
 };
+
+const seekData = 3;
+const seekHole = 4;
+const lockShared = 1;
+const lockExclusive = 2;
+const lockNonBlocking = 4;
 
 const typeBits: Record<FileType, number> = {
   fifo: 0o010000,
@@ -385,35 +393,26 @@ export const linuxFiles: Files = {
     if ((call.lremovexattr(procPath(directory, name), key) as number) !== 0) fail("removexattr", name);
   },
   seek(fd, what, position) {
-    try {
-      return fsExt.seekSync(fd, position, what === "data" ? 3 : 4);
-    } catch (error) {
-      // ENXIO: nothing of that kind up to the end. EINVAL: the filesystem knows no holes.
-      const errno = (error as NodeJS.ErrnoException).code;
-      if (errno === "ENXIO") return this.statOpen(fd).sizeBytes;
-      if (errno === "EINVAL") return what === "data" ? position : this.statOpen(fd).sizeBytes;
-      throw new StoreError("io_error", `seek: ${errno ?? String(error)}`, { data: { errno }, cause: error });
+    const found = Number(call.lseek(fd, position, what === "data" ? seekData : seekHole));
+    if (found >= 0) return found;
+    // ENXIO: nothing of that kind up to the end. EINVAL: the filesystem knows no holes.
+    switch (koffi.errno()) {
+      case os.errno.ENXIO:
+        return this.statOpen(fd).sizeBytes;
+      case os.errno.EINVAL:
+        return what === "data" ? position : this.statOpen(fd).sizeBytes;
+      default:
+        return fail("seek", null);
     }
   },
   lock(fd, kind, wait) {
-    const mode = kind === "shared" ? "sh" : "ex";
-    for (;;) {
-      try {
-        fsExt.flockSync(fd, wait ? mode : `${mode}nb`);
-        return true;
-      } catch (error) {
-        const errno = (error as NodeJS.ErrnoException).code;
-        if (errno === "EINTR") continue;
-        if (!wait && (errno === "EAGAIN" || errno === "EWOULDBLOCK")) return false;
-        throw new StoreError("io_error", `flock: ${errno ?? String(error)}`, {
-          data: { errno },
-          cause: error,
-        });
-      }
-    }
+    const operation = (kind === "shared" ? lockShared : lockExclusive) | (wait ? 0 : lockNonBlocking);
+    if (retry(() => call.flock(fd, operation) as number) === 0) return true;
+    if (!wait && koffi.errno() === os.errno.EWOULDBLOCK) return false;
+    return fail("flock", null);
   },
   freeBytes(fd) {
-    const space = fsExt.statVFS(`/proc/self/fd/${fd}`);
-    return space.f_bavail * space.f_frsize;
+    const space = statfsSync(`/proc/self/fd/${fd}`);
+    return space.bavail * space.bsize;
   },
 };

@@ -19,27 +19,27 @@ test("nothing is covered where every user may go", () => {
   );
 });
 
-test("below a closed home directory, only the program's own directory is shown", () => {
-  const plan = planExposure(["/root/chaser/packages/store/child.js", "/usr/bin/node"], closed("/root"));
-  assert.deepEqual(plan, { covers: ["/root"], shown: ["/root/chaser"] });
+test("below a closed directory, only the program's own directory is shown", () => {
+  const plan = planExposure(["/closed/chaser/packages/store/child.js", "/usr/bin/node"], closed("/closed"));
+  assert.deepEqual(plan, { covers: ["/closed"], shown: ["/closed/chaser"] });
 });
 
 test("program and node below one closed directory are both shown", () => {
-  const plan = planExposure(["/root/chaser/child.js", "/root/.nvm/v20/bin/node"], closed("/root"));
-  assert.deepEqual(plan, { covers: ["/root"], shown: ["/root/chaser", "/root/.nvm"] });
+  const plan = planExposure(["/closed/chaser/child.js", "/closed/.nvm/v20/bin/node"], closed("/closed"));
+  assert.deepEqual(plan, { covers: ["/closed"], shown: ["/closed/chaser", "/closed/.nvm"] });
 });
 
 test("of nested closed directories the topmost is covered, and what is below the lowest is shown", () => {
-  const plan = planExposure(["/root/a/b/c/child.js"], closed("/root", "/root/a/b"));
-  assert.deepEqual(plan, { covers: ["/root"], shown: ["/root/a/b/c"] });
+  const plan = planExposure(["/closed/a/b/c/child.js"], closed("/closed", "/closed/a/b"));
+  assert.deepEqual(plan, { covers: ["/closed"], shown: ["/closed/a/b/c"] });
 });
 
 test("paths go to the script as arguments, never into its text", () => {
-  const nasty = "/root/$(reboot) 'x'";
-  const command = exposureCommand({ covers: ["/root"], shown: [nasty] }, { uid: 5, gid: 6 }, ["id", "-u"]);
+  const nasty = "/closed/$(reboot) 'x'";
+  const command = exposureCommand({ covers: ["/closed"], shown: [nasty] }, { uid: 5, gid: 6 }, ["id", "-u"]);
   const script = command[command.indexOf("-c") + 1] as string;
   assert.ok(!script.includes("reboot"));
-  assert.deepEqual(command.slice(-4), ["/root", nasty, "id", "-u"]);
+  assert.deepEqual(command.slice(-4), ["/closed", nasty, "id", "-u"]);
 });
 
 const notRoot = process.getuid?.() === 0 ? false : "needs root";
