@@ -8,6 +8,7 @@ const product = [
     package: "slirp4netns",
     why: "gives a sandbox a network without the host's loopback",
   },
+  { command: "ip", package: "iproute2", why: "closes private networks to a sandbox that has a network" },
   { command: "unshare", package: "util-linux", why: "makes a session's namespaces" },
   { command: "nsenter", package: "util-linux", why: "enters a session's namespaces" },
   { command: "mount", package: "mount", why: "mounts a disk's layers" },
