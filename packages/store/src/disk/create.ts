@@ -98,6 +98,8 @@ export function publish(disks: DiskRegistry, repository: Repository, staged: Sta
   const { files, layout } = disks;
   refuseTaken(disks, staged.id);
   forgetDeleted(disks, repository, staged.id);
+  // Whoever made the store may have died before the name of `format.json` was durable; a disk shows that nobody has.
+  if (disks.ids().length === 0) syncDirectory(files, layout.root);
   files.rename(anywhere, staged.path, anywhere, disks.path(staged.id));
   syncDirectory(files, layout.disks);
 }

@@ -65,7 +65,11 @@ export class Refs {
       if (to !== null) {
         ensureDirectory(this.#files, directory);
         // Whoever made the directory may have died before its name was durable; a ref in it shows that nobody has.
-        if (this.files(scope).length === 0) syncDirectory(this.#files, parentOf(directory));
+        if (this.files(scope).length === 0) {
+          syncDirectory(this.#files, parentOf(directory));
+          // The same goes for the name of `format.json`, without which there is no store.
+          syncDirectory(this.#files, parentOf(this.#directory));
+        }
         writeDurably(this.#files, directory, refFile(name), Buffer.from(`${to}\n`));
       } else if (present !== null) {
         this.#files.unlink(anywhere, `${directory}/${refFile(name)}`);

@@ -12,7 +12,7 @@ import { common, record } from "./recording.js";
 import { openStore, scenarios, type Scenario } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 
-const faultsPerOperation = 8 * depth;
+const faultsPerOperation = 3 * depth;
 
 const needSpace = new Set<keyof Files>([
   "write",
@@ -105,7 +105,7 @@ describe("whatever call fails, nothing acknowledged is lost and no descriptor is
         };
         for (const { description, moment } of [
           { description: "no power cut", moment: settled(end) },
-          ...drawn(outcomes(end, random, depth), 2 * depth, below),
+          ...drawn(outcomes(end, random, depth), depth, below),
         ]) {
           assert.equal(verdict(moment, expected), null, `${where}, then ${description}`);
         }

@@ -15,8 +15,8 @@ import { common, record, without, type Recording } from "./recording.js";
 import { openStore, scenarios, sourceRoot } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 
-const deathsPerOperation = 4 * depth;
-const outcomesPerDeath = 4 * depth;
+const deathsPerOperation = 2 * depth;
+const outcomesPerDeath = 3 * depth;
 
 /** The disk as the kernel has it when a process dies before change `at`, a number from 1. */
 function momentOfDeath(recording: Recording, at: number): Moment {

@@ -1,6 +1,18 @@
 /** Syncs without which no power cut, of one process alone, can do harm; with the reason why they are there. */
 export const redundantSyncs: ReadonlyMap<string, string> = new Map([
   [
+    "directory in syncDirectory of write",
+    "the new generation and its parent are synced just before, by the restore",
+  ],
+  [
+    "directory in syncDirectory of collect",
+    "needed only after another process died deleting; see killed.test.ts",
+  ],
+  [
+    "directory in syncDirectory of buildDisk",
+    "needed only after another process died freezing; see killed.test.ts",
+  ],
+  [
     "directory in writeDurably of #replace",
     "the index is a cache: packs that no segment names are read themselves, and what is removed next is synced in the same directory",
   ],
