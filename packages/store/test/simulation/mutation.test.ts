@@ -19,8 +19,14 @@ function noticed(recording: Recording, random: Random): string | null {
   );
   const last = recording.moments.length - 1;
   const atEnd = all.filter(({ n }) => n === last);
+  // A rename is what commits, so right after one is where a missing sync shows.
+  const afterRename = all.filter(({ n }) => n < last && recording.moments[n]?.change === "rename");
   const during = all.filter(({ n }) => n < last);
-  for (const { n, outcome } of [...drawn(atEnd, 10, below), ...drawn(during, outcomesPerOperation, below)]) {
+  for (const { n, outcome } of [
+    ...drawn(atEnd, 10, below),
+    ...drawn(afterRename, outcomesPerOperation, below),
+    ...drawn(during, outcomesPerOperation, below),
+  ]) {
     const wrong = verdict(outcome.moment, expectationAt(recording, n));
     if (wrong !== null) return `${recording.scenario.name}, change ${n}, ${outcome.description}: ${wrong}`;
   }

@@ -1,10 +1,6 @@
 /** Syncs without which no power cut, of one process alone, can do harm; with the reason why they are there. */
 export const redundantSyncs: ReadonlyMap<string, string> = new Map([
   [
-    "directory in syncDirectory of write",
-    "the new generation and its parent are synced just before, by the restore",
-  ],
-  [
     "directory in syncDirectory of collect",
     "needed only after another process died deleting; see killed.test.ts",
   ],
