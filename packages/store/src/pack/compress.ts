@@ -9,7 +9,7 @@ import type { Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { compressSlot } from "./compress-slot.js";
 import { codec } from "./frame.js";
-import { makeSlotMemory, Slots, slotState, type SlotMemory } from "./slots.js";
+import { makeSlotMemory, Slots, slotState } from "./slots.js";
 
 /** 24 frames of at most half a MiB with both sides: 12 MiB. */
 const slotsMax = 24;
@@ -26,47 +26,48 @@ export interface StoredFrame {
   digest: Digest;
 }
 
-/** The slots and threads of one engine, shared by its writers. */
+/** The slots and threads of one engine, shared by its writers. Neither exists before there is enough to do. */
 export class CompressionPool {
-  readonly #memory: SlotMemory = makeSlotMemory(slotsMax);
-  readonly #slots = new Slots(this.#memory);
-  readonly #free: number[] = Array.from({ length: slotsMax }, (_, slot) => slot);
+  #slots: Slots | null = null;
+  #free: number[] = [];
   readonly #threads: Worker[] = [];
-  #frames = 0;
-  #closed = false;
+  #framesAsked = 0;
 
   get slots(): Slots {
-    return this.#slots;
+    return this.#slots as Slots;
   }
 
-  /** Null when every slot is in use. */
+  /** Null when every slot is in use, and for the first frames, which are not worth the memory and the threads. */
   takeFree(): number | null {
+    this.#framesAsked += 1;
+    if (this.#framesAsked <= framesBeforeThreads) return null;
+    if (this.#slots === null) this.#start();
     return this.#free.pop() ?? null;
   }
 
   release(slot: number): void {
-    this.#slots.release(slot);
+    this.slots.release(slot);
     this.#free.push(slot);
   }
 
   queue(slot: number, plainBytes: number): void {
-    this.#slots.queue(slot, plainBytes);
-    this.#frames += 1;
-    if (this.#frames === framesBeforeThreads) this.#startThreads();
+    this.slots.queue(slot, plainBytes);
   }
 
   /** Idempotent. No writer may be in the middle of anything. */
   close(): void {
-    this.#closed = true;
     for (const thread of this.#threads) void thread.terminate();
     this.#threads.length = 0;
   }
 
-  #startThreads(): void {
+  #start(): void {
+    const memory = makeSlotMemory(slotsMax);
+    this.#slots = new Slots(memory);
+    this.#free = Array.from({ length: slotsMax }, (_, slot) => slot);
     const wanted = Math.min(threadsMax, availableParallelism() - 1);
-    for (let n = 0; n < wanted && !this.#closed; n++) {
+    for (let n = 0; n < wanted; n++) {
       const thread = new Worker(new URL("./compress-thread.js", import.meta.url), {
-        workerData: this.#memory,
+        workerData: memory,
         execArgv: [],
       });
       thread.unref();
