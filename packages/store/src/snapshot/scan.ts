@@ -301,7 +301,9 @@ class Scanner {
       throw error;
     }
     try {
+      const deduplicatedBefore = this.#writer.deduplicatedBytes;
       const { stat, segments, sizeBytes, consistent } = this.#reader.read(fd);
+      this.#work.progress.deduplicatedBytes += this.#writer.deduplicatedBytes - deduplicatedBefore;
       if (stat.type !== "file") return null;
       if (!consistent) {
         const message = `changed during each of ${readAttemptsMax} reads`;

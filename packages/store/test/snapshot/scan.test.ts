@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { Engine } from "../../src/engine/engine.js";
+import { anywhere } from "../../src/platform/files.js";
+import { linuxFiles } from "../../src/platform/linux.js";
+import { owners } from "../../src/snapshot/owners.js";
+import { Repository } from "../../src/snapshot/repository.js";
+import { scan } from "../../src/snapshot/scan.js";
+import { Work } from "../../src/snapshot/work.js";
+import { temporaryDirectory } from "../temporary.js";
+
+test("progress counts the bytes that were found stored, whether they were read again or not", (t) => {
+  const place = temporaryDirectory(t);
+  mkdirSync(`${place}/first`);
+  writeFileSync(`${place}/first/small`, "five!");
+  writeFileSync(`${place}/first/large`, Buffer.alloc(200_000, 7));
+  cpSync(`${place}/first`, `${place}/second`, { recursive: true });
+  const engine = Engine.open(linuxFiles, `${place}/store`, { create: true });
+  t.after(() => engine.close());
+  engine.snapshot({}, `${place}/first`, { name: "first" });
+
+  const repository = Repository.open(linuxFiles, `${place}/store`);
+  t.after(() => repository.close());
+  const work = new Work("scan");
+  const source = linuxFiles.open(anywhere, `${place}/second`, { directory: true });
+  t.after(() => linuxFiles.close(source));
+  scan(linuxFiles, repository.chunks.writer(), source, { owners: owners(), work });
+  assert.equal(work.progress.bytes, 200_005);
+  assert.equal(work.progress.deduplicatedBytes, 200_005);
+});
