@@ -1,26 +1,8 @@
 /** Disk access that ends at a chosen change, as if the process had been killed there: nothing is changed from then on. */
 import { StoreError } from "../../src/errors.js";
-import type { Files, OpenOptions } from "../../src/platform/files.js";
+import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
-
-const changes = new Set<keyof Files>([
-  "write",
-  "truncate",
-  "sync",
-  "syncFilesystem",
-  "makeDirectory",
-  "removeDirectory",
-  "unlink",
-  "rename",
-  "link",
-  "makeSymlink",
-  "makeNode",
-  "setMode",
-  "setOwner",
-  "setModified",
-  "setXattr",
-  "removeXattr",
-]);
+import { isChange } from "../platform/changes.js";
 
 export interface CrashingFiles {
   files: Files;
@@ -43,8 +25,7 @@ export function crashingFiles(crashAt: number): CrashingFiles {
     get(target, key: keyof Files) {
       const method = target[key].bind(target) as (...values: unknown[]) => unknown;
       return (...values: unknown[]) => {
-        const opensForChange = key === "open" && (values[2] as OpenOptions | undefined)?.access === "create";
-        if (opensForChange || changes.has(key)) before();
+        if (isChange(key, values)) before();
         return method(...values);
       };
     },

@@ -8,35 +8,11 @@
  * Nothing is really synced: a crash of a process loses no page, and a later crash of the machine is to be simulated here.
  */
 import { StoreError } from "../../src/errors.js";
-import type { Fd, Files, OpenOptions } from "../../src/platform/files.js";
+import type { Fd, Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { isChange } from "./changes.js";
 
 export type Fault = "EIO" | "ENOSPC" | "stop";
-
-/** Calls that change a disk; `open` is one when it may make a file. */
-const changes: ReadonlySet<string> = new Set<keyof Files>([
-  "write",
-  "truncate",
-  "sync",
-  "syncFilesystem",
-  "makeDirectory",
-  "removeDirectory",
-  "unlink",
-  "rename",
-  "link",
-  "makeSymlink",
-  "makeNode",
-  "setMode",
-  "setOwner",
-  "setModified",
-  "setXattr",
-  "removeXattr",
-]);
-
-function isChange(operation: string, args: unknown[]): boolean {
-  if (operation !== "open") return changes.has(operation);
-  return (args[2] as OpenOptions | undefined)?.access === "create";
-}
 
 export class FaultyFiles {
   readonly files: Files;

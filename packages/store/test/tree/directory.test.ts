@@ -8,21 +8,18 @@ import { withCode } from "../errors.js";
 import { Random, seedOfRun } from "../random.js";
 import { MemoryObjects } from "./memory-objects.js";
 import { randomEntries } from "./random-entries.js";
-
-const metadata = {
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtimeSeconds: 0,
-  mtimeNanoseconds: 0,
-  xattrs: [],
-  linkGroup: null,
-};
+import { plainMetadata } from "./plain-metadata.js";
 
 function files(names: string[]): TreeEntry[] {
   const content = { depth: 0, id: Buffer.alloc(32, 1) };
   return names
-    .map((name): TreeEntry => ({ type: "file", name: Buffer.from(name), ...metadata, sizeBytes: 3, content }))
+    .map((name): TreeEntry => ({
+      type: "file",
+      name: Buffer.from(name),
+      ...plainMetadata,
+      sizeBytes: 3,
+      content,
+    }))
     .sort((a, b) => a.name.compare(b.name));
 }
 
@@ -132,7 +129,7 @@ describe("a root", () => {
   const root: DirectoryTreeEntry = {
     type: "directory",
     name: Buffer.from("ignored"),
-    ...metadata,
+    ...plainMetadata,
     id: Buffer.alloc(32, 9),
     sums: noSums(),
   };

@@ -7,6 +7,7 @@ import { failsWith, withCode } from "../errors.js";
 import { golden } from "../golden.js";
 import { Random, seedOfRun } from "../random.js";
 import { randomEntries } from "./random-entries.js";
+import { plainMetadata } from "./plain-metadata.js";
 
 /** A leaf with whatever entries, right or wrong, and right sums unless others are given. */
 function leafOf(
@@ -19,17 +20,8 @@ function leafOf(
 }
 
 function file(name: string | Buffer, fields: Partial<TreeEntry> = {}): TreeEntry {
-  const metadata = {
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeSeconds: 0,
-    mtimeNanoseconds: 0,
-    xattrs: [],
-    linkGroup: null,
-  };
   const content = { type: "file", sizeBytes: 5, content: { depth: 0, id: Buffer.alloc(32, 1) } };
-  return { name: Buffer.from(name), ...metadata, ...content, ...fields } as TreeEntry;
+  return { name: Buffer.from(name), ...plainMetadata, ...content, ...fields } as TreeEntry;
 }
 
 const xattr = (name: string, value = "v") => ({ name: Buffer.from(name), value: Buffer.from(value) });

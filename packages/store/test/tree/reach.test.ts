@@ -5,27 +5,18 @@ import { writeDirectory, writeRoot } from "../../src/tree/directory.js";
 import type { DirectoryTreeEntry, FileEntry } from "../../src/tree/entry.js";
 import { markTree } from "../../src/tree/reach.js";
 import { MemoryObjects } from "./memory-objects.js";
-
-const metadata = {
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtimeSeconds: 0,
-  mtimeNanoseconds: 0,
-  xattrs: [],
-  linkGroup: null,
-};
+import { plainMetadata } from "./plain-metadata.js";
 
 function file(objects: MemoryObjects, name: string, bytes: Buffer): FileEntry {
   const content = { depth: 0, id: objects.put("data", bytes) };
-  return { ...metadata, type: "file", name: Buffer.from(name), sizeBytes: bytes.length, content };
+  return { ...plainMetadata, type: "file", name: Buffer.from(name), sizeBytes: bytes.length, content };
 }
 
 test("a file with the bytes of a directory's node does not hide what the directory holds", () => {
   const objects = new MemoryObjects();
   const inner = writeDirectory(objects, [file(objects, "precious", Buffer.from("content"))]);
   const directory: DirectoryTreeEntry = {
-    ...metadata,
+    ...plainMetadata,
     type: "directory",
     name: Buffer.from("directory"),
     ...inner,
