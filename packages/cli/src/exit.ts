@@ -44,7 +44,6 @@ const storeExitCodes: Partial<Record<StoreErrorCode, number>> = {
   bundle_base_missing: exitCode.notFound,
   store_exists: exitCode.conflict,
   snapshot_name_taken: exitCode.conflict,
-  snapshot_ambiguous: exitCode.conflict,
   disk_exists: exitCode.conflict,
   disk_in_use: exitCode.conflict,
   ref_conflict: exitCode.conflict,

@@ -50,7 +50,6 @@ const storeSuggestions: Partial<Record<StoreErrorCode, string>> = {
   bundle_invalid: "the bundle was cut short or changed on its way; make it again",
   snapshot_name_taken:
     "choose another name (--name, or --rename for an import), or delete the old one with `chaser store delete NAME`",
-  snapshot_ambiguous: "give more of the id",
   permission_denied: "check who owns the files, or run the command as that user",
   corrupt: "`chaser store fsck` says what is damaged and which snapshots it touches",
   chunk_missing: "`chaser store fsck` says what is damaged and which snapshots it touches",

@@ -85,7 +85,6 @@ const storeCodes: Partial<Record<StoreErrorCode, ErrorCode>> = {
   invalid_argument: "invalid_request",
   snapshot_not_found: "not_found",
   snapshot_name_taken: "snapshot_name_taken",
-  snapshot_ambiguous: "invalid_request",
   disk_not_found: "not_found",
   disk_in_use: "session_active",
   unsupported: "unsupported",

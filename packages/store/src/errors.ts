@@ -6,7 +6,6 @@ export type StoreErrorCode =
   | "store_exists"
   | "snapshot_not_found"
   | "snapshot_name_taken"
-  | "snapshot_ambiguous"
   | "disk_not_found"
   | "disk_exists"
   | "disk_in_use"
