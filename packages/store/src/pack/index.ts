@@ -30,6 +30,8 @@ export class PackIndex {
   readonly #packDirectory: string;
   readonly #indexDirectory: string;
   #segments: LoadedSegment[] = [];
+  /** Packs that a segment names and that are gone: what they held counts as missing, so that it can be stored again. */
+  #absent = new Set<PackId>();
   /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. */
   #loose = new Map<PackId, WrittenPack>();
   #foundLoose = false;
@@ -49,7 +51,6 @@ export class PackIndex {
 
   /** Reads what other processes have written since. Segments are immutable, so known ones are kept. */
   reload(): void {
-    const present = new Set(packsIn(this.#files, this.#packDirectory));
     const known = new Map(this.#segments.map((loaded) => [loaded.name, loaded]));
     const segments: LoadedSegment[] = [];
     for (const name of namesIn(this.#files, this.#indexDirectory)) {
@@ -57,7 +58,10 @@ export class PackIndex {
       if (loaded !== null) segments.push(loaded);
     }
     this.#segments = segments;
+    // Listed after the segments: a pack is there before a segment names it.
+    const present = new Set(packsIn(this.#files, this.#packDirectory));
     const indexed = new Set(segments.flatMap(({ segment }) => segment.packs.map((pack) => pack.id)));
+    this.#absent = new Set([...indexed].filter((id) => !present.has(id)));
     const loose = this.#loose;
     this.#loose = new Map();
     this.#looseChunks.clear();
@@ -72,7 +76,7 @@ export class PackIndex {
   find(id: Digest): Location | null {
     for (const { segment } of this.#segments) {
       const location = segment.find(id);
-      if (location !== null) return location;
+      if (location !== null && !this.#absent.has(location.pack)) return location;
     }
     return this.#loose.size === 0 ? null : (this.#looseChunks.get(digestKey(id)) ?? null);
   }
@@ -122,9 +126,25 @@ export class PackIndex {
       const many = this.#segments.length - merged.length >= indexSegmentsMax;
       if (!many && loaded.segment.chunkCount > 2 * rows.length) break;
       merged.push(loaded);
-      appendSegment(loaded.segment, packs, rows);
+      appendSegment(loaded.segment, packs, rows, this.#absent);
     }
-    this.#replace(merged, packs, rows);
+    this.#replace(
+      merged.map(({ name }) => name),
+      packs,
+      rows,
+    );
+  }
+
+  /** Replaces every segment on disk, also those that cannot be read, by one that says what these packs say of themselves. */
+  rebuild(whole: WrittenPack[]): void {
+    const packs: IndexedPack[] = [];
+    const rows: SegmentRow[] = [];
+    for (const pack of whole) {
+      const of = rowsOfPack(pack, pack.fileBytes, packs.length);
+      packs.push(of.pack);
+      for (const row of of.rows) rows.push(row);
+    }
+    this.#replace(namesIn(this.#files, this.#indexDirectory), packs, rows);
   }
 
   /** Rewrites the whole index without the packs named; the caller deletes these afterwards, never before. */
@@ -138,14 +158,18 @@ export class PackIndex {
       for (const row of of.rows) rows.push(row);
     }
     for (const { segment } of this.#segments) appendSegment(segment, packs, rows, gone);
-    this.#replace(this.#segments, packs, rows);
+    this.#replace(
+      this.#segments.map(({ name }) => name),
+      packs,
+      rows,
+    );
   }
 
-  #replace(merged: LoadedSegment[], packs: IndexedPack[], rows: SegmentRow[]): void {
+  #replace(merged: string[], packs: IndexedPack[], rows: SegmentRow[]): void {
     // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
     if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
     this.#foundLoose = false;
-    const names = new Set(merged.map((loaded) => loaded.name));
+    const names = new Set(merged);
     let added: LoadedSegment | null = null;
     if (packs.length > 0) {
       const bytes = encodeSegment(packs, rows);
@@ -159,7 +183,7 @@ export class PackIndex {
     // that comes back would name packs that are deleted next.
     if (names.size > 0 || added === null) syncDirectory(this.#files, this.#indexDirectory);
     const gone = new Set(merged);
-    this.#segments = this.#segments.filter((loaded) => !gone.has(loaded) && loaded.name !== added?.name);
+    this.#segments = this.#segments.filter(({ name }) => !gone.has(name) && name !== added?.name);
     if (added !== null) this.#segments.push(added);
     this.#loose = new Map();
     this.#looseChunks.clear();

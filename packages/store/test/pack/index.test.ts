@@ -103,6 +103,43 @@ test("two that merge at the same time lose nothing", (t) => {
   for (const name of ["fox", "badger", "stoat"]) assert.notEqual(find(index, name), null);
 });
 
+test("what a segment says of a pack that is gone does not count, and is not carried on", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox", "shared");
+  const badger = packOf(here, "badger");
+  here.open().save();
+  rmSync(fox.path);
+  const index = here.open();
+  assert.equal(find(index, "fox"), null);
+  assert.equal(find(index, "badger"), badger.pack.id);
+  // As large as the segment, so that the two are merged.
+  const again = packOf(here, "shared", "stoat", "otter");
+  index.addPack(again.pack);
+  index.save();
+  for (const opened of [index, here.open()]) {
+    assert.equal(find(opened, "shared"), again.pack.id);
+    assert.equal(find(opened, "fox"), null);
+    assert.ok(!opened.packs().some(({ id }) => id === fox.pack.id));
+  }
+});
+
+test("rebuild replaces all that was said by what the given packs say, damaged segments included", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox");
+  here.open().save();
+  const badger = packOf(here, "badger");
+  writeFileSync(`${here.index}/${"0".repeat(32)}.idx`, "not a segment");
+  const index = here.open();
+  index.rebuild([badger.pack]);
+  assert.equal(here.segments().length, 1);
+  assert.equal(find(index, "badger"), badger.pack.id);
+  assert.equal(find(index, "fox"), null);
+  rmSync(fox.path);
+  // Told by the segment and not by the pack, which could not be read any more.
+  truncateSync(badger.path, 10);
+  assert.equal(find(here.open(), "badger"), badger.pack.id);
+});
+
 test("drop forgets packs, durably, and nothing else", (t) => {
   const here = place(t);
   const fox = packOf(here, "fox", "shared");
