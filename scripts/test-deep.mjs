@@ -1,4 +1,4 @@
-// Runs the tests that simulate power cuts, deaths and faults many times as deep as `npm test` does:
+// Runs the tests of power cuts, deaths and faults, simulated and with real processes, many times as deep as `npm test` does:
 //
 //     npm run test:deep [N]        N times the outcomes, 10 when not given; CHASER_TEST_SEED=S repeats a run
 import { spawnSync } from "node:child_process";
@@ -13,7 +13,9 @@ if (!Number.isInteger(depth) || depth < 1) {
   process.exit(2);
 }
 
-const files = compiledTests(root, ["packages/store"]).filter((file) => file.includes("/simulation/"));
+const files = compiledTests(root, ["packages/store"]).filter((file) =>
+  /\/(simulation|processes)\//.test(file),
+);
 const started = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], {
   cwd: root,
   env: { ...process.env, CHASER_DEEP: String(depth) },

@@ -28,12 +28,21 @@ interface Damage {
   reason: string;
 }
 
+interface NamedSegment {
+  object: string;
+  segment: Segment;
+}
+
 export function checkStore(repository: Repository, work: Work, readData: boolean): FsckReport {
   const startedAt = performance.now();
   const checker = new Checker(repository, work, readData);
-  checker.packs();
-  checker.segments();
-  checker.refs();
+  // Writers go on meanwhile, and name what they have stored last. So what names is read before what is named, and nothing
+  // is called missing that came too late to be seen.
+  const snapshots = checker.snapshots();
+  const segments = checker.segments();
+  const packs = checker.packs();
+  for (const segment of segments) checker.segment(segment, packs);
+  for (const snapshot of snapshots) checker.snapshot(snapshot);
   return {
     ok: checker.findings.length === 0,
     findings: checker.findings,
@@ -66,70 +75,75 @@ class Checker {
     this.#readData = readData;
   }
 
-  packs(): void {
-    for (const id of packsIn(this.#repository.files, this.#repository.layout.packs)) {
-      this.#work.step();
-      this.checkedPacks += 1;
-      this.#guard("pack_damaged", `packs/${id}.pack`, () => this.#pack(id));
-    }
-  }
-
-  segments(): void {
-    const { files, layout } = this.#repository;
-    const packs = new Set(packsIn(files, layout.packs));
-    for (const name of namesIn(files, layout.index)) {
-      const object = `index/${name}`;
-      this.#guard("index_damaged", object, () => {
-        const segment = Segment.decode(readWhole(files, `${layout.index}/${name}`) ?? Buffer.alloc(0));
-        for (const pack of segment.packs) {
-          if (!packs.has(pack.id)) this.#find("pack_missing", `packs/${pack.id}.pack`, `named by ${object}`);
-        }
-        for (const { id, location } of segment.entries()) {
-          if (this.#readable.has(location.pack) && !this.#listed.has(digestKey(id))) {
-            this.#find(
-              "index_wrong",
-              object,
-              `names chunk ${id.toString("hex")} that its pack does not hold`,
-            );
-            break;
-          }
-        }
-      });
-    }
-  }
-
-  refs(): void {
+  /** What the refs name. */
+  snapshots(): SnapshotInfo[] {
     const { refs } = this.#repository;
-    for (const scope of refs.scopes()) {
-      for (const file of refs.files(scope)) this.#ref(scope, file);
-    }
+    return refs
+      .scopes()
+      .flatMap((scope) => refs.files(scope).flatMap((file) => this.#named(scope, file) ?? []));
   }
 
-  #ref(scope: RefScope, file: string): void {
-    const { files, layout } = this.#repository;
+  #named(scope: RefScope, file: string): SnapshotInfo | null {
+    const { files, layout, refs } = this.#repository;
     const object = scope === null ? `refs/snapshots/${file}` : `refs/disks/${scope}/${file}`;
-    this.#guard("ref_damaged", object, () => {
-      const { refs } = this.#repository;
+    return this.#guard("ref_damaged", object, () => {
       const id = refs.readFile(scope, file);
-      if (id === null) return;
+      if (id === null) return null;
       const bytes = readWhole(files, `${layout.records}/${id}`);
       // Removed meanwhile: first the ref goes, then the record.
-      if (bytes === null && refs.readFile(scope, file) !== id) return;
+      if (bytes === null && refs.readFile(scope, file) !== id) return null;
       if (bytes === null) {
         this.#find("record_missing", `snapshots/${id}`, `named by ${object}`);
-        return;
+        return null;
       }
-      this.#guard("record_unreadable", `snapshots/${id}`, () => {
+      return this.#guard("record_unreadable", `snapshots/${id}`, () => {
         const snapshot = decodeRecord(id, bytes);
         if (refFile(snapshot.name) !== file || snapshot.diskId !== scope) {
           throw new StoreError("corrupt", `ref names the record of ${JSON.stringify(snapshot.name)}`);
         }
-        this.#snapshot(snapshot);
+        return snapshot;
       });
     });
   }
 
-  #snapshot(snapshot: SnapshotInfo): void {
+  segments(): NamedSegment[] {
+    const { files, layout } = this.#repository;
+    return namesIn(files, layout.index).flatMap((name) => {
+      const object = `index/${name}`;
+      return (
+        this.#guard("index_damaged", object, () => {
+          const bytes = readWhole(files, `${layout.index}/${name}`);
+          // Gone meanwhile: a writer merged it into another.
+          return bytes === null ? null : { object, segment: Segment.decode(bytes) };
+        }) ?? []
+      );
+    });
+  }
+
+  packs(): ReadonlySet<PackId> {
+    const packs = packsIn(this.#repository.files, this.#repository.layout.packs);
+    for (const id of packs) {
+      this.#work.step();
+      this.checkedPacks += 1;
+      this.#guard("pack_damaged", `packs/${id}.pack`, () => this.#pack(id));
+    }
+    return new Set(packs);
+  }
+
+  segment({ object, segment }: NamedSegment, packs: ReadonlySet<PackId>): void {
+    for (const pack of segment.packs) {
+      if (!packs.has(pack.id)) this.#find("pack_missing", `packs/${pack.id}.pack`, `named by ${object}`);
+    }
+    for (const { id, location } of segment.entries()) {
+      if (this.#readable.has(location.pack) && !this.#listed.has(digestKey(id))) {
+        const chunk = id.toString("hex");
+        this.#find("index_wrong", object, `names chunk ${chunk} that its pack does not hold`);
+        return;
+      }
+    }
+  }
+
+  snapshot(snapshot: SnapshotInfo): void {
     this.checkedSnapshots += 1;
     const damages: Damage[] = [];
     this.#directory(treeDigest(snapshot.tree), Buffer.alloc(0), damages);
@@ -242,12 +256,14 @@ class Checker {
     }
   }
 
-  #guard(code: string, object: string, run: () => void): void {
+  /** Null where what runs has found damage. */
+  #guard<Result>(code: string, object: string, run: () => Result): Result | null {
     try {
-      run();
+      return run();
     } catch (error) {
       if (!(error instanceof StoreError) || error.code === "aborted") throw error;
       this.#find(code, object, error.message);
+      return null;
     }
   }
 
