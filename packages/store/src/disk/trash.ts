@@ -2,7 +2,7 @@
  * Deleting by renaming: what goes to the trash is gone at once and whole, its bytes come back when the trash is emptied,
  * and whoever dies in between leaves it to the next.
  */
-import { namesIn, temporaryName, withDirectory } from "../platform/durable.js";
+import { temporaryName, withDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { removeTree } from "../snapshot/remove.js";
 
@@ -18,8 +18,11 @@ export function labelOf(name: string): string {
   return end < 0 ? name : name.slice(0, end);
 }
 
+/** Also of what was put there under a passing name by one who died, or before a power cut. */
 export function trashNames(files: Files, trash: string): string[] {
-  return namesIn(files, trash);
+  return withDirectory(files, trash, (directory) => files.list(directory)).map(({ name }) =>
+    name.toString("utf8"),
+  );
 }
 
 /** Removes what stands under the names. Returns the allocated bytes that came back. */

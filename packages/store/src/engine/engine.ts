@@ -165,7 +165,7 @@ export class Engine {
         return restoreTree(this.#files, repository.chunks, root, directory, {
           owners: owners(options.idMap),
           work,
-          delete: options.delete ?? false,
+          delete: empty === null && options.delete === true,
           dryRun,
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
         });
@@ -173,7 +173,7 @@ export class Engine {
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
       this.#files.close(directory);
-      if (empty !== null) this.#files.removeDirectory(anywhere, empty);
+      if (empty !== null) this.#removeEmpty(empty);
     }
   }
 
@@ -362,6 +362,15 @@ export class Engine {
       repository.chunks.reload();
       return collect(repository, work, bytesBefore);
     });
+  }
+
+  #removeEmpty(path: string): void {
+    try {
+      this.#files.removeDirectory(anywhere, path);
+    } catch (error) {
+      // Whoever empties the trash was first.
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
   }
 
   #openSource(source: string): Fd {

@@ -8,8 +8,8 @@ import { digestBytes, digestKey, hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { bundleSectionBytesMax } from "../limits.js";
 import type { ChunkWriter } from "../pack/chunks.js";
-import { temporaryName } from "../platform/durable.js";
-import { anywhere, type Fd } from "../platform/files.js";
+import { removeIfPresent, temporaryName } from "../platform/durable.js";
+import { anywhere, type Fd, type Files } from "../platform/files.js";
 import { treeDigest } from "../snapshot/record.js";
 import type { RefScope } from "../snapshot/refs.js";
 import type { Repository } from "../snapshot/repository.js";
@@ -60,9 +60,7 @@ export class BundleImport {
     const { files, layout } = repository;
     this.#repository = repository;
     this.#options = options;
-    const path = `${layout.trash}/${temporaryName()}`;
-    this.#spool = files.open(anywhere, path, { access: "create" });
-    files.unlink(anywhere, path);
+    this.#spool = openNameless(files, layout.trash);
   }
 
   /** The next bytes of the stream. Code `bundle_invalid` as soon as something is wrong with them. */
@@ -251,6 +249,20 @@ export class BundleImport {
         { cause: error, data: { trees: bases.map((base) => base.toString("hex")) } },
       );
     }
+  }
+}
+
+/** A file that goes with its descriptor. In the trash, because a power cut may bring its name back. */
+function openNameless(files: Files, trash: string): Fd {
+  const path = `${trash}/${temporaryName()}`;
+  const fd = files.open(anywhere, path, { access: "create" });
+  try {
+    // Somebody may just be emptying the trash.
+    removeIfPresent(files, anywhere, path);
+    return fd;
+  } catch (error) {
+    files.close(fd);
+    throw error;
   }
 }
 

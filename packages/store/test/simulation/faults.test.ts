@@ -9,8 +9,10 @@ import { kernelError, MemoryFiles } from "./memory-files.js";
 import { nothingAtAll, observe, verdict } from "./oracle.js";
 import { outcomes, settled } from "./power-loss.js";
 import { common, record } from "./recording.js";
-import { openStore, scenarios, type Scenario } from "./scenarios.js";
+import type { Scenario } from "./scenario.js";
+import { scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
+import { openStore } from "./sources.js";
 
 const faultsPerOperation = 3 * depth;
 
@@ -55,7 +57,7 @@ function faultsOf(scenario: Scenario, disk: MemoryDisk): Call[] {
 function run(scenario: Scenario, files: MemoryFiles): void {
   const engine = openStore(files, scenario.isInit === true);
   try {
-    scenario.act(engine);
+    scenario.act(engine, files);
   } finally {
     engine.close();
   }
@@ -101,6 +103,7 @@ describe("whatever call fails, nothing acknowledged is lost and no descriptor is
           allowed,
           required,
           gone: nothingAtAll,
+          goOn: scenario.goOn,
           mayLackStore: scenario.isInit === true && !succeeded,
         };
         for (const { description, moment } of [

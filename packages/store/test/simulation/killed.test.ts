@@ -12,8 +12,9 @@ import { kernelError, MemoryFiles } from "./memory-files.js";
 import { nothingAtAll, observe, verdict, type State } from "./oracle.js";
 import { outcomes, settled } from "./power-loss.js";
 import { common, record, without, type Recording } from "./recording.js";
-import { openStore, scenarios, sourceRoot } from "./scenarios.js";
+import { scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
+import { openStore, sourceRoot } from "./sources.js";
 
 const deathsPerOperation = 2 * depth;
 const outcomesPerDeath = 3 * depth;
@@ -30,7 +31,7 @@ function momentOfDeath(recording: Recording, at: number): Moment {
   try {
     const engine = openStore(files, recording.scenario.isInit === true);
     try {
-      recording.scenario.act(engine);
+      recording.scenario.act(engine, files);
     } finally {
       engine.close();
     }
@@ -89,7 +90,7 @@ describe("killed anywhere, gone on with, and then a power cut", () => {
           const mayLackStore = scenario.isInit === true && isEmpty;
           const allowed = [whole.before, seen, ended];
           assert.equal(
-            verdict(moment, { allowed, required, gone: nothingAtAll, mayLackStore }),
+            verdict(moment, { allowed, required, gone: nothingAtAll, mayLackStore, goOn: scenario.goOn }),
             null,
             `seed ${random.seed}: killed before change ${at} of ${changes}, then ${name}, then a power cut: ${description}`,
           );

@@ -10,7 +10,7 @@ import type { DirectoryTreeEntry } from "../../src/tree/entry.js";
 import { findings } from "../snapshot/made-store.js";
 import { MemoryDisk, type Moment } from "./memory-disk.js";
 import { MemoryFiles } from "./memory-files.js";
-import { openStore, sourceRoot, storeRoot } from "./scenarios.js";
+import { openStore, sourceRoot, storeRoot } from "./sources.js";
 
 /** Trees by `scope@name` of snapshots, and by id of disks. */
 export interface State {
@@ -27,6 +27,8 @@ export interface Expectation {
   gone: State;
   /** No store is there before it was acknowledged. */
   mayLackStore: boolean;
+  /** What must work; throws when it does not. */
+  goOn?: ((engine: Engine) => void) | undefined;
 }
 
 export const nothingAtAll: State = { snapshots: new Map(), disks: new Map() };
@@ -116,6 +118,7 @@ function judge(engine: Engine, files: MemoryFiles, expected: Expectation): strin
   const wrong = compare("snapshot", before, expected, "snapshots");
   if (wrong !== null) return wrong;
 
+  expected.goOn?.(engine);
   const next = engine.snapshot({}, sourceRoot, { name: "next operation" });
   if (next.problems.length > 0) return JSON.stringify(next.problems);
   engine.restore({}, "next operation", "/data/restored", {});

@@ -41,7 +41,7 @@ describe("after a power cut anywhere, what was acknowledged is there and the res
       t.diagnostic(
         `${last} changes, ${acknowledged.length + chosen.length} of ${possible.length} outcomes tried`,
       );
-      assert.ok(last > 3);
+      assert.ok(last > 1);
     });
   }
 });

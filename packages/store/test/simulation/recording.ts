@@ -4,7 +4,9 @@ import { MemoryDisk, type Moment } from "./memory-disk.js";
 import { MemoryFiles } from "./memory-files.js";
 import { nothingAtAll, observe, type Expectation, type State } from "./oracle.js";
 import { settled } from "./power-loss.js";
-import { openStore, prepared, type Scenario } from "./scenarios.js";
+import type { Scenario } from "./scenario.js";
+import { prepared } from "./scenarios.js";
+import { openStore } from "./sources.js";
 
 export interface Recording {
   scenario: Scenario;
@@ -33,9 +35,10 @@ export function record(
   const changed = (operation: keyof Files): void => {
     moments.push({ change: operation, moment: disk.moment() });
   };
-  const engine = openStore(new MemoryFiles(disk, { changed, skipsSync }), scenario.isInit === true);
+  const files = new MemoryFiles(disk, { changed, skipsSync });
+  const engine = openStore(files, scenario.isInit === true);
   try {
-    scenario.act(engine);
+    scenario.act(engine, files);
   } finally {
     engine.close();
   }
@@ -45,10 +48,12 @@ export function record(
 
 /** What has to hold after a power cut at moment `n` of the recording. */
 export function expectationAt({ scenario, moments, before, after }: Recording, n: number): Expectation {
+  const { goOn } = scenario;
   if (n === moments.length - 1) {
-    return { allowed: [after], required: after, gone: without(before, after), mayLackStore: false };
+    return { allowed: [after], required: after, gone: without(before, after), mayLackStore: false, goOn };
   }
   return {
+    goOn,
     allowed: [before, after],
     required: common(before, after),
     gone: nothingAtAll,

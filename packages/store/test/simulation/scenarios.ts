@@ -1,57 +1,12 @@
 /** The operations of a store that are stopped everywhere, each with the store it starts from. */
-import { Engine } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
 import { anywhere, type Files } from "../../src/platform/files.js";
-import { Random } from "../random.js";
+import { Repository } from "../../src/snapshot/repository.js";
+import { betweenStores } from "./between-stores.js";
 import { MemoryDisk, type Moment } from "./memory-disk.js";
 import { MemoryFiles } from "./memory-files.js";
-
-export const storeRoot = "/data/store";
-export const sourceRoot = "/data/source";
-
-export interface Scenario {
-  name: string;
-  prepare: (engine: Engine, files: Files) => void;
-  act: (engine: Engine) => void;
-  /** The store itself is what is made. */
-  isInit?: boolean;
-}
-
-export function openStore(files: Files, create = false): Engine {
-  return Engine.open(files, storeRoot, { create });
-}
-
-function put(files: Files, path: string, content: string | Buffer): void {
-  try {
-    files.unlink(anywhere, path);
-  } catch {
-    // It is new.
-  }
-  const fd = files.open(anywhere, path, { access: "create" });
-  files.write(fd, Buffer.from(content), 0);
-  files.close(fd);
-}
-
-const noise = (seed: number, length = 6_000): Buffer => new Random(seed).bytes(length);
-
-/** Something of every kind, and files of several chunks. */
-function makeSource(files: Files): void {
-  files.makeDirectory(anywhere, sourceRoot, 0o755);
-  files.makeDirectory(anywhere, `${sourceRoot}/directory`, 0o750);
-  for (let n = 1; n <= 5; n++) put(files, `${sourceRoot}/file-${n}`, noise(n));
-  put(files, `${sourceRoot}/directory/large`, Buffer.concat([noise(20, 70_000), Buffer.alloc(20_000)]));
-  put(files, `${sourceRoot}/directory/linked`, "linked");
-  files.link(anywhere, `${sourceRoot}/directory/linked`, anywhere, `${sourceRoot}/link`);
-  files.makeSymlink(Buffer.from("file-1"), anywhere, `${sourceRoot}/symlink`);
-  files.setXattr(anywhere, `${sourceRoot}/file-1`, Buffer.from("user.note"), Buffer.from("noted"));
-}
-
-/** Two snapshots of the source: what `old` alone has is most of its pack. */
-function twoSnapshots(engine: Engine, files: Files): void {
-  engine.snapshot({}, sourceRoot, { name: "old" });
-  for (let n = 1; n <= 4; n++) put(files, `${sourceRoot}/file-${n}`, noise(n + 100));
-  put(files, `${sourceRoot}/directory/large`, "no longer");
-  engine.snapshot({}, sourceRoot, { name: "kept" });
-}
+import type { Scenario } from "./scenario.js";
+import { makeSource, noise, openStore, put, sourceRoot, storeRoot, twoSnapshots } from "./sources.js";
 
 /** Changes the upper as overlayfs would have. */
 function onUpper(engine: Engine, files: Files, id: string, change: (upper: string) => void): void {
@@ -90,6 +45,12 @@ function forgetTrees(files: Files): void {
     }
   }
   files.close(layers);
+}
+
+const restoredRoot = "/data/restored-to";
+
+function restoreOld(engine: Engine): void {
+  engine.restore({}, "old", restoredRoot, { delete: true });
 }
 
 const nothing = (): void => undefined;
@@ -193,6 +154,38 @@ export const scenarios: readonly Scenario[] = [
     },
     act: (engine) => engine.gc({}, { dryRun: false }),
   },
+  {
+    name: "collect packs",
+    prepare: (engine, files) => {
+      twoSnapshots(engine, files);
+      // As one leaves it who dies between deleting and collecting.
+      const repository = Repository.open(files, storeRoot);
+      repository.removeSnapshot(repository.getSnapshot(null, "old"));
+      repository.close();
+    },
+    act: (engine) => engine.gc({}, { dryRun: false }),
+  },
+  {
+    name: "restore",
+    prepare: (engine, files) => {
+      twoSnapshots(engine, files);
+      engine.restore({}, "kept", restoredRoot, {});
+    },
+    act: restoreOld,
+    goOn: (engine) => {
+      restoreOld(engine);
+      const { snapshot } = engine.snapshot({}, restoredRoot, { name: "again" });
+      const { tree } = engine.getSnapshot({}, "old");
+      engine.deleteSnapshot({}, "again");
+      if (snapshot.tree !== tree) throw new Error(`restored again, it is ${snapshot.tree}, not ${tree}`);
+    },
+  },
+  {
+    name: "restore to nowhere, without doing it",
+    prepare: twoSnapshots,
+    act: (engine) => engine.restore({}, "old", "/data/nowhere", { dryRun: true, delete: true }),
+  },
+  ...betweenStores,
 ];
 
 /** The disk as the operation finds it, with nothing unsynced. */
