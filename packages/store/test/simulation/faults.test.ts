@@ -10,9 +10,8 @@ import { nothingAtAll, observe, verdict } from "./oracle.js";
 import { outcomes, settled } from "./power-loss.js";
 import { common, record } from "./recording.js";
 import type { Scenario } from "./scenario.js";
-import { scenarios } from "./scenarios.js";
+import { perform, scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
-import { openStore } from "./sources.js";
 
 const faultsPerOperation = 3 * depth;
 
@@ -50,17 +49,8 @@ function faultsOf(scenario: Scenario, disk: MemoryDisk): Call[] {
       for (const lasting of [false, true]) calls.push({ at, operation, errno, lasting });
     }
   };
-  run(scenario, new MemoryFiles(disk, { before }));
+  perform(new MemoryFiles(disk, { before }), scenario);
   return calls;
-}
-
-function run(scenario: Scenario, files: MemoryFiles): void {
-  const engine = openStore(files, scenario.isInit === true);
-  try {
-    scenario.act(engine, files);
-  } finally {
-    engine.close();
-  }
 }
 
 describe("whatever call fails, nothing acknowledged is lost and no descriptor is left open", () => {
@@ -89,7 +79,7 @@ describe("whatever call fails, nothing acknowledged is lost and no descriptor is
         const where = `seed ${random.seed}: ${errno} at call ${at}, ${operation}${lasting ? ", lasting" : ""}`;
         let succeeded = true;
         try {
-          run(scenario, files);
+          perform(files, scenario);
         } catch (error) {
           assert.ok(error instanceof StoreError, `${where}: ${String((error as Error).stack)}`);
           succeeded = false;

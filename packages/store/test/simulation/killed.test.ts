@@ -12,7 +12,7 @@ import { kernelError, MemoryFiles } from "./memory-files.js";
 import { nothingAtAll, observe, verdict, type State } from "./oracle.js";
 import { outcomes, settled } from "./power-loss.js";
 import { common, record, without, type Recording } from "./recording.js";
-import { scenarios } from "./scenarios.js";
+import { perform, scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 import { openStore, sourceRoot } from "./sources.js";
 
@@ -29,12 +29,7 @@ function momentOfDeath(recording: Recording, at: number): Moment {
   };
   const files = new MemoryFiles(disk, { before });
   try {
-    const engine = openStore(files, recording.scenario.isInit === true);
-    try {
-      recording.scenario.act(engine, files);
-    } finally {
-      engine.close();
-    }
+    perform(files, recording.scenario);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
   }

@@ -5,8 +5,7 @@ import { MemoryFiles } from "./memory-files.js";
 import { nothingAtAll, observe, type Expectation, type State } from "./oracle.js";
 import { settled } from "./power-loss.js";
 import type { Scenario } from "./scenario.js";
-import { prepared } from "./scenarios.js";
-import { openStore } from "./sources.js";
+import { perform, prepared } from "./scenarios.js";
 
 export interface Recording {
   scenario: Scenario;
@@ -35,13 +34,7 @@ export function record(
   const changed = (operation: keyof Files): void => {
     moments.push({ change: operation, moment: disk.moment() });
   };
-  const files = new MemoryFiles(disk, { changed, skipsSync });
-  const engine = openStore(files, scenario.isInit === true);
-  try {
-    scenario.act(engine, files);
-  } finally {
-    engine.close();
-  }
+  perform(new MemoryFiles(disk, { changed, skipsSync }), scenario);
   moments.push({ change: "return", moment: disk.moment() });
   return { scenario, moments, before: observe(start), after: observe(settled(disk.moment())), sites };
 }

@@ -188,20 +188,34 @@ export const scenarios: readonly Scenario[] = [
   ...betweenStores,
 ];
 
-/** The disk as the operation finds it, with nothing unsynced. */
+/** Makes what the operation finds; the directory "/data" must be there. */
+export function prepareOn(files: Files, scenario: Scenario): void {
+  makeSource(files);
+  if (scenario.isInit === true) return;
+  const engine = openStore(files, true);
+  try {
+    scenario.prepare(engine, files);
+  } finally {
+    engine.close();
+  }
+}
+
+/** The simulated disk as the operation finds it, with nothing unsynced. */
 export function prepared(scenario: Scenario): Moment {
   const disk = new MemoryDisk();
   const files = new MemoryFiles(disk);
   files.makeDirectory(anywhere, "/data", 0o755);
-  makeSource(files);
-  if (scenario.isInit !== true) {
-    const engine = openStore(files, true);
-    try {
-      scenario.prepare(engine, files);
-    } finally {
-      engine.close();
-    }
-  }
+  prepareOn(files, scenario);
   disk.syncAll();
   return disk.moment();
+}
+
+/** Does the operation. */
+export function perform(files: Files, scenario: Scenario): void {
+  const engine = openStore(files, scenario.isInit === true);
+  try {
+    scenario.act(engine, files);
+  } finally {
+    engine.close();
+  }
 }
