@@ -4,7 +4,8 @@ import type { Fd, Files } from "../platform/files.js";
 import { Materializer } from "../snapshot/materialize.js";
 import { treeAttributeToOverlay } from "../snapshot/overlay-marks.js";
 import type { Owners } from "../snapshot/owners.js";
-import { joinPath, type Work } from "../snapshot/work.js";
+import { rootPlace, type Place } from "../snapshot/place.js";
+import type { Work } from "../snapshot/work.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { namePairs, sameEntry } from "../tree/diff.js";
 import { joinedNames, type NameTree } from "./link-groups.js";
@@ -24,7 +25,7 @@ export function writeLayer(
   options: LayerWriterOptions,
 ): number {
   const writer = new LayerWriter(files, source, target, options);
-  writer.directory(target, before, after, joinedNames(source, before, after), Buffer.alloc(0));
+  writer.directory(target, before, after, joinedNames(source, before, after), rootPlace);
   return writer.writtenBytes;
 }
 
@@ -52,13 +53,13 @@ class LayerWriter {
     before: DirectoryTreeEntry | null,
     after: DirectoryTreeEntry,
     joined: NameTree | null,
-    path: Buffer,
+    place: Place,
   ): void {
     for (const { name, ...pair } of namePairs(this.#source, before, after)) {
       const below = joined?.get(name.toString("latin1"));
-      this.#name(directory, pair.before, pair.after, below, joinPath(path, name));
+      this.#name(directory, pair.before, pair.after, below, { parent: place, name });
     }
-    this.#materializer.directoryMetadata(directory, after, path);
+    this.#materializer.directoryMetadata(directory, after, place);
   }
 
   #name(
@@ -66,7 +67,7 @@ class LayerWriter {
     before: TreeEntry | null,
     after: TreeEntry | null,
     joined: NameTree | undefined,
-    path: Buffer,
+    place: Place,
   ): void {
     if (after === null) {
       this.#remove(directory, (before as TreeEntry).name);
@@ -78,14 +79,14 @@ class LayerWriter {
       const child = this.#files.open(directory, after.name, { directory: true });
       try {
         // Directories of one name merge, so what is the same below need not be in the layer.
-        this.directory(child, before, after, joined ?? null, path);
+        this.directory(child, before, after, joined ?? null, place);
       } finally {
         this.#files.close(child);
       }
       return;
     }
     // Over anything that is not a directory, and over nothing, a directory hides what deeper layers have.
-    this.#materializer.create(directory, after, path);
+    this.#materializer.create(directory, after, place);
     if (looksLikeRemoval(after) && before !== null) this.#remove(directory, after.name);
   }
 

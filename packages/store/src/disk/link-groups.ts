@@ -3,7 +3,7 @@
  * the names would be separate files. This finds the names that a layer must bring for that reason alone.
  */
 import type { ObjectSource } from "../pack/chunks.js";
-import { linkKey } from "../snapshot/materialize.js";
+import { linkKey } from "../snapshot/link-targets.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { namePairs, sameEntry } from "../tree/diff.js";

@@ -5,6 +5,7 @@ import type { ObjectWriter } from "../pack/chunks.js";
 import { Materializer } from "../snapshot/materialize.js";
 import type { Owners } from "../snapshot/owners.js";
 import { scan, type ScanResult } from "../snapshot/scan.js";
+import { rootPlace } from "../snapshot/place.js";
 import type { Work } from "../snapshot/work.js";
 import { readDirectory, readRoot } from "../tree/directory.js";
 import type { Digest } from "../chunk/hash.js";
@@ -32,8 +33,10 @@ export function fillPlain(
   withDirectory(files, path, (target) => {
     const materializer = new Materializer(files, chunks, target, options);
     const root = readRoot(chunks, tree);
-    for (const entry of readDirectory(chunks, root.id)) materializer.create(target, entry, entry.name);
-    materializer.directoryMetadata(target, root, Buffer.alloc(0));
+    for (const entry of readDirectory(chunks, root.id)) {
+      materializer.create(target, entry, { parent: rootPlace, name: entry.name });
+    }
+    materializer.directoryMetadata(target, root, rootPlace);
     files.syncFilesystem(target);
   });
 }

@@ -168,6 +168,7 @@ export class Engine {
           delete: empty === null && options.delete === true,
           dryRun,
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
+          previous: loadPreviousWalk(repository, target),
         });
       });
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };

@@ -1,0 +1,32 @@
+/** Which part of a tree is wanted. */
+import { pathOf, type Place } from "./place.js";
+
+/** "some": not the entry itself, but something below it. */
+export type Selection = "all" | "some" | "none";
+
+export class Selector {
+  readonly #paths: Buffer[] | null;
+
+  /** Null: everything. Else these paths with what is below them. */
+  constructor(paths: Buffer[] | null) {
+    this.#paths = paths;
+  }
+
+  of(place: Place): Selection {
+    if (this.#paths === null) return "all";
+    const path = pathOf(place);
+    let some: Selection = "none";
+    for (const wanted of this.#paths) {
+      if (isWithin(path, wanted)) return "all";
+      if (isWithin(wanted, path)) some = "some";
+    }
+    return some;
+  }
+}
+
+/** True when `path` is `parent` or below it. */
+function isWithin(path: Buffer, parent: Buffer): boolean {
+  if (parent.length === 0) return true;
+  if (!path.subarray(0, parent.length).equals(parent)) return false;
+  return path.length === parent.length || path[parent.length] === 0x2f;
+}

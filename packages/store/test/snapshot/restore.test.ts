@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { describe, test, type TestContext } from "node:test";
+import { Engine } from "../../src/engine/engine.js";
+import type { Files, Stat } from "../../src/platform/files.js";
+import { linuxFiles } from "../../src/platform/linux.js";
+import { makeStore } from "./made-store.js";
+
+const time = new Date("2024-05-06T07:08:09.123Z");
+
+/** A file of the size and time that all have here, so that only a closer look tells two of them apart. */
+function write(path: string, content: string): void {
+  writeFileSync(path, content.padEnd(100, "."));
+  utimesSync(path, time, time);
+}
+
+/** Files that last changed long before they did, so that no test has to wait; counts how often content is read. */
+class OldFiles {
+  contentReads = 0;
+  readonly files: Files = {
+    ...linuxFiles,
+    stat: (directory, name) => older(linuxFiles.stat(directory, name)),
+    statOpen: (fd) => older(linuxFiles.statOpen(fd)),
+    read: (fd, buffer, position) => {
+      if (buffer.length === 100) this.contentReads += 1;
+      return linuxFiles.read(fd, buffer, position);
+    },
+  };
+}
+
+function older(stat: Stat): Stat {
+  return { ...stat, inode: stat.inode, device: stat.device, ctimeSeconds: stat.ctimeSeconds - 3600 };
+}
+
+describe("a directory that is restored over the last walk of it", () => {
+  function makeWalked(t: TestContext) {
+    const { root, source } = makeStore(t);
+    const old = new OldFiles();
+    const engine = Engine.open(old.files, root, { create: false });
+    t.after(() => engine.close());
+    mkdirSync(`${source}/a`);
+    for (const name of ["a/one", "a/two", "three"]) write(`${source}/${name}`, `first ${name}`);
+    engine.snapshot({}, source, { name: "first" });
+    const restore = (snapshot: string) => {
+      old.contentReads = 0;
+      const { changed, unchanged } = engine.restore({}, snapshot, source, {});
+      return { changed, unchanged, contentReads: old.contentReads };
+    };
+    return { source, engine, restore };
+  }
+
+  test("is not read where nothing changed", (t) => {
+    const { restore } = makeWalked(t);
+    assert.deepEqual(restore("first"), { changed: 0, unchanged: 4, contentReads: 0 });
+  });
+
+  test("is read where size and time are the same and something did change", (t) => {
+    const { source, restore } = makeWalked(t);
+    write(`${source}/a/two`, "other");
+    assert.deepEqual(restore("first"), { changed: 1, unchanged: 3, contentReads: 1 });
+    assert.match(readFileSync(`${source}/a/two`, "latin1"), /^first a\/two\.+$/);
+  });
+
+  test("is not read, and written, where the walk saw something else than is wanted", (t) => {
+    const { source, engine, restore } = makeWalked(t);
+    write(`${source}/a/two`, "second");
+    engine.snapshot({}, source, { name: "second" });
+    assert.deepEqual(restore("first"), { changed: 1, unchanged: 3, contentReads: 0 });
+    assert.match(readFileSync(`${source}/a/two`, "latin1"), /^first a\/two\.+$/);
+  });
+
+  test("is read when the snapshot of that walk is gone", (t) => {
+    const { engine, source, restore } = makeWalked(t);
+    engine.snapshot({}, source, { name: "second" });
+    engine.deleteSnapshot({}, "second");
+    assert.deepEqual(restore("first"), { changed: 0, unchanged: 4, contentReads: 3 });
+  });
+});
