@@ -16,9 +16,15 @@ export interface Watch {
   before?: (operation: keyof Files, isChange: boolean, tear: () => void, spoil: () => void) => void;
   /** After a call that has changed something. */
   changed?: (operation: keyof Files) => void;
-  /** True when a sync is to do nothing and say that it did. */
-  skipsSync?: (what: FileType | "filesystem") => boolean;
+  /** Makes a sync or a rename do less than it says. */
+  lies?: (what: Asked) => Lie | null;
 }
+
+/** What is synced, or the rename of what. */
+export type Asked = FileType | "filesystem" | `rename of ${FileType}`;
+
+/** "in place": what was to be renamed is written over what has the name, and removed. */
+export type Lie = "nothing" | "in place";
 
 export function kernelError(errno: string, what: string): StoreError {
   const code =
@@ -129,13 +135,13 @@ export class MemoryFiles implements Files {
     this.#before("sync", true, nothing, () => {
       if (type === "file") this.#disk.update(number, { spoiled: true });
     });
-    if (this.#watch.skipsSync?.(type) !== true) this.#disk.syncInode(number);
+    if ((this.#watch.lies?.(type) ?? null) === null) this.#disk.syncInode(number);
     this.#changed("sync");
   };
 
   syncFilesystem: Files["syncFilesystem"] = () => {
     this.#before("syncFilesystem", true);
-    if (this.#watch.skipsSync?.("filesystem") !== true) this.#disk.syncAll();
+    if ((this.#watch.lies?.("filesystem") ?? null) === null) this.#disk.syncAll();
     this.#changed("syncFilesystem");
   };
 
@@ -200,6 +206,12 @@ export class MemoryFiles implements Files {
         throw kernelError("ENOTEMPTY", `rename to ${latin1(to)}`);
       if ((old.type === "directory") !== (this.#disk.get(removed.inode).type === "directory"))
         throw kernelError(old.type === "directory" ? "EISDIR" : "ENOTDIR", `rename to ${latin1(to)}`);
+    }
+    const lie = this.#watch.lies?.(`rename of ${this.#disk.get(removed.inode).type}`) ?? null;
+    if (lie === "nothing") return;
+    if (lie === "in place") {
+      this.#overwrite(target, removed);
+      return;
     }
     const added = { directory: this.#parent(target), name: target.name, inode: removed.inode };
     this.#disk.changeNames({ operation: "rename", syncedBy: added.directory, removed, added });
@@ -327,6 +339,19 @@ export class MemoryFiles implements Files {
     const number = this.#number(fd);
     const { metadata } = this.#disk.get(number);
     this.#disk.update(number, { content, metadata: { ...metadata, mtimeNs: now, ctimeNs: now } });
+  }
+
+  #overwrite(target: Resolved, from: { directory: InodeNumber; name: string; inode: InodeNumber }): void {
+    const { content, metadata } = this.#disk.get(from.inode);
+    let number = target.inode;
+    if (number === null) {
+      number = this.#disk.make("file", metadata.mode);
+      this.#add("open", target, number);
+      this.#changed("open");
+    }
+    this.#disk.update(number, { content, metadata: { ...metadata, mtimeNs: this.#disk.nowNs() } });
+    this.#changed("write");
+    this.#remove("unlink", from);
   }
 
   #resolve(directory: Fd, name: Name | null): Resolved {

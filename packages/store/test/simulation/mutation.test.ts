@@ -1,11 +1,14 @@
-/** Takes each sync away in turn, by the place that asks for it: some power cut must then be noticed. */
+/** Takes each sync and each rename away in turn, by the place that asks for it: something must then be noticed. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { Random, seedOfRun } from "../random.js";
-import { verdict } from "./oracle.js";
+import type { Lie } from "./memory-files.js";
+import { shapeOf, verdict } from "./oracle.js";
 import { outcomes } from "./power-loss.js";
-import { expectationAt, record, type Recording } from "./recording.js";
-import { redundantSyncs } from "./redundant.js";
+import { expectationAt, record, type Mutation, type Recording } from "./recording.js";
+import { redundant } from "./redundant.js";
+import type { Scenario } from "./scenario.js";
 import { scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 
@@ -33,33 +36,66 @@ function noticed(recording: Recording, random: Random): string | null {
   return null;
 }
 
-describe("without one of the syncs, a power cut is noticed", () => {
-  const sites = new Map<string, string[]>();
-  for (const scenario of scenarios) {
-    for (const site of record(scenario).sites) sites.set(site, [...(sites.get(site) ?? []), scenario.name]);
-  }
+/** What an operation leaves where nothing goes wrong. */
+function shapeAfter({ moments }: Recording): string[] {
+  return shapeOf((moments.at(-1) as Recording["moments"][number]).moment);
+}
 
-  for (const [site, names] of sites) {
-    test(site, (t) => {
+/** Says what is wrong, before any power cut or after one. */
+function wrongWith(scenario: Scenario, mutation: Mutation, random: Random): string | null {
+  let recording: Recording;
+  try {
+    recording = record(scenario, mutation);
+  } catch (error) {
+    return `${scenario.name}: ${(error as Error).message}`;
+  }
+  if (!isDeepStrictEqual(shapeAfter(recording), shapeAfter(record(scenario)))) {
+    return `${scenario.name}: leaves other files`;
+  }
+  return noticed(recording, random);
+}
+
+/** The ways in which what a call site asks for is not done. */
+function mutationsOf(site: string): Mutation[] {
+  const lies: Lie[] = /^rename of file /.test(site) ? ["nothing", "in place"] : ["nothing"];
+  return lies.map((lie) => ({ site, lie }));
+}
+
+function nameOf({ site, lie }: Mutation): string {
+  return lie === "nothing" ? site : `${site}, ${lie}`;
+}
+
+describe("without one of the syncs and renames, something is noticed", () => {
+  const sites = new Map<string, Scenario[]>();
+  for (const scenario of scenarios) {
+    for (const site of record(scenario).sites) sites.set(site, [...(sites.get(site) ?? []), scenario]);
+  }
+  const mutations = [...sites.keys()].flatMap(mutationsOf);
+
+  for (const mutation of mutations) {
+    test(nameOf(mutation), (t) => {
       const random = new Random(seedOfRun());
       t.diagnostic(`seed ${random.seed}`);
-      const reason = redundantSyncs.get(site);
+      const reason = redundant.get(nameOf(mutation));
       if (reason !== undefined) {
         t.diagnostic(`not needed: ${reason}`);
         return;
       }
-      for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
-        const found = noticed(record(scenario, site), random);
+      const using = sites.get(mutation.site) as Scenario[];
+      for (const scenario of using) {
+        const found = wrongWith(scenario, mutation, random);
         if (found !== null) {
           t.diagnostic(found.split("\n")[0] ?? "");
           return;
         }
       }
-      assert.fail(`seed ${random.seed}: nobody misses the ${site}, in ${names.join(", ")}`);
+      const where = using.map(({ name }) => name).join(", ");
+      assert.fail(`seed ${random.seed}: nobody misses the ${nameOf(mutation)}, in ${where}`);
     });
   }
 
   test("what is listed as not needed is there", () => {
-    for (const site of redundantSyncs.keys()) assert.ok(sites.has(site), site);
+    const known = new Set(mutations.map(nameOf));
+    for (const name of redundant.keys()) assert.ok(known.has(name), name);
   });
 });

@@ -197,6 +197,13 @@ function readAll(files: Files): Map<string, string> {
   }
 }
 
+/** What stands in the store, with ids and passing names made alike. */
+export function shapeOf(moment: Moment): string[] {
+  return namesBelow(new MemoryFiles(new MemoryDisk(moment)), storeRoot)
+    .map((path) => path.replaceAll(/\.tmp-[^/]*/g, ".tmp").replaceAll(/[0-9a-z]{12,}/g, "*"))
+    .sort();
+}
+
 function namesBelow(files: Files, path: string): string[] {
   const directory = files.open(anywhere, path, { directory: true });
   const names = files.list(directory).flatMap(({ key, type }) => {

@@ -1,7 +1,7 @@
 /** Runs an operation once and keeps the disk as it was after each of its changes. */
-import type { Files, FileType } from "../../src/platform/files.js";
+import type { Files } from "../../src/platform/files.js";
 import { MemoryDisk, type Moment } from "./memory-disk.js";
-import { MemoryFiles } from "./memory-files.js";
+import { MemoryFiles, type Lie, type Asked } from "./memory-files.js";
 import { nothingAtAll, observe, type Expectation, type State } from "./oracle.js";
 import { settled } from "./power-loss.js";
 import type { Scenario } from "./scenario.js";
@@ -13,28 +13,33 @@ export interface Recording {
   moments: { change: string; moment: Moment }[];
   before: State;
   after: State;
-  /** Where syncs were asked for. */
+  /** Where syncs and renames were asked for. */
   sites: Set<string>;
 }
 
-/** `skipped`: the call site whose syncs do nothing. */
+/** What is taken away from an operation: the syncs or renames that one call site asks for. */
+export interface Mutation {
+  site: string;
+  lie: Lie;
+}
+
 export function record(
   scenario: Scenario,
-  skipped: string | null = null,
+  mutation: Mutation | null = null,
   start = prepared(scenario),
 ): Recording {
   const disk = new MemoryDisk(start);
   const moments = [{ change: "nothing yet", moment: start }];
   const sites = new Set<string>();
-  const skipsSync = (what: FileType | "filesystem"): boolean => {
+  const lies = (what: Asked): Lie | null => {
     const site = callSite(what);
     sites.add(site);
-    return site === skipped;
+    return site === mutation?.site ? mutation.lie : null;
   };
   const changed = (operation: keyof Files): void => {
     moments.push({ change: operation, moment: disk.moment() });
   };
-  perform(new MemoryFiles(disk, { changed, skipsSync }), scenario);
+  perform(new MemoryFiles(disk, { changed, lies }), scenario);
   moments.push({ change: "return", moment: disk.moment() });
   return { scenario, moments, before: observe(start), after: observe(settled(disk.moment())), sites };
 }
@@ -71,9 +76,9 @@ export function without(a: State, b: State): State {
 }
 
 const plumbing =
-  /^(withDirectory|withLock|callSite|skipsSync|MemoryFiles|MemoryDisk|Object|guarded|sync|syncFilesystem)$/;
+  /^(withDirectory|withLock|callSite|lies|MemoryFiles|MemoryDisk|Object|guarded|sync|syncFilesystem|rename)$/;
 
-/** The two innermost functions of the store that asked for a sync, by name: names outlive edits, lines do not. */
+/** The two innermost functions of the store that asked for a sync or a rename, by name: names outlive edits, lines do not. */
 function callSite(what: string): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 40;
