@@ -16,13 +16,11 @@ import {
   noRsync,
   onDisk,
   openBench,
+  withoutSyncs,
   type Bench,
 } from "./mounted.js";
 
 const skip = noOverlay || noRsync;
-
-/** For tests of many snapshots, which are not about power cuts. */
-const withoutSyncs: Files = { ...linuxFiles, sync: () => undefined, syncFilesystem: () => undefined };
 
 function layersOf(bench: Bench, id: string): number {
   return bench.disks.get(id).layers;

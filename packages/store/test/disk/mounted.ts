@@ -43,6 +43,9 @@ export const noRsync: string | false =
 
 export const isRoot = process.getuid?.() === 0;
 
+/** For tests of many operations that are not about power cuts. */
+export const withoutSyncs: Files = { ...linuxFiles, sync: () => undefined, syncFilesystem: () => undefined };
+
 export function temporaryDirectory(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), "chaser-disk-"));
 }
