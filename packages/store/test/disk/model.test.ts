@@ -26,7 +26,7 @@ import {
 const program = fileURLToPath(new URL("./model/program.js", import.meta.url));
 const operationsPerRound = 120;
 // Without privilege the store itself cannot look into what its owner may not; that is for the engine in a namespace.
-const modes = isRoot ? [0o600, 0o755, 0o4755, 0o2711, 0o1777, 0o000] : [0o755, 0o700, 0o4755, 0o1777, 0o644];
+const modes = isRoot ? [0o600, 0o755, 0o4755, 0o2711, 0o1777, 0o000] : [0o755, 0o700, 0o4755, 0o2711, 0o1777];
 
 void test(
   "overlay: a disk shows what a directory shows that got the same operations",
