@@ -138,16 +138,34 @@ export interface StoreUsage {
 export interface FsckFinding {
   /** Stable, lower snake case, for example `chunk_missing`, `pack_damaged`, `record_unreadable`. */
   code: string;
-  /** The file or object it is about, relative to the store. */
+  /** The file it is about, relative to the store; for `tree_damaged` the path in the snapshots, `.` for their root directory. */
   object: string;
   message: string;
-  /** Names of the snapshots that it touches. */
+  /** Names of the snapshots that it touches; `disk@name` for those of disks. Empty when it touches none. */
   snapshots: string[];
 }
 
+/** What a repair did. Paths are relative to the store. */
+export interface RepairReport {
+  indexRebuilt: boolean;
+  /** Objects that only damaged packs held, and that are in new packs now. */
+  savedChunks: number;
+  /** Objects that no pack holds any more. When a snapshot meets the same content it is stored again. */
+  lostChunks: number;
+  /** Refs that had led to no snapshot and do again. */
+  restoredRefs: string[];
+  /** Where files are now that were damaged, or meant nothing. Nothing deletes them. */
+  quarantined: string[];
+  /** What a check finds afterwards. */
+  remaining: FsckFinding[];
+}
+
 export interface FsckReport {
+  /** Nothing was found; with `repair`, nothing remains. */
   ok: boolean;
   findings: FsckFinding[];
+  /** Null without `repair`. */
+  repair: RepairReport | null;
   checkedPacks: number;
   checkedChunks: number;
   checkedSnapshots: number;
@@ -348,7 +366,11 @@ export interface Store extends AsyncDisposable {
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
   usage(options?: LongCall): Promise<StoreUsage>;
-  fsck(options?: LongCall & { readData?: boolean }): Promise<FsckReport>;
+  /**
+   * Checks the store, with `readData` every byte of it. `repair`: also rebuilds what can be rebuilt and puts aside, never
+   * deletes, what cannot; it reads every byte, and others wait meanwhile.
+   */
+  fsck(options?: LongCall & { readData?: boolean; repair?: boolean }): Promise<FsckReport>;
   gc(options?: LongCall & { dryRun?: boolean }): Promise<GcReport>;
   /** What separates two trees, in time proportional to the difference; a directory is walked, and nothing is stored. */
   diff(from: DiffSide, to: DiffSide, options?: DiffOptions): Promise<Diff>;

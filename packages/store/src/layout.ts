@@ -13,6 +13,8 @@ export interface Layout {
   disks: string;
   /** Speeds up and means nothing; made when first needed, and may be deleted at any time. */
   cache: string;
+  /** Damaged files that a repair has put aside; made when first needed, read by nobody, and never emptied. */
+  quarantine: string;
   /** What was deleted and is still to be removed; may be emptied at any time. */
   trash: string;
   /** Held shared by whoever reads or writes objects, and exclusively by collection. */
@@ -33,6 +35,7 @@ export function layoutOf(root: string): Layout {
     layers: `${root}/layers`,
     disks: `${root}/disks`,
     cache: `${root}/cache`,
+    quarantine: `${root}/quarantine`,
     trash: `${root}/trash`,
     objectsLock: `${root}/locks/objects`,
     refsLock: `${root}/locks/refs`,

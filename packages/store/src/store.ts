@@ -83,8 +83,9 @@ class EngineStore implements Store {
     return this.#engine.call("usage", [], options);
   }
 
-  fsck(options: LongCall & { readData?: boolean } = {}): Promise<FsckReport> {
-    return this.#engine.call("fsck", [{ readData: options.readData ?? false }], options);
+  fsck(options: LongCall & { readData?: boolean; repair?: boolean } = {}): Promise<FsckReport> {
+    const { readData = false, repair = false } = options;
+    return this.#engine.call("fsck", [{ readData, repair }], options);
   }
 
   gc(options: LongCall & { dryRun?: boolean } = {}): Promise<GcReport> {

@@ -83,6 +83,11 @@ export class Layers {
     });
   }
 
+  /** The next snapshot of a disk that stands on the layer walks it. */
+  forgetTree(id: LayerId): void {
+    removeIfPresent(this.#files, anywhere, `${this.path(id)}/${treeFileName}`);
+  }
+
   /** A layer whose stack is the tree: in the given stack if possible, else anywhere. Null when there is none. */
   find(tree: TreeId, stack: LayerId[]): LayerId | null {
     for (const id of stack) if (this.tree(id) === tree) return id;

@@ -22,7 +22,8 @@ import type {
 } from "../api.js";
 import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
-import { checkStore } from "../maintenance/fsck.js";
+import { fsck } from "../maintenance/fsck.js";
+import { repairStore } from "../maintenance/repair.js";
 import {
   collect,
   objectBytes,
@@ -182,9 +183,16 @@ export class Engine {
     return this.#repository.withObjects(() => measureUsage(this.#repository));
   }
 
-  fsck(hooks: Hooks, options: { readData: boolean }): FsckReport {
+  fsck(hooks: Hooks, options: { readData: boolean; repair?: boolean }): FsckReport {
+    const repository = this.#repository;
     const work = new Work("check", hooks);
-    return this.#repository.withObjects(() => checkStore(this.#repository, work, options.readData));
+    if (options.repair !== true) {
+      return repository.withObjects(() => fsck(repository, work, options.readData));
+    }
+    return withLock(this.#files, repository.layout.objectsLock, "exclusive", () => {
+      repository.chunks.reload();
+      return repairStore(repository, work);
+    });
   }
 
   gc(hooks: Hooks, options: { dryRun: boolean }): GcReport {

@@ -15,6 +15,7 @@ import type { RefScope } from "../snapshot/refs.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { ClosureChecker } from "../tree/closure.js";
+import { isMetadata } from "../tree/metadata.js";
 import { admit, planAdmission } from "./admission.js";
 import {
   bundleHeaderBytes,
@@ -264,10 +265,6 @@ function openNameless(files: Files, trash: string): Fd {
     files.close(fd);
     throw error;
   }
-}
-
-function isMetadata(bytes: Buffer): boolean {
-  return ["CHSRTREE", "CHSRLIST"].includes(bytes.toString("latin1", 0, 8));
 }
 
 /** What decoders call `corrupt` is about the bundle here, not about the store. */

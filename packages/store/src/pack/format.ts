@@ -136,31 +136,16 @@ export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number):
   if (kind === undefined || trailer.readUInt32LE(12) !== kindNumber) {
     throw new StoreError("corrupt", `pack kind ${kindNumber} is unknown`);
   }
-  const frames: FrameEntry[] = [];
+  const { frames, chunks } = readTables(tail, frameCount, chunkCount);
   let end = packHeaderBytes;
-  for (let n = 0, at = 0; n < frameCount; n++, at += frameEntryBytes) {
-    const frame = {
-      offset: tail.readUInt32LE(at),
-      storedBytes: tail.readUInt32LE(at + 4),
-      plainBytes: tail.readUInt32LE(at + 8),
-      codec: tail.readUInt32LE(at + 12),
-      digest: tail.subarray(at + 16, at + 48),
-    };
+  frames.forEach((frame, n) => {
     if (frame.offset !== end || frame.plainBytes > 2 * objectBytesMax) {
       throw new StoreError("corrupt", `frame ${n} of the pack is out of place`);
     }
     end += frame.storedBytes;
-    frames.push(frame);
-  }
+  });
   if (end !== contentsOffset) throw new StoreError("corrupt", "frames do not end where the contents start");
-  const chunks: ChunkEntry[] = [];
-  for (let n = 0, at = frameCount * frameEntryBytes; n < chunkCount; n++, at += chunkEntryBytes) {
-    const chunk = {
-      id: tail.subarray(at, at + digestBytes),
-      frame: tail.readUInt32LE(at + 32),
-      offset: tail.readUInt32LE(at + 36),
-      length: tail.readUInt32LE(at + 40),
-    };
+  chunks.forEach((chunk, n) => {
     const frame = frames[chunk.frame];
     if (frame === undefined || chunk.offset + chunk.length > frame.plainBytes) {
       throw new StoreError("corrupt", `chunk ${n} of the pack lies outside its frame`);
@@ -169,7 +154,71 @@ export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number):
     if (before !== undefined && before.id.compare(chunk.id) >= 0) {
       throw new StoreError("corrupt", "chunks of the pack are not in order");
     }
-    chunks.push(chunk);
-  }
+  });
   return { id: storedId.toString("hex") as PackId, kind, frames, chunks };
+}
+
+/** What the tables say, of which nothing is checked. `tail` starts with the contents and is at least as long. */
+function readTables(
+  tail: Buffer,
+  frameCount: number,
+  chunkCount: number,
+): Pick<PackContents, "frames" | "chunks"> {
+  const frames = Array.from({ length: frameCount }, (_, n): FrameEntry => {
+    const at = n * frameEntryBytes;
+    return {
+      offset: tail.readUInt32LE(at),
+      storedBytes: tail.readUInt32LE(at + 4),
+      plainBytes: tail.readUInt32LE(at + 8),
+      codec: tail.readUInt32LE(at + 12),
+      digest: tail.subarray(at + 16, at + 48),
+    };
+  });
+  const chunks = Array.from({ length: chunkCount }, (_, n): ChunkEntry => {
+    const at = frameCount * frameEntryBytes + n * chunkEntryBytes;
+    return {
+      id: tail.subarray(at, at + digestBytes),
+      frame: tail.readUInt32LE(at + 32),
+      offset: tail.readUInt32LE(at + 36),
+      length: tail.readUInt32LE(at + 40),
+    };
+  });
+  return { frames, chunks };
+}
+
+/**
+ * What a damaged pack of `fileBytes` seems to hold, for a salvage that verifies each object it takes. Null when not even the
+ * places of the tables can be told. `readAt` gives the bytes from an offset on.
+ */
+export function guessPackTables(
+  fileBytes: number,
+  readAt: (offset: number, bytes: number) => Buffer,
+): Pick<PackContents, "frames" | "chunks"> | null {
+  if (fileBytes > packBytesMax || fileBytes < packHeaderBytes + packTrailerBytes) return null;
+  const trailer = readAt(fileBytes - packTrailerBytes, packTrailerBytes);
+  const [frameCount, chunkCount, offset] = [0, 4, 8].map((at) => trailer.readUInt32LE(at)) as [
+    number,
+    number,
+    number,
+  ];
+  // Where one of the three numbers is wrong the other two and the length of the file still give it.
+  const spare = fileBytes - packTrailerBytes;
+  const ways: [number, number][] = [
+    [frameCount, chunkCount],
+    [frameCount, (spare - offset - frameCount * frameEntryBytes) / chunkEntryBytes],
+    [(spare - offset - chunkCount * chunkEntryBytes) / frameEntryBytes, chunkCount],
+  ];
+  for (const [frames, chunks] of ways) {
+    const bytes = frames * frameEntryBytes + chunks * chunkEntryBytes;
+    const isPossible =
+      Number.isInteger(frames) && Number.isInteger(chunks) && frames > 0 && chunks > 0 && bytes < spare;
+    if (!isPossible) continue;
+    const tables = readTables(readAt(spare - bytes, bytes), frames, chunks);
+    // The first frame follows the header, and the last ends where the tables start.
+    const last = tables.frames.at(-1) as FrameEntry;
+    const seemsRight =
+      tables.frames[0]?.offset === packHeaderBytes || last.offset + last.storedBytes === spare - bytes;
+    if (seemsRight) return tables;
+  }
+  return null;
 }

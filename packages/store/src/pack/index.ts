@@ -53,7 +53,7 @@ export class PackIndex {
   reload(): void {
     const known = new Map(this.#segments.map((loaded) => [loaded.name, loaded]));
     const segments: LoadedSegment[] = [];
-    for (const name of namesIn(this.#files, this.#indexDirectory)) {
+    for (const name of segmentsIn(this.#files, this.#indexDirectory)) {
       const loaded = known.get(name) ?? this.#load(name);
       if (loaded !== null) segments.push(loaded);
     }
@@ -144,7 +144,7 @@ export class PackIndex {
       packs.push(of.pack);
       for (const row of of.rows) rows.push(row);
     }
-    this.#replace(namesIn(this.#files, this.#indexDirectory), packs, rows);
+    this.#replace(segmentsIn(this.#files, this.#indexDirectory), packs, rows);
   }
 
   /** Rewrites the whole index without the packs named; the caller deletes these afterwards, never before. */
@@ -195,7 +195,7 @@ export class PackIndex {
     try {
       return { name, segment: Segment.decode(bytes) };
     } catch (error) {
-      if (error instanceof StoreError && error.code === "corrupt") return null;
+      if (isIllegible(error)) return null;
       throw error;
     }
   }
@@ -210,7 +210,7 @@ export class PackIndex {
       }
     } catch (error) {
       // A damaged pack must not keep the store from opening; its chunks are missing then, and fsck names it.
-      if (isErrno(error, "ENOENT") || (error instanceof StoreError && error.code === "corrupt")) return null;
+      if (isErrno(error, "ENOENT") || isIllegible(error)) return null;
       throw error;
     }
   }
@@ -233,6 +233,16 @@ function appendSegment(
     if (pack === undefined) continue;
     rows.push({ id, pack, frame: location.frame, offset: location.offset, length: location.length });
   }
+}
+
+/** What says that its version is another is damaged, too: `format.json` says which versions a store has. */
+function isIllegible(error: unknown): boolean {
+  return error instanceof StoreError && ["corrupt", "store_version_unsupported"].includes(error.code);
+}
+
+/** The names of the segments in a directory. */
+function segmentsIn(files: Files, directory: string): string[] {
+  return namesIn(files, directory).filter((name) => /^[0-9a-f]{32}\.idx$/.test(name));
 }
 
 /** The ids of the packs in a directory. */

@@ -115,8 +115,10 @@ export class Segment {
   #locationAt(position: number): Location {
     const count = this.chunkCount;
     const words = this.#columns;
+    const pack = this.packs[words[position] as number];
+    if (pack === undefined) throw new StoreError("corrupt", "row of an index segment names no pack");
     return {
-      pack: (this.packs[words[position] as number] as IndexedPack).id,
+      pack: pack.id,
       frame: words[count + position] as number,
       offset: words[2 * count + position] as number,
       length: words[3 * count + position] as number,

@@ -78,6 +78,13 @@ export class Refs {
     });
   }
 
+  /** For a repair: makes a ref file name a record, whatever it held. */
+  rewrite(scope: RefScope, file: string, to: SnapshotId): void {
+    withLock(this.#files, this.#lockPath, "exclusive", () =>
+      writeDurably(this.#files, this.#scopeDirectory(scope), file, Buffer.from(`${to}\n`)),
+    );
+  }
+
   /** Makes durable what others have changed, and may have died before they made it so. */
   sync(): void {
     syncDirectory(this.#files, `${this.#directory}/disks`);

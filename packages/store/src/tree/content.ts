@@ -78,16 +78,25 @@ function groups(items: ContentItem[]): ContentItem[][] {
   let group: ContentItem[] = [];
   for (const item of items) {
     group.push(item);
-    // Two items at least, so that each level is at most half as long as the one below.
-    const cutHere =
-      group.length >= 2 && item.kind !== "hole" && (item.id.readUInt32LE(digestBytes - 4) & splitMask) === 0;
-    if (cutHere || group.length === listItemsMax) {
+    if (endsList(item, group.length)) {
       result.push(group);
       group = [];
     }
   }
   if (group.length > 0) result.push(group);
   return result;
+}
+
+/** True when a list ends after an item, its `number`th from 1. Two items at least, so that each level is at most half as long as the one below. */
+function endsList(item: ContentItem, number: number): boolean {
+  if (number === listItemsMax) return true;
+  return number >= 2 && item.kind !== "hole" && (item.id.readUInt32LE(digestBytes - 4) & splitMask) === 0;
+}
+
+/** True when a list ends where it should. `isLast`: nothing follows it on its level. */
+export function isCutRight(items: ContentItem[], isLast: boolean): boolean {
+  const ends = items.findIndex((item, n) => endsList(item, n + 1));
+  return ends === items.length - 1 || (ends === -1 && isLast);
 }
 
 type Segment = Exclude<ContentItem, { kind: "list" }>;

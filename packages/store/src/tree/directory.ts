@@ -3,11 +3,20 @@
  * into leaves at places that only the names decide, so that a change in one place leaves the other leaves as they are.
  */
 import { ByteWriter } from "../bytes.js";
-import type { Digest } from "../chunk/hash.js";
+import { hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { treeLeafBytesMax, treeLeafSplitBits } from "../limits.js";
 import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
-import { addSums, noSums, type DirectoryTreeEntry, type TreeEntry, type TreeSums } from "./entry.js";
+import type { PackKind } from "../pack/format.js";
+import { requireObject, type Holdings } from "./content-checker.js";
+import {
+  addSums,
+  noSums,
+  sameSums,
+  type DirectoryTreeEntry,
+  type TreeEntry,
+  type TreeSums,
+} from "./entry.js";
 import { decodeNode, encodeBranch, encodeEntry, encodeLeaf, type BranchPart } from "./node.js";
 
 /** FNV-1a, 32 bits: enough to spread the cuts, and simple to state in a format. */
@@ -78,15 +87,32 @@ export function readDirectory(source: ObjectSource, id: Digest): TreeEntry[] {
       entries.push(entry);
     }
   }
-  if (
-    sums.files !== node.sums.files ||
-    sums.directories !== node.sums.directories ||
-    sums.logicalBytes !== node.sums.logicalBytes
-  ) {
+  if (!sameSums(sums, node.sums)) {
     throw new StoreError("corrupt", "sums of a tree branch do not match its leaves");
   }
   return entries;
 }
+
+export interface DirectoryNode {
+  sums: TreeSums;
+  entries: TreeEntry[];
+}
+
+/** A directory below a root, of which nothing is taken on trust: code `corrupt` also when it is cut in other places than it should be. */
+export function readNode(source: Holdings, id: Digest): DirectoryNode {
+  const bytes = requireObject(source, id);
+  const node = decodeNode(source.get(id));
+  if (node.kind === "branch") for (const part of node.parts) requireObject(source, part.id);
+  const entries = node.kind === "leaf" ? node.entries : readDirectory(source, id);
+  if (entries[0]?.name.length === 0) throw new StoreError("corrupt", "a name below the root is empty");
+  const mayBeCutWrong = node.kind === "branch" || bytes > treeLeafBytesMax;
+  if (mayBeCutWrong && !writeDirectory(hashing, entries).id.equals(id)) {
+    throw new StoreError("corrupt", `directory ${id.toString("hex")} is cut in the wrong places`);
+  }
+  return { sums: node.sums, entries };
+}
+
+const hashing = { put: (_kind: PackKind, bytes: Uint8Array): Digest => hash(bytes) };
 
 const rootName = Buffer.alloc(0);
 

@@ -79,3 +79,7 @@ export function addSums(total: TreeSums, entry: TreeEntry): void {
 export function noSums(): TreeSums {
   return { files: 0, directories: 0, logicalBytes: 0 };
 }
+
+export function sameSums(a: TreeSums, b: TreeSums): boolean {
+  return a.files === b.files && a.directories === b.directories && a.logicalBytes === b.logicalBytes;
+}

@@ -17,13 +17,13 @@ export interface MadeStore {
   again: (files?: Files) => Engine;
 }
 
-/** A new, empty store and an empty source, closed and removed with the test. */
-export function makeStore(t: TestContext): MadeStore {
+/** A new, empty store and an empty source, closed and removed with the test. `ordinary`: what engines use when they are not given others. */
+export function makeStore(t: TestContext, ordinary: Files = linuxFiles): MadeStore {
   const place = temporaryDirectory(t);
   const root = `${place}/store`;
   const source = `${place}/source`;
   mkdirSync(source);
-  const again = (files: Files = linuxFiles): Engine => {
+  const again = (files: Files = ordinary): Engine => {
     const engine = Engine.open(files, root, { create: true });
     t.after(() => engine.close());
     return engine;

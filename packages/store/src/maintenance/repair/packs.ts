@@ -1,0 +1,96 @@
+/** Puts packs and index right: what is whole in damaged packs moves to new ones, and the index is made from the packs. */
+import type { PackId } from "../../ids.js";
+import { digestKey, hash } from "../../chunk/hash.js";
+import type { ChunkEntry, PackKind } from "../../pack/format.js";
+import { readPackContents } from "../../pack/reader.js";
+import { PackWriter, packPath, type WrittenPack } from "../../pack/writer.js";
+import { anywhere, type Fd } from "../../platform/files.js";
+import type { Repository } from "../../snapshot/repository.js";
+import type { Work } from "../../snapshot/work.js";
+import { isMetadata } from "../../tree/metadata.js";
+import { isDamage } from "../check/findings.js";
+import type { StoreCheck } from "../fsck.js";
+import { salvagePack } from "./salvage.js";
+
+export interface PackRepair {
+  /** Objects that only a damaged pack held, and that are in a new one now. */
+  savedChunks: number;
+  /** Objects that no pack holds any more. */
+  lostChunks: number;
+  /** Bytes of every object that can be read now. */
+  present: Map<string, number>;
+}
+
+/** The damaged packs are still in their place after it, and no segment names them. */
+export function repairPacks(repository: Repository, check: StoreCheck, work: Work): PackRepair {
+  const present = new Map(check.present);
+  const { written, listed } = salvage(repository, check, present, work);
+  const savedChunks = present.size - check.present.size;
+  if (check.damagedPacks.size > 0 || check.indexIsWrong) {
+    const damaged = check.damagedPacks;
+    const whole = [...check.packs].filter((id) => !damaged.has(id)).map((id) => readPack(repository, id));
+    repository.chunks.index.rebuild([...whole, ...written]);
+    repository.chunks.reload();
+  }
+  return { savedChunks, lostChunks: [...listed].filter((key) => !present.has(key)).length, present };
+}
+
+/** Adds to `present` what it saves. `listed`: keys of all that the index or a damaged pack names. */
+function salvage(
+  repository: Repository,
+  { damagedPacks }: StoreCheck,
+  present: Map<string, number>,
+  work: Work,
+): { written: WrittenPack[]; listed: Set<string> } {
+  const { files, layout, chunks } = repository;
+  const known = new Map<PackId, ChunkEntry[]>([...damagedPacks].map((id) => [id, []]));
+  const listed = new Set<string>();
+  try {
+    for (const { id, location } of chunks.index.entries()) {
+      listed.add(digestKey(id));
+      known.get(location.pack)?.push({ id, ...location });
+    }
+  } catch (error) {
+    // Only hints are lost where a segment cannot be read to its end.
+    if (!isDamage(error)) throw error;
+  }
+  const written: WrittenPack[] = [];
+  const writerOf = (kind: PackKind): PackWriter =>
+    new PackWriter(files, layout.packs, kind, chunks.compression, (pack) => written.push(pack));
+  const writers = { data: writerOf("data"), tree: writerOf("tree") };
+  try {
+    for (const [pack, rows] of known) {
+      work.step();
+      const seen = withPack(repository, pack, (fd) =>
+        salvagePack(files, fd, rows, (bytes) => {
+          const id = hash(bytes);
+          if (present.has(digestKey(id))) return;
+          present.set(digestKey(id), bytes.length);
+          writers[isMetadata(bytes) ? "tree" : "data"].add(id, bytes);
+        }),
+      );
+      for (const { id } of seen) listed.add(digestKey(id));
+    }
+    for (const writer of [writers.data, writers.tree]) writer.finish();
+  } finally {
+    for (const writer of [writers.data, writers.tree]) writer.abort();
+  }
+  return { written, listed };
+}
+
+function readPack(repository: Repository, id: PackId): WrittenPack {
+  const { files } = repository;
+  return withPack(repository, id, (fd) => ({
+    ...readPackContents(files, fd, id),
+    fileBytes: files.statOpen(fd).sizeBytes,
+  }));
+}
+
+function withPack<Result>({ files, layout }: Repository, id: PackId, run: (fd: Fd) => Result): Result {
+  const fd = files.open(anywhere, packPath(layout.packs, id));
+  try {
+    return run(fd);
+  } finally {
+    files.close(fd);
+  }
+}
