@@ -51,8 +51,10 @@ const storeSuggestions: Partial<Record<StoreErrorCode, string>> = {
   snapshot_name_taken:
     "choose another name (--name, or --rename for an import), or delete the old one with `chaser store delete NAME`",
   permission_denied: "check who owns the files, or run the command as that user",
-  corrupt: "`chaser store fsck` says what is damaged and which snapshots it touches",
-  chunk_missing: "`chaser store fsck` says what is damaged and which snapshots it touches",
+  corrupt:
+    "`chaser store fsck` says what is damaged and which snapshots it touches, `--repair` mends what can be mended",
+  chunk_missing:
+    "`chaser store fsck` says what is damaged and which snapshots it touches, `--repair` mends what can be mended",
   no_space: "free some space on the filesystem; nothing half written was kept",
 };
 

@@ -111,8 +111,10 @@ export function addStore(program: Command, bind: Bind): void {
   addExamples(
     verb("fsck", "check the store; exit code 1 when something is damaged")
       .option("--read-data", "read and verify every byte, too")
+      .option("--repair", "rebuild what can be rebuilt, put aside what cannot; reads every byte")
       .action(bind(() => import("./store/fsck.js"))),
     "chaser store fsck --read-data",
+    "chaser store fsck --repair",
   );
   verb("gc", "return the space of what no snapshot needs")
     .option("--dry-run", "say what would be freed, change nothing")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { outcomeOf, prepareCli } from "../spawned-cli.js";
@@ -86,6 +86,29 @@ describe("chaser store", () => {
     assert.equal((await cli.run("store", "snapshots", "--store", join(cli.directory, "nope"))).code, 3);
     assert.equal((await cli.run("store", "snapshot", source, "--name", "FIRST")).code, 4);
     assert.equal((await cli.run("store", "snapshot", source, "--name", "")).code, 2);
+  });
+
+  it("repairs what is damaged, and says what it did and what remains", async () => {
+    const other = join(cli.directory, "damaged");
+    await cli.run("store", "init", other);
+    await cli.run("store", "snapshot", source, "--name", "hurt", "--store", other);
+    const ask = (...words: string[]) => cli.run("store", "fsck", "--store", other, ...words);
+    assert.match((await ask("--repair")).stdout, /: no damage found\n$/);
+    for (const name of readdirSync(join(other, "index"))) rmSync(join(other, "index", name));
+    const [ref] = readdirSync(join(other, "refs/snapshots"));
+    writeFileSync(join(other, "refs/snapshots", ref as string), "garbage");
+    const found = await ask();
+    assert.equal(found.code, 1);
+    assert.match(found.stdout, /^ref_damaged {2}refs\/snapshots\//);
+    const mended = await ask("--repair");
+    assert.equal(mended.code, 0);
+    assert.match(mended.stdout, /led 1 name back to a snapshot\nnothing remains\n$/);
+    for (const name of readdirSync(join(other, "packs"))) rmSync(join(other, "packs", name));
+    const { code, stdout } = await ask("--repair", "--json");
+    assert.equal(code, 1);
+    const report = JSON.parse(stdout) as { ok: boolean; repair: { remaining: { snapshots: string[] }[] } };
+    assert.equal(report.ok, false);
+    assert.deepEqual(report.repair.remaining[0]?.snapshots, ["hurt"]);
   });
 
   it("checks, deletes and collects", async () => {

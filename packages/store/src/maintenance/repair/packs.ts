@@ -18,21 +18,30 @@ export interface PackRepair {
   /** Objects that no pack holds any more. */
   lostChunks: number;
   /** Bytes of every object that can be read now. */
-  present: Map<string, number>;
+  present: ReadonlyMap<string, number>;
 }
 
 /** The damaged packs are still in their place after it, and no segment names them. */
 export function repairPacks(repository: Repository, check: StoreCheck, work: Work): PackRepair {
-  const present = new Map(check.present);
-  const { written, listed } = salvage(repository, check, present, work);
-  const savedChunks = present.size - check.present.size;
-  if (check.damagedPacks.size > 0 || check.indexIsWrong) {
-    const damaged = check.damagedPacks;
-    const whole = [...check.packs].filter((id) => !damaged.has(id)).map((id) => readPack(repository, id));
-    repository.chunks.index.rebuild([...whole, ...written]);
-    repository.chunks.reload();
+  if (check.damagedPacks.size === 0 && !check.indexIsWrong) {
+    return { savedChunks: 0, lostChunks: 0, present: check.present };
   }
-  return { savedChunks, lostChunks: [...listed].filter((key) => !present.has(key)).length, present };
+  const whole = [...check.packs]
+    .filter((id) => !check.damagedPacks.has(id))
+    .map((id) => readPack(repository, id));
+  // What a damaged pack holds goes with it, also what can be read.
+  const present = new Map(
+    whole.flatMap(({ chunks }) => chunks.map(({ id, length }): [string, number] => [digestKey(id), length])),
+  );
+  const before = present.size;
+  const { written, listed } = salvage(repository, check, present, work);
+  repository.chunks.index.rebuild([...whole, ...written]);
+  repository.chunks.reload();
+  return {
+    savedChunks: present.size - before,
+    lostChunks: [...listed].filter((key) => !present.has(key)).length,
+    present,
+  };
 }
 
 /** Adds to `present` what it saves. `listed`: keys of all that the index or a damaged pack names. */
