@@ -44,6 +44,9 @@ export const xattrValueBytesMax = 64 * KiB;
 /** All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
 export const xattrsBytesMax = 1 * MiB;
 
+/** Of a directory with more than some 20 million entries the last walk is not kept: what is kept is held in memory. */
+export const walkBytesMax = 1024 * MiB;
+
 /** (format) Times are signed varints of at most 53 bits; 142 million years suffice. */
 export const mtimeSecondsMax = 2 ** 52 - 1;
 

@@ -9,9 +9,12 @@
 import { chunkBytesAverage, chunkBytesMax, chunkBytesMin } from "../limits.js";
 import { hash } from "./hash.js";
 
-/** 256 words: the first four bytes, little-endian, of BLAKE3("chaser gear v1" followed by the byte). */
-export const gear: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) =>
-  hash(Buffer.concat([Buffer.from("chaser gear v1"), Buffer.from([byte])])).readUInt32LE(0),
+/**
+ * 256 words: the first four bytes, little-endian, of BLAKE3("chaser gear v1" followed by the byte). Signed, as all bitwise
+ * results are in JavaScript: with unsigned words the cut takes half as long again.
+ */
+export const gear: Int32Array = Int32Array.from({ length: 256 }, (_, byte) =>
+  hash(Buffer.concat([Buffer.from("chaser gear v1"), Buffer.from([byte])])).readInt32LE(0),
 );
 
 /** 18 and 14 leading bits: average 64 KiB is 16 bits, two more and two fewer. */
@@ -27,14 +30,15 @@ export function cut(bytes: Uint8Array, start: number, end: number): number {
   if (available <= chunkBytesMin) return end;
   const normal = start + Math.min(chunkBytesAverage, available);
   const limit = start + Math.min(chunkBytesMax, available);
+  const words = gear;
   let fingerprint = 0;
   let at = start + chunkBytesMin;
   for (; at < normal; at++) {
-    fingerprint = ((fingerprint << 1) + (gear[bytes[at] as number] as number)) | 0;
+    fingerprint = ((fingerprint << 1) + (words[bytes[at] as number] as number)) | 0;
     if ((fingerprint & strictMask) === 0) return at + 1;
   }
   for (; at < limit; at++) {
-    fingerprint = ((fingerprint << 1) + (gear[bytes[at] as number] as number)) | 0;
+    fingerprint = ((fingerprint << 1) + (words[bytes[at] as number] as number)) | 0;
     if ((fingerprint & looseMask) === 0) return at + 1;
   }
   return limit;

@@ -41,6 +41,7 @@ import { owners } from "../snapshot/owners.js";
 import { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { restoreTree } from "../snapshot/restore.js";
+import type { RecordedWalk } from "../snapshot/recorded-walk.js";
 import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
 import { Work } from "../snapshot/work.js";
@@ -85,21 +86,31 @@ export class Engine {
   readonly #disks: DiskSet;
   readonly #history: History;
 
-  private constructor(files: Files, repository: Repository) {
+  readonly #withThreads: boolean;
+
+  private constructor(files: Files, repository: Repository, withThreads: boolean) {
     this.#files = files;
+    this.#withThreads = withThreads;
     this.#repository = repository;
     this.#disks = new DiskSet(repository);
     this.#history = new History(repository);
   }
 
-  /** `create`: make the store when there is none yet. */
-  static open(files: Files, root: string, { create }: { create: boolean }): Engine {
+  /**
+   * `create`: make the store when there is none yet. `withThreads`: `files` are the kernel's own, which other threads of this
+   * process reach too, so that they may help.
+   */
+  static open(
+    files: Files,
+    root: string,
+    { create, withThreads = false }: { create: boolean; withThreads?: boolean },
+  ): Engine {
     try {
-      return new Engine(files, Repository.open(files, root));
+      return new Engine(files, Repository.open(files, root), withThreads);
     } catch (error) {
       if (!create || !(error instanceof StoreError) || error.code !== "not_a_store") throw error;
       Repository.create(files, root);
-      return new Engine(files, Repository.open(files, root));
+      return new Engine(files, Repository.open(files, root), withThreads);
     }
   }
 
@@ -111,8 +122,8 @@ export class Engine {
     const directory = this.#openSource(source);
     try {
       const snapshot = repository.withObjects(() => {
-        const previous = loadPreviousWalk(repository, source);
-        let statRows: Buffer = Buffer.alloc(0);
+        const previous = loadPreviousWalk(repository, source, options);
+        let walk: RecordedWalk | null = null;
         const added = repository.addSnapshot(
           {
             scope: null,
@@ -126,13 +137,14 @@ export class Engine {
               owners: owners(options.idMap),
               work,
               previous,
+              withThreads: this.#withThreads,
               ...(isExcluded === null ? {} : { isExcluded }),
             });
-            statRows = scanned.statRows;
+            walk = scanned.walk;
             return scanned;
           },
         );
-        saveWalk(repository, source, added.id, statRows);
+        if (walk !== null) saveWalk(repository, source, options, added.id, walk);
         return added;
       });
       return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
@@ -169,7 +181,7 @@ export class Engine {
           delete: empty === null && options.delete === true,
           dryRun,
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
-          previous: loadPreviousWalk(repository, target),
+          previous: loadPreviousWalk(repository, target, options),
         });
       });
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };

@@ -184,7 +184,7 @@ export class History {
         const { root } = scan(files, objects, fd, {
           owners: owners(options.idMap),
           work,
-          previous: loadPreviousWalk(this.#repository, directory),
+          previous: loadPreviousWalk(this.#repository, directory, options),
           ...(isExcluded === null ? {} : { isExcluded }),
         });
         // As `readRoot` gives it: under no name.

@@ -43,7 +43,7 @@ function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void
 }
 
 try {
-  const engine = Engine.open(linuxFiles, root, { create });
+  const engine = Engine.open(linuxFiles, root, { create, withThreads: true });
   port.on("message", (message: ToEngine) => {
     if (message.kind === "call") run(engine, message);
     else if (message.kind === "close") {

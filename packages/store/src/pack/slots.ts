@@ -3,11 +3,11 @@
  * stored. A slot's state is the only thing both sides write, and only by atomic exchange, so that exactly one of them works on it.
  */
 import { chunkBytesMax, frameBytesTarget } from "../limits.js";
+import { compressionRoomBytes } from "./frame.js";
 
 /** No frame of chunks is longer; larger objects are compressed by the engine itself. */
 export const slotPlainBytes = Math.max(frameBytesTarget, chunkBytesMax);
-/** Room for what the compressor gains nothing on is not needed: such frames are stored raw. */
-const slotStoredBytes = slotPlainBytes;
+const slotStoredBytes = compressionRoomBytes(slotPlainBytes);
 const slotDigestBytes = 32;
 const slotBytes = slotPlainBytes + slotStoredBytes + slotDigestBytes;
 
@@ -17,9 +17,15 @@ export const slotState = { free: 0, queued: 1, taken: 2, done: 3 } as const;
 const word = { state: 0, plainBytes: 1, storedBytes: 2, codec: 3 } as const;
 const headerWords = 4;
 
+/**
+ * Frames that wait before a sleeping thread is woken: waking costs the engine some 50 us, and a thread that keeps up with
+ * it would be woken for every frame. Those that wait while nobody is woken are compressed by the engine when it needs them.
+ */
+const waitingBeforeWake = 6;
+
 export interface SlotMemory {
   slots: number;
-  /** Headers of all slots, then two words: how many frames were ever queued, and how many threads sleep until there are more. */
+  /** Headers of all slots, then three words: frames ever queued, frames that nobody has taken yet, and threads that sleep. */
   header: SharedArrayBuffer;
   bytes: SharedArrayBuffer;
 }
@@ -27,7 +33,7 @@ export interface SlotMemory {
 export function makeSlotMemory(slots: number): SlotMemory {
   return {
     slots,
-    header: new SharedArrayBuffer(4 * (slots * headerWords + 2)),
+    header: new SharedArrayBuffer(4 * (slots * headerWords + 3)),
     bytes: new SharedArrayBuffer(slots * slotBytes),
   };
 }
@@ -37,6 +43,7 @@ export class Slots {
   readonly #header: Int32Array;
   readonly #bytes: Buffer;
   readonly #queuedWord: number;
+  readonly #waitingWord: number;
   readonly #sleepersWord: number;
 
   constructor(memory: SlotMemory) {
@@ -44,7 +51,8 @@ export class Slots {
     this.#header = new Int32Array(memory.header);
     this.#bytes = Buffer.from(memory.bytes);
     this.#queuedWord = memory.slots * headerWords;
-    this.#sleepersWord = this.#queuedWord + 1;
+    this.#waitingWord = this.#queuedWord + 1;
+    this.#sleepersWord = this.#queuedWord + 2;
   }
 
   plain(slot: number): Buffer {
@@ -77,20 +85,25 @@ export class Slots {
     return Atomics.load(this.#header, slot * headerWords + word.state);
   }
 
-  /** Hands a filled slot to whoever takes it first, and wakes one sleeper. */
+  /** Hands a filled slot to whoever takes it first, and wakes one sleeper when there is work enough. */
   queue(slot: number, plainBytes: number): void {
     this.#header[slot * headerWords + word.plainBytes] = plainBytes;
     Atomics.store(this.#header, slot * headerWords + word.state, slotState.queued);
     Atomics.add(this.#header, this.#queuedWord, 1);
-    // Waking is a system call, and most of the time every thread is busy. One that is about to sleep has counted itself
-    // before it looks at the number of queued frames, so it is not missed.
+    const waiting = Atomics.add(this.#header, this.#waitingWord, 1) + 1;
+    if (waiting < waitingBeforeWake) return;
+    // Most of the time every thread is busy. One that is about to sleep has counted itself before it looks at the number
+    // of queued frames, so it is not missed.
     if (Atomics.load(this.#header, this.#sleepersWord) > 0) Atomics.notify(this.#header, this.#queuedWord, 1);
   }
 
   /** True for the one caller who may now work on the slot. */
   take(slot: number): boolean {
     const at = slot * headerWords + word.state;
-    return Atomics.compareExchange(this.#header, at, slotState.queued, slotState.taken) === slotState.queued;
+    const taken =
+      Atomics.compareExchange(this.#header, at, slotState.queued, slotState.taken) === slotState.queued;
+    if (taken) Atomics.sub(this.#header, this.#waitingWord, 1);
+    return taken;
   }
 
   finish(slot: number, storedBytes: number, codec: number): void {

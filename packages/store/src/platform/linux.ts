@@ -141,33 +141,44 @@ function retry(run: () => number): number {
 
 const wordRange = 0x1_0000_0000;
 
-function signedSeconds(at: number): number {
-  return statScratch.readUInt32LE(at) + statScratch.readInt32LE(at + 4) * wordRange;
+/** The fields of a statx structure, in the machine's own byte order. */
+const statWords = new Uint32Array(statScratch.buffer, statScratch.byteOffset, statScratch.length / 4);
+const statSignedWords = new Int32Array(statWords.buffer, statWords.byteOffset, statWords.length);
+
+function word(at: number): number {
+  return statWords[at >> 2] as number;
+}
+
+function doubleWord(at: number): number {
+  return word(at) + word(at + 4) * wordRange;
+}
+
+function signedDoubleWord(at: number): number {
+  return word(at) + (statSignedWords[(at + 4) >> 2] as number) * wordRange;
 }
 
 /** Inode and device are wanted for few files, and big integers are slow to make, so they are made when asked for. */
 class LinuxStat implements Stat {
   readonly type: FileType;
   readonly mode: number;
-  readonly links = statScratch.readUInt32LE(0x10);
-  readonly uid = statScratch.readUInt32LE(0x14);
-  readonly gid = statScratch.readUInt32LE(0x18);
-  readonly sizeBytes = statScratch.readUInt32LE(0x28) + statScratch.readUInt32LE(0x2c) * wordRange;
-  readonly allocatedBytes =
-    (statScratch.readUInt32LE(0x30) + statScratch.readUInt32LE(0x34) * wordRange) * 512;
-  readonly ctimeSeconds = signedSeconds(0x60);
-  readonly ctimeNanoseconds = statScratch.readUInt32LE(0x68);
-  readonly mtimeSeconds = signedSeconds(0x70);
-  readonly mtimeNanoseconds = statScratch.readUInt32LE(0x78);
-  readonly major = statScratch.readUInt32LE(0x80);
-  readonly minor = statScratch.readUInt32LE(0x84);
-  readonly #inodeLow = statScratch.readUInt32LE(0x20);
-  readonly #inodeHigh = statScratch.readUInt32LE(0x24);
-  readonly #deviceMajor = statScratch.readUInt32LE(0x88);
-  readonly #deviceMinor = statScratch.readUInt32LE(0x8c);
+  readonly links = word(0x10);
+  readonly uid = word(0x14);
+  readonly gid = word(0x18);
+  readonly sizeBytes = doubleWord(0x28);
+  readonly allocatedBytes = doubleWord(0x30) * 512;
+  readonly ctimeSeconds = signedDoubleWord(0x60);
+  readonly ctimeNanoseconds = word(0x68);
+  readonly mtimeSeconds = signedDoubleWord(0x70);
+  readonly mtimeNanoseconds = word(0x78);
+  readonly major = word(0x80);
+  readonly minor = word(0x84);
+  readonly #inodeLow = word(0x20);
+  readonly #inodeHigh = word(0x24);
+  readonly #deviceMajor = word(0x88);
+  readonly #deviceMinor = word(0x8c);
 
   constructor() {
-    const bits = statScratch.readUInt16LE(0x1c);
+    const bits = word(0x1c) & 0xffff;
     this.type = typeOfBits.get(bits & 0o170000) ?? "file";
     this.mode = bits & 0o7777;
   }
@@ -189,8 +200,14 @@ function procPath(directory: Fd, name: Name): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${directory}/`), tail, empty]);
 }
 
-function attributeNames(length: number): Buffer[] {
-  if (length === 0) return [];
+/** Most files have none, and only where there is no room to fill does the kernel allocate none. */
+function attributeNames(name: Name | null, call: (room: Buffer | null, bytes: number) => number): Buffer[] {
+  let length = call(null, 0);
+  if (length > 0) length = call(valueScratch, valueScratch.length);
+  if (length < 0) {
+    if (koffi.errno() === 95) return [];
+    fail("listxattr", name);
+  }
   const names: Buffer[] = [];
   let start = 0;
   for (let at = 0; at < length; at++) {
@@ -271,20 +288,20 @@ export const linuxFiles: Files = {
   },
   list(fd) {
     const entries: DirectoryEntry[] = [];
-    const raw = entriesScratch;
     for (;;) {
-      const length = call.getdents64(fd, raw, raw.length) as number;
+      const length = call.getdents64(fd, entriesScratch, entriesScratch.length) as number;
       if (length < 0) fail("list", null);
       if (length === 0) return entries;
+      // One copy that all names are views of.
+      const raw = Buffer.from(entriesScratch.subarray(0, length));
       for (let at = 0; at < length; at += raw.readUInt16LE(at + 16)) {
-        const end = raw.indexOf(0, at + 19);
-        const size = end - at - 19;
-        if (raw[at + 19] === 0x2e && (size === 1 || (size === 2 && raw[at + 20] === 0x2e))) continue;
-        entries.push({
-          name: Buffer.from(raw.subarray(at + 19, end)),
-          key: raw.toString("latin1", at + 19, end),
-          type: typeOfBits.get((raw[at + 18] as number) << 12) ?? null,
-        });
+        const start = at + 19;
+        let end = start;
+        while (raw[end] !== 0) end += 1;
+        const key = raw.toString("latin1", start, end);
+        if (key === "." || key === "..") continue;
+        const type = typeOfBits.get((raw[at + 18] as number) << 12) ?? null;
+        entries.push({ name: raw.subarray(start, end), key, type });
       }
     }
   },
@@ -356,20 +373,11 @@ export const linuxFiles: Files = {
     if (result !== 0) fail("utimens", name);
   },
   xattrNames(directory, name) {
-    const length = call.llistxattr(procPath(directory, name), valueScratch, valueScratch.length) as number;
-    if (length < 0) {
-      if (koffi.errno() === 95) return [];
-      fail("listxattr", name);
-    }
-    return attributeNames(length);
+    const path = procPath(directory, name);
+    return attributeNames(name, (room, bytes) => call.llistxattr(path, room, bytes) as number);
   },
   xattrNamesOpen(fd) {
-    const length = call.flistxattr(fd, valueScratch, valueScratch.length) as number;
-    if (length < 0) {
-      if (koffi.errno() === 95) return [];
-      fail("listxattr", null);
-    }
-    return attributeNames(length);
+    return attributeNames(null, (room, bytes) => call.flistxattr(fd, room, bytes) as number);
   },
   xattr(directory, name, attribute) {
     const key = terminated(attribute);

@@ -70,7 +70,7 @@ export class Comparison {
   /** True when nothing about the file can have changed since the last walk: its change time would have moved. */
   #isAsKnown(present: Stat, { entry, row }: Known): boolean {
     return (
-      this.#previous?.rows.matches(row, present) === true &&
+      this.#previous?.walk.matches(row, present) === true &&
       entry.type === present.type &&
       entry.mtimeSeconds === present.mtimeSeconds &&
       entry.mtimeNanoseconds === present.mtimeNanoseconds &&

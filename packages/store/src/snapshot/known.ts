@@ -1,35 +1,57 @@
-/** What an earlier walk of a directory tells of its entries: those of the tree it gave, each with its row of the stat cache. */
+/**
+ * What is known of a directory beforehand: the entries of a tree that lies below it, or that an earlier walk of it gave; then
+ * each with its row in the walk.
+ */
 import type { TreeEntry } from "../tree/entry.js";
+import type { RecordedWalk } from "./recorded-walk.js";
 
 export interface Known {
   entry: TreeEntry;
-  /** Its row; of a directory, the first of what is below it. */
+  /** Its row; of a directory, its number. */
   row: number;
 }
 
-/** One directory of an earlier walk, read in order of names. */
+/** One directory, read in order of names. */
 export class KnownLevel {
   readonly #entries: TreeEntry[];
   #next = 0;
   #nextRow: number;
+  /** The first of the directories below the next one, which all come before it. */
+  #nextDirectory: number;
 
-  /** `row`: the first of the directory. */
-  constructor(entries: TreeEntry[], row: number) {
+  /** The entries that the tree has, of the directory `number` of the walk. Without a walk, rows mean nothing. */
+  constructor(entries: TreeEntry[], walk: RecordedWalk | null, number: number) {
     this.#entries = entries;
-    this.#nextRow = row;
+    this.#nextRow = walk?.firstRow(number) ?? 0;
+    this.#nextDirectory = walk === null ? 0 : number - walk.directoriesBelow(number);
   }
 
-  /** Null when there was nothing of this name. Each name must come after the one before it. */
-  find(name: Buffer): Known | null {
+  /**
+   * Null when there is nothing of this name. Each name must come after the one before it. `onPassed` is told of entries
+   * between the two.
+   */
+  find(name: Buffer, onPassed: (entry: TreeEntry) => void = () => undefined): Known | null {
     for (;;) {
       const entry = this.#entries[this.#next];
       if (entry === undefined) return null;
       const order = entry.name.compare(name);
       if (order > 0) return null;
-      const row = this.#nextRow;
       this.#next += 1;
-      this.#nextRow += entry.type === "directory" ? entry.sums.files : 1;
+      const row = this.#rowOf(entry);
       if (order === 0) return { entry, row };
+      onPassed(entry);
     }
+  }
+
+  /** The entries after the last name. */
+  rest(): TreeEntry[] {
+    return this.#entries.slice(this.#next);
+  }
+
+  #rowOf(entry: TreeEntry): number {
+    if (entry.type !== "directory") return this.#nextRow++;
+    const number = this.#nextDirectory + entry.sums.directories;
+    this.#nextDirectory = number + 1;
+    return number;
   }
 }

@@ -67,7 +67,8 @@ class Restorer {
 
   run(root: DirectoryTreeEntry): RestoreCounts {
     const previous = this.#options.previous ?? null;
-    this.#children(this.#target, root, rootPlace, previous && { entry: previous.root, row: 0 });
+    const known = previous && { entry: previous.root, row: previous.walk.directories - 1 };
+    this.#children(this.#target, root, rootPlace, known);
     if (!this.#options.dryRun && this.#selector.of(rootPlace) === "all") {
       this.#materializer.directoryMetadata(this.#target, root, rootPlace);
     }
@@ -92,9 +93,10 @@ class Restorer {
   }
 
   #knownLevel(entry: DirectoryTreeEntry, wanted: TreeEntry[], known: Known | null): KnownLevel | null {
-    if (known?.entry.type !== "directory") return null;
+    const walk = this.#options.previous?.walk;
+    if (walk === undefined || known?.entry.type !== "directory") return null;
     const { id } = known.entry;
-    return new KnownLevel(id.equals(entry.id) ? wanted : readDirectory(this.#source, id), known.row);
+    return new KnownLevel(id.equals(entry.id) ? wanted : readDirectory(this.#source, id), walk, known.row);
   }
 
   #entry(directory: Fd, entry: TreeEntry, place: Place, known: Known | null): void {

@@ -3,9 +3,9 @@
  * `overlay`, the directory is the upper of an overlay mount, and what it says is merged into the tree of what is below:
  * a device 0:0 removes a name, a directory marked opaque hides what was there, and all else adds or replaces.
  */
-import { hash, type Digest } from "../chunk/hash.js";
+import type { Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
-import { mtimeSecondsMax, treeDepthMax, xattrsBytesMax } from "../limits.js";
+import { treeDepthMax } from "../limits.js";
 import type { ObjectWriter } from "../pack/chunks.js";
 import {
   isErrno,
@@ -17,13 +17,17 @@ import {
 } from "../platform/files.js";
 import { writeContent } from "../tree/content.js";
 import { readDirectory, writeDirectory, writeRoot } from "../tree/directory.js";
-import { linkGroupBytes, type DirectoryTreeEntry, type TreeEntry, type Xattr } from "../tree/entry.js";
-import { dropLonelyGroups, type LinkedFile } from "./links.js";
-import { isOpaque, isWhiteout, overlayAttributeToTree } from "./overlay-marks.js";
+import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
+import { KnownLevel, type Known } from "./known.js";
+import { dropLonelyGroups, LinkGroups } from "./links.js";
+import { MetadataReader } from "./read-metadata.js";
+import { isOpaque, isWhiteout } from "./overlay-marks.js";
 import type { Owners } from "./owners.js";
 import { pathOf, rootPlace, type Place } from "./place.js";
 import { FileReader, readAttemptsMax, settledBefore } from "./read-file.js";
-import { StatRecorder, type PreviousWalk } from "./stat-cache.js";
+import { EntryRows, WalkRecorder, type RecordedWalk } from "./recorded-walk.js";
+import type { PreviousWalk } from "./stat-cache.js";
+import { findUnchanged, threadsFor, type Unchanged } from "./unchanged.js";
 import type { Work } from "./work.js";
 
 export interface ScanOptions {
@@ -36,6 +40,8 @@ export interface ScanOptions {
   previous?: PreviousWalk | null;
   /** True for paths to leave out. */
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
+  /** Other threads of this process reach the same files, and may help. */
+  withThreads?: boolean;
 }
 
 export interface ScanResult {
@@ -44,15 +50,14 @@ export interface ScanResult {
 }
 
 export interface WalkResult extends ScanResult {
-  /** For the next walk; see `stat-cache.ts`. */
-  statRows: Buffer;
+  /** For the next walk; see `stat-cache.ts`. Of an overlay it says nothing. */
+  walk: RecordedWalk;
 }
 
 /** Stores the tree under an open directory. Nothing is durable before the writer's `commit`. */
 export function scan(files: Files, writer: ObjectWriter, directory: Fd, options: ScanOptions): WalkResult {
-  const scanner = new Scanner(files, writer, options);
-  const root = scanner.root(directory);
-  return { tree: writeRoot(writer, root), root, statRows: scanner.recorder.rows() };
+  const { root, walk } = new Scanner(files, writer, options).scan(directory);
+  return { tree: writeRoot(writer, root), root, walk };
 }
 
 /** A directory being walked. */
@@ -60,18 +65,17 @@ interface Level {
   directory: Fd;
   place: Place;
   stat: Stat;
-  /** What `below` are the entries of: the directory of the base, or of the previous walk. */
+  /** The directory of the base, or of the previous walk, with its entries. */
   known: DirectoryTreeEntry | null;
   below: TreeEntry[];
+  merge: KnownLevel;
+  /** Its names, and its entries that are no directories, are those of the previous walk. */
+  isSame: boolean;
   listed: DirectoryEntry[];
-  /** Of `listed`. */
   position: number;
-  /** Of `below`. */
-  next: number;
-  /** Row in the previous walk of what was advanced over last, or of its first entry; and of what follows. */
-  row: number;
-  nextRow: number;
   entries: TreeEntry[];
+  rows: EntryRows;
+  problemsBefore: number;
 }
 
 class Scanner {
@@ -79,9 +83,12 @@ class Scanner {
   readonly #writer: ObjectWriter;
   readonly #options: ScanOptions;
   readonly #work: Work;
-  readonly recorder: StatRecorder;
+  readonly #recorder: WalkRecorder;
   readonly #reader: FileReader;
-  readonly #linked = new Map<string, LinkedFile>();
+  readonly #metadata: MetadataReader;
+  readonly #links: LinkGroups;
+  readonly #previousWalk: RecordedWalk | null;
+  #unchanged: Unchanged | null = null;
 
   constructor(files: Files, writer: ObjectWriter, options: ScanOptions) {
     this.#files = files;
@@ -89,21 +96,38 @@ class Scanner {
     this.#options = options;
     this.#work = options.work;
     const settledBeforeSeconds = settledBefore(Date.now());
-    this.recorder = new StatRecorder(settledBeforeSeconds);
+    this.#recorder = new WalkRecorder(settledBeforeSeconds);
     this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => {
       this.#work.addBytes(count);
       this.#work.step();
     });
+    this.#metadata = new MetadataReader(files, options.owners, options.work, options.overlay === true);
+    this.#links = new LinkGroups(options.base?.id ?? null);
+    this.#previousWalk = options.previous?.walk ?? null;
   }
 
-  root(directory: Fd): DirectoryTreeEntry {
-    const stat = this.#files.statOpen(directory);
+  scan(directory: Fd): { root: DirectoryTreeEntry; walk: RecordedWalk } {
+    const files = this.#files;
+    const stat = files.statOpen(directory);
     if (stat.type !== "directory") throw new StoreError("invalid_argument", "source is not a directory");
-    const known = this.#options.previous?.root ?? this.#options.base ?? null;
-    const fd = this.#files.open(directory, ".", { directory: true });
-    const root = this.#walk(this.#level(fd, rootPlace, stat, known, 0));
-    const lonely = [...this.#linked.values()].filter((file) => file.seen === 1);
-    return lonely.length === 0 ? root : dropLonelyGroups(this.#writer, root, lonely);
+    const { previous = null, base = null, withThreads = false } = this.#options;
+    if (previous?.hasSameView === true) {
+      const threads = withThreads ? threadsFor(previous.walk) : 0;
+      this.#unchanged = findUnchanged(files, directory, previous.walk, threads, () => this.#work.step());
+      if (this.#unchanged.isWholeSame(previous.walk.directories - 1)) {
+        this.#countUnchanged(previous.root);
+        return { root: previous.root, walk: previous.walk };
+      }
+    }
+    const fd = files.open(directory, ".", { directory: true });
+    const known = previous?.root ?? base;
+    const row = (previous?.walk.directories ?? 0) - 1;
+    const root = this.#walk(this.#level(fd, rootPlace, stat, known && { entry: known, row }));
+    const lonely = this.#links.lonely();
+    return {
+      root: lonely.length === 0 ? root : dropLonelyGroups(this.#writer, root, lonely),
+      walk: this.#recorder.finish(),
+    };
   }
 
   /** Depth first, with a stack of its own: how deep a tree is must not depend on the thread's stack. */
@@ -122,8 +146,8 @@ class Scanner {
           parent.entries.push(entry);
           continue;
         }
-        const known = this.#advance(level, found);
-        const entry = this.#entry(level, found, known);
+        const known = level.merge.find(found.name, (entry) => this.#passOver(level, entry));
+        const entry = this.#unchangedEntry(level, known) ?? this.#entry(level, found, known);
         if (entry === null) continue;
         if (!("listed" in entry)) level.entries.push(entry);
         else if (levels.push(entry) > treeDepthMax) {
@@ -135,23 +159,29 @@ class Scanner {
     }
   }
 
-  /** Takes over the descriptor. `known` is what the base or the previous walk has under this name, `row` its first row there. */
-  #level(directory: Fd, place: Place, stat: Stat, known: TreeEntry | null, row: number): Level {
+  /** Takes over the descriptor. `known` is what the base or the previous walk has under this name. */
+  #level(directory: Fd, place: Place, stat: Stat, known: Known | null): Level {
     try {
       const merges = !(this.#options.overlay === true && isOpaque(this.#files, directory));
-      const merged = merges && known?.type === "directory" ? known : null;
+      const merged = merges && known?.entry.type === "directory" ? known.entry : null;
+      const row = merged === null ? -1 : (known?.row ?? -1);
+      const below = merged === null ? [] : readDirectory(this.#writer, merged.id);
+      const isSame = merged !== null && this.#unchanged?.isSame(row) === true;
       return {
         directory,
         place,
         stat,
         known: merged,
-        below: merged === null ? [] : readDirectory(this.#writer, merged.id),
-        listed: this.#files.list(directory).sort((a, b) => (a.key < b.key ? -1 : 1)),
+        below,
+        merge: new KnownLevel(below, merged === null ? null : this.#previousWalk, row),
+        isSame,
+        listed: isSame
+          ? below.map(({ name, type }) => ({ name, key: "", type }))
+          : this.#files.list(directory).sort((a, b) => (a.key < b.key ? -1 : 1)),
         position: 0,
-        next: 0,
-        nextRow: row,
-        row,
         entries: [],
+        rows: new EntryRows(),
+        problemsBefore: this.#work.problemCount,
       };
     } catch (error) {
       this.#files.close(directory);
@@ -159,63 +189,70 @@ class Scanner {
     }
   }
 
-  /** Moves the merge up to a name that was found, and gives what is known of it. */
-  #advance(level: Level, found: DirectoryEntry): TreeEntry | null {
-    while (level.next < level.below.length) {
-      const candidate = level.below[level.next] as TreeEntry;
-      const order = candidate.name.compare(found.name);
-      if (order > 0) return null;
-      level.next += 1;
-      level.row = level.nextRow;
-      level.nextRow += candidate.type === "directory" ? candidate.sums.files : 1;
-      if (order === 0) return candidate;
-      // What only the base has stays; what only the previous walk had is gone.
-      if (this.#options.overlay === true) level.entries.push(candidate);
-    }
-    return null;
+  /** What only the base has stays; what only the previous walk had is gone. */
+  #passOver(level: Level, entry: TreeEntry): void {
+    if (this.#options.overlay === true) level.entries.push(entry);
   }
 
   #finish(level: Level): DirectoryTreeEntry {
-    const { directory, known, below, entries } = level;
-    if (this.#options.overlay === true) {
-      while (level.next < below.length) entries.push(below[level.next++] as TreeEntry);
-    }
+    const { directory, place, stat, known, below, entries } = level;
+    for (const entry of level.merge.rest()) this.#passOver(level, entry);
+    const xattrNames = this.#files.xattrNamesOpen(directory);
+    const metadata = this.#metadata.of(place, stat, xattrNames, directory, ".");
     const same =
       known !== null && entries.length === below.length && entries.every((entry, n) => entry === below[n]);
-    return {
-      type: "directory",
-      ...this.#metadata(level.place, level.stat, this.#files.xattrNamesOpen(directory), directory, "."),
-      linkGroup: null,
-      ...(same ? { id: known.id, sums: known.sums } : writeDirectory(this.#writer, entries)),
-    };
+    const stored = same ? known : writeDirectory(this.#writer, entries);
+    const isWhole = this.#work.problemCount === level.problemsBefore;
+    this.#recorder.addDirectory(pathOf(place), stat, level.rows, stored.sums.directories, isWhole);
+    return { type: "directory", ...metadata, linkGroup: null, id: stored.id, sums: stored.sums };
+  }
+
+  /** What was found to be as it was, and is not looked at again. Null for all else. */
+  #unchangedEntry(level: Level, known: Known | null): TreeEntry | null {
+    const unchanged = this.#unchanged;
+    if (unchanged === null || known === null) return null;
+    const { entry, row } = known;
+    if (entry.type === "directory") {
+      if (!unchanged.isWholeSame(row)) return null;
+      this.#recorder.addUnchanged(unchanged.walk, row - entry.sums.directories, row);
+    } else {
+      if (!level.isSame) return null;
+      level.rows.addUnchanged(unchanged.walk, row);
+    }
+    this.#work.step();
+    this.#countUnchanged(entry);
+    return entry;
+  }
+
+  #countUnchanged(entry: TreeEntry): void {
+    const { progress } = this.#work;
+    const bytes = entry.type === "directory" ? entry.sums.logicalBytes : 0;
+    const sizeBytes = entry.type === "file" ? entry.sizeBytes : bytes;
+    progress.files += entry.type === "directory" ? entry.sums.files : 1;
+    progress.bytes += sizeBytes;
+    progress.deduplicatedBytes += sizeBytes;
   }
 
   /** A level for a directory. Null for what is removed, excluded, or cannot be stored; the last of these is reported. */
-  #entry(level: Level, found: DirectoryEntry, known: TreeEntry | null): TreeEntry | Level | null {
+  #entry(level: Level, found: DirectoryEntry, known: Known | null): TreeEntry | Level | null {
     this.#work.step();
-    const { directory, row } = level;
+    const { directory } = level;
     const place: Place = { parent: level.place, name: found.name };
-    const previous = this.#options.previous ?? null;
     try {
-      if (found.type === "file" && previous === null && !this.#isExcluded(place, false)) {
-        const entry = this.#fileEntry(directory, place);
+      if (found.type === "file" && this.#previousWalk === null && !this.#isExcluded(place, false)) {
+        const entry = this.#fileEntry(level, place);
         if (entry !== null) return entry;
       }
       const stat = this.#files.stat(directory, place.name);
       if (this.#options.overlay === true && isWhiteout(stat)) return null;
       if (this.#isExcluded(place, stat.type === "directory")) return null;
-      if (
-        previous !== null &&
-        known !== null &&
-        stat.type !== "directory" &&
-        previous.rows.matches(row, stat)
-      ) {
-        const entry = this.#unchangedEntry(place, stat, known);
-        if (entry !== null) return entry;
+      if (stat.type !== "directory") {
+        return (
+          this.#matchingEntry(level, place, stat, known) ?? this.#typedEntry(level, place, stat, stat.type)
+        );
       }
-      if (stat.type !== "directory") return this.#typedEntry(directory, place, stat, stat.type);
       const child = this.#files.open(directory, place.name, { directory: true });
-      return this.#level(child, place, this.#files.statOpen(child), known, row);
+      return this.#level(child, place, this.#files.statOpen(child), known);
     } catch (error) {
       if (isErrno(error, "ENOENT")) {
         this.#work.problem(pathOf(place), "vanished", "was removed while the snapshot was taken");
@@ -238,7 +275,10 @@ class Scanner {
    * The previous entry of a file whose ctime did not move: then neither did its content, mode, owner or attributes. Null when
    * it does not agree all the same, for example because owners are translated differently now.
    */
-  #unchangedEntry(place: Place, stat: Stat, known: TreeEntry): TreeEntry | null {
+  #matchingEntry(level: Level, place: Place, stat: Stat, before: Known | null): TreeEntry | null {
+    if (before === null || this.#previousWalk === null) return null;
+    const { entry: known, row } = before;
+    if (known.type === "directory" || !this.#previousWalk.matches(row, stat)) return null;
     const owner = this.#options.owners.toTree(stat);
     const agrees =
       known.type === stat.type &&
@@ -249,13 +289,9 @@ class Scanner {
       known.mtimeNanoseconds === stat.mtimeNanoseconds &&
       (known.type !== "file" || known.sizeBytes === stat.sizeBytes);
     if (!agrees) return null;
-    this.#work.progress.files += 1;
-    if (known.type === "file") {
-      this.#work.progress.bytes += known.sizeBytes;
-      this.#work.progress.deduplicatedBytes += known.sizeBytes;
-    }
-    this.recorder.add(stat);
-    const linkGroup = this.#linkGroup(stat, place);
+    this.#countUnchanged(known);
+    this.#recorder.addEntry(level.rows, place.name, stat);
+    const linkGroup = this.#links.groupOf(stat, place);
     const sameGroup =
       linkGroup === known.linkGroup || (linkGroup !== null && known.linkGroup?.equals(linkGroup) === true);
     return sameGroup ? known : { ...known, linkGroup };
@@ -267,22 +303,23 @@ class Scanner {
   }
 
   #typedEntry(
-    directory: Fd,
+    level: Level,
     place: Place,
     stat: Stat,
     type: Exclude<FileType, "directory">,
   ): TreeEntry | null {
     const files = this.#files;
+    const { directory } = level;
     const { name } = place;
     if (type === "file") {
-      const entry = this.#fileEntry(directory, place);
+      const entry = this.#fileEntry(level, place);
       if (entry === null) this.#work.problem(pathOf(place), "vanished", "was replaced while it was read");
       return entry;
     }
-    const metadata = this.#metadata(place, stat, files.xattrNames(directory, name), directory, name);
+    const metadata = this.#metadata.of(place, stat, files.xattrNames(directory, name), directory, name);
     this.#work.progress.files += 1;
-    this.recorder.add(stat);
-    const linkGroup = this.#linkGroup(stat, place);
+    this.#recorder.addEntry(level.rows, name, stat);
+    const linkGroup = this.#links.groupOf(stat, place);
     if (type === "symlink") {
       return { type: "symlink", ...metadata, linkGroup, target: files.readSymlink(directory, name) };
     }
@@ -291,8 +328,9 @@ class Scanner {
   }
 
   /** Null when it is no regular file any more. */
-  #fileEntry(directory: Fd, place: Place): TreeEntry | null {
+  #fileEntry(level: Level, place: Place): TreeEntry | null {
     const files = this.#files;
+    const { directory } = level;
     let fd: Fd;
     try {
       fd = files.open(directory, place.name);
@@ -309,84 +347,13 @@ class Scanner {
         const message = `changed during each of ${readAttemptsMax} reads`;
         this.#work.problem(pathOf(place), "changed_while_read", message);
       }
-      const metadata = this.#metadata(place, stat, files.xattrNamesOpen(fd), directory, place.name);
+      const metadata = this.#metadata.of(place, stat, files.xattrNamesOpen(fd), directory, place.name);
       this.#work.progress.files += 1;
-      this.recorder.add(stat);
+      this.#recorder.addEntry(level.rows, place.name, stat);
       const content = writeContent(this.#writer, segments);
-      return { type: "file", ...metadata, linkGroup: this.#linkGroup(stat, place), sizeBytes, content };
+      return { type: "file", ...metadata, linkGroup: this.#links.groupOf(stat, place), sizeBytes, content };
     } finally {
       files.close(fd);
     }
-  }
-
-  /** Filesystems without a limit of their own take any 64 bits as a time. */
-  #mtimeSeconds(place: Place, stat: Stat): number {
-    const seconds = Math.min(mtimeSecondsMax, Math.max(-mtimeSecondsMax, stat.mtimeSeconds));
-    if (seconds !== stat.mtimeSeconds) {
-      this.#work.problem(pathOf(place), "time_not_stored", `time ${stat.mtimeSeconds} s is out of range`);
-    }
-    return seconds;
-  }
-
-  #metadata(place: Place, stat: Stat, xattrNames: Buffer[], directory: Fd, nameInDirectory: Buffer | string) {
-    const owner = this.#options.owners.toTree(stat);
-    return {
-      name: place.name,
-      mode: stat.mode,
-      uid: owner.uid,
-      gid: owner.gid,
-      mtimeSeconds: this.#mtimeSeconds(place, stat),
-      mtimeNanoseconds: stat.mtimeNanoseconds,
-      xattrs: xattrNames.length === 0 ? [] : this.#xattrs(xattrNames, place, directory, nameInDirectory),
-    };
-  }
-
-  #xattrs(names: Buffer[], place: Place, directory: Fd, nameInDirectory: Buffer | string): Xattr[] {
-    const xattrs: Xattr[] = [];
-    let total = 0;
-    for (const attribute of names) {
-      const name = this.#options.overlay === true ? overlayAttributeToTree(attribute) : attribute;
-      if (name === null) continue;
-      let value: Buffer | null;
-      try {
-        value = this.#files.xattr(directory, nameInDirectory, attribute);
-      } catch (error) {
-        if (!isErrno(error, "EACCES", "EPERM")) throw error;
-        this.#work.problem(
-          pathOf(place),
-          "xattr_not_stored",
-          `no permission to read ${attribute.toString("utf8")}`,
-        );
-        continue;
-      }
-      if (value === null) continue;
-      total += name.length + value.length;
-      if (total > xattrsBytesMax) {
-        this.#work.problem(pathOf(place), "xattr_not_stored", `more than ${xattrsBytesMax} bytes of xattrs`);
-        break;
-      }
-      xattrs.push({ name, value });
-    }
-    return xattrs.sort((a, b) => a.name.compare(b.name));
-  }
-
-  /**
-   * The group is named after the first path in walk order, and the file's state, so that it says the same everywhere.
-   * Above a base, the base is part of the name: links in an upper are never links to files of the layers below.
-   */
-  #linkGroup(stat: Stat, place: Place): Buffer | null {
-    if (stat.links < 2) return null;
-    const key = `${stat.device}:${stat.inode}`;
-    const known = this.#linked.get(key);
-    if (known !== undefined) {
-      known.seen += 1;
-      return known.group;
-    }
-    const path = pathOf(place);
-    const base = this.#options.base?.id.toString("hex") ?? "";
-    const state = `\0${stat.sizeBytes} ${stat.mtimeSeconds} ${stat.mtimeNanoseconds} ${base}`.trimEnd();
-    const group = hash(Buffer.concat([path, Buffer.from(state)])).subarray(0, linkGroupBytes);
-    this.#linked.set(key, { group, path, seen: 1 });
-    return group;
   }
 }

@@ -1,93 +1,67 @@
 /**
- * What makes the second snapshot of a directory read only what changed: for each entry of the last one that is not a
- * directory, in walk order, the change time and inode it had. An entry whose size, mtime, ctime and inode are all as they
- * were has the content it had. Entries as young as the walk itself are recorded as unknown, since they may change again
- * within the same tick of the clock (git's "racily clean" entries).
+ * Keeps the last walk of each plain directory, which is what makes its next snapshot look only at what changed.
  *
- *     magic "CHSRSTAT", u32 version 1, u32 count, snapshot id (32)
- *     count x 20 bytes: inode u64, ctime seconds i64, nanoseconds u32; all zero: unknown
+ *     magic "CHSRSTAT", u32 version 2, u32 codec, u32 bytes of the walk, u32 0, snapshot id (32), view (32)
+ *     the walk (see `recorded-walk.ts`), compressed as a frame is
  *     digest (32) of all before
  *
- * The file is a cache: it is never synced, and one that is damaged or stale is passed over.
+ * The view is a digest of the options under which the walk was made: only under the same ones does an unchanged file have the
+ * same entry. The file is a cache: it is never synced, and one that is damaged or stale is passed over.
  */
-import { digestBytes, hash } from "../chunk/hash.js";
+import type { IdMap } from "../api.js";
+import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import type { SnapshotId } from "../ids.js";
+import { walkBytesMax } from "../limits.js";
+import { compressFrame, decompressFrame } from "../pack/frame.js";
 import { ensureDirectory, readWhole, removeIfPresent, temporaryName } from "../platform/durable.js";
-import { anywhere, type Stat } from "../platform/files.js";
+import { anywhere } from "../platform/files.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { readRoot } from "../tree/directory.js";
 import { treeDigest } from "./record.js";
+import { RecordedWalk } from "./recorded-walk.js";
 import type { Repository } from "./repository.js";
 
-const headerBytes = 48;
-const rowBytes = 20;
-
-/** The rows of the last walk. */
-export class StatRows {
-  readonly #rows: Buffer;
-
-  constructor(rows: Buffer) {
-    this.#rows = rows;
-  }
-
-  get count(): number {
-    return this.#rows.length / rowBytes;
-  }
-
-  /** True when entry `number` of the last walk was this very state of this very file. */
-  matches(number: number, stat: Stat): boolean {
-    const at = number * rowBytes;
-    const rows = this.#rows;
-    return (
-      rows.readUInt32LE(at + 16) === stat.ctimeNanoseconds &&
-      rows.readUInt32LE(at + 8) + rows.readInt32LE(at + 12) * 0x1_0000_0000 === stat.ctimeSeconds &&
-      rows.readBigUInt64LE(at) === stat.inode
-    );
-  }
-}
-
-/** Collects the rows of a walk. */
-export class StatRecorder {
-  #rows = Buffer.alloc(1024 * rowBytes);
-  #count = 0;
-  readonly #settledBeforeSeconds: number;
-
-  constructor(settledBeforeSeconds: number) {
-    this.#settledBeforeSeconds = settledBeforeSeconds;
-  }
-
-  add(stat: Stat): void {
-    const at = this.#count * rowBytes;
-    this.#count += 1;
-    if (at + rowBytes > this.#rows.length)
-      this.#rows = Buffer.concat([this.#rows, Buffer.alloc(this.#rows.length)]);
-    if (stat.ctimeSeconds >= this.#settledBeforeSeconds) return;
-    this.#rows.writeBigUInt64LE(stat.inode, at);
-    this.#rows.writeBigInt64LE(BigInt(stat.ctimeSeconds), at + 8);
-    this.#rows.writeUInt32LE(stat.ctimeNanoseconds, at + 16);
-  }
-
-  rows(): Buffer {
-    return this.#rows.subarray(0, this.#count * rowBytes);
-  }
-}
+const magic = "CHSRSTAT";
+const version = 2;
+const headerBytes = 88;
 
 export interface PreviousWalk {
   root: DirectoryTreeEntry;
-  rows: StatRows;
+  walk: RecordedWalk;
+  /** Whether it was made under the same options as the walk that is wanted. */
+  hasSameView: boolean;
+}
+
+export interface ViewOptions {
+  idMap?: IdMap | undefined;
+  exclude?: string[] | undefined;
+}
+
+function viewOf({ idMap, exclude }: ViewOptions): Digest {
+  return hash(Buffer.from(JSON.stringify([idMap?.uids ?? [], idMap?.gids ?? [], exclude ?? []])));
 }
 
 /** Null when there is none, or none that can be trusted: its snapshot must still be there, so that its objects are. */
-export function loadPreviousWalk(repository: Repository, source: string): PreviousWalk | null {
+export function loadPreviousWalk(
+  repository: Repository,
+  source: string,
+  options: ViewOptions,
+): PreviousWalk | null {
   const bytes = readWhole(repository.files, `${repository.layout.cache}/${cacheName(source)}`);
-  const decoded = bytes === null ? null : decode(bytes);
-  if (decoded === null) return null;
+  if (bytes === null || !isSound(bytes)) return null;
   try {
-    const snapshot = repository.readRecord(decoded.snapshot);
+    const snapshot = repository.readRecord(bytes.toString("hex", 24, 56) as SnapshotId);
     if (repository.refs.read(snapshot.diskId, snapshot.name) !== snapshot.id) return null;
     const root = readRoot(repository.chunks, treeDigest(snapshot.tree));
-    return root.sums.files === decoded.rows.count ? { root, rows: decoded.rows } : null;
+    const stored = bytes.subarray(headerBytes, bytes.length - digestBytes);
+    // A copy with memory of its own begins where words may.
+    const plain = new Uint8Array(decompressFrame(stored, bytes.readUInt32LE(12), bytes.readUInt32LE(16)));
+    const walk = RecordedWalk.decode(plain);
+    const { files, directories } = root.sums;
+    if (walk === null || walk.directories !== directories + 1 || walk.rows !== files + walk.directories)
+      return null;
+    return { root, walk, hasSameView: viewOf(options).equals(bytes.subarray(56, headerBytes)) };
   } catch (error) {
     if (error instanceof StoreError && (error.code === "corrupt" || error.code === "chunk_missing"))
       return null;
@@ -96,14 +70,24 @@ export function loadPreviousWalk(repository: Repository, source: string): Previo
 }
 
 /** A cache that cannot be written costs time later, and is no reason to fail a snapshot that is stored. */
-export function saveWalk(repository: Repository, source: string, snapshot: SnapshotId, rows: Buffer): void {
+export function saveWalk(
+  repository: Repository,
+  source: string,
+  options: ViewOptions,
+  snapshot: SnapshotId,
+  walk: RecordedWalk,
+): void {
+  if (walk.bytes.length > walkBytesMax) return;
   const { files, layout } = repository;
+  const { codec, stored } = compressFrame(walk.bytes);
   const header = Buffer.alloc(headerBytes);
-  header.write("CHSRSTAT", 0, "latin1");
-  header.writeUInt32LE(1, 8);
-  header.writeUInt32LE(rows.length / rowBytes, 12);
-  header.write(snapshot, 16, "hex");
-  const body = Buffer.concat([header, rows]);
+  header.write(magic, 0, "latin1");
+  header.writeUInt32LE(version, 8);
+  header.writeUInt32LE(codec, 12);
+  header.writeUInt32LE(walk.bytes.length, 16);
+  header.write(snapshot, 24, "hex");
+  viewOf(options).copy(header, 56);
+  const body = Buffer.concat([header, stored]);
   const temporary = `${layout.cache}/${temporaryName()}`;
   try {
     ensureDirectory(files, layout.cache);
@@ -120,19 +104,14 @@ export function saveWalk(repository: Repository, source: string, snapshot: Snaps
   }
 }
 
-function decode(bytes: Buffer): { snapshot: SnapshotId; rows: StatRows } | null {
+function isSound(bytes: Buffer): boolean {
   const body = bytes.subarray(0, Math.max(0, bytes.length - digestBytes));
-  const sound =
+  return (
     body.length >= headerBytes &&
-    body.toString("latin1", 0, 8) === "CHSRSTAT" &&
-    body.readUInt32LE(8) === 1 &&
-    body.length === headerBytes + body.readUInt32LE(12) * rowBytes &&
-    hash(body).equals(bytes.subarray(body.length));
-  if (!sound) return null;
-  return {
-    snapshot: body.toString("hex", 16, headerBytes) as SnapshotId,
-    rows: new StatRows(body.subarray(headerBytes)),
-  };
+    body.toString("latin1", 0, 8) === magic &&
+    body.readUInt32LE(8) === version &&
+    hash(body).equals(bytes.subarray(body.length))
+  );
 }
 
 function cacheName(source: string): string {

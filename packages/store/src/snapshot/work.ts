@@ -40,6 +40,10 @@ export class Work {
     return [...this.problems, { path: Buffer.alloc(0), code: "more_problems", message }];
   }
 
+  get problemCount(): number {
+    return this.problems.length + this.#problemsLeftOut;
+  }
+
   problem(path: Uint8Array, code: string, message: string): void {
     if (this.problems.length < problemsMax) this.problems.push({ path: Buffer.from(path), code, message });
     else this.#problemsLeftOut += 1;
