@@ -108,8 +108,8 @@ class Scanner {
 
   scan(directory: Fd): { root: DirectoryTreeEntry; walk: RecordedWalk } {
     const files = this.#files;
-    const stat = files.statOpen(directory);
-    if (stat.type !== "directory") throw new StoreError("invalid_argument", "source is not a directory");
+    if (files.statOpen(directory).type !== "directory")
+      throw new StoreError("invalid_argument", "source is not a directory");
     const { previous = null, base = null, withThreads = false } = this.#options;
     if (previous?.hasSameView === true) {
       const threads = withThreads ? threadsFor(previous.walk) : 0;
@@ -122,7 +122,7 @@ class Scanner {
     const fd = files.open(directory, ".", { directory: true });
     const known = previous?.root ?? base;
     const row = (previous?.walk.directories ?? 0) - 1;
-    const root = this.#walk(this.#level(fd, rootPlace, stat, known && { entry: known, row }));
+    const root = this.#walk(this.#level(fd, rootPlace, known && { entry: known, row }));
     const lonely = this.#links.lonely();
     return {
       root: lonely.length === 0 ? root : dropLonelyGroups(this.#writer, root, lonely),
@@ -160,8 +160,9 @@ class Scanner {
   }
 
   /** Takes over the descriptor. `known` is what the base or the previous walk has under this name. */
-  #level(directory: Fd, place: Place, stat: Stat, known: Known | null): Level {
+  #level(directory: Fd, place: Place, known: Known | null): Level {
     try {
+      const stat = this.#files.statOpen(directory);
       const merges = !(this.#options.overlay === true && isOpaque(this.#files, directory));
       const merged = merges && known?.entry.type === "directory" ? known.entry : null;
       const row = merged === null ? -1 : (known?.row ?? -1);
@@ -252,7 +253,7 @@ class Scanner {
         );
       }
       const child = this.#files.open(directory, place.name, { directory: true });
-      return this.#level(child, place, this.#files.statOpen(child), known);
+      return this.#level(child, place, known);
     } catch (error) {
       if (isErrno(error, "ENOENT")) {
         this.#work.problem(pathOf(place), "vanished", "was removed while the snapshot was taken");
