@@ -5,7 +5,11 @@
 import type * as Chunker from "../../packages/store/src/chunk/chunker.js";
 import type * as Hash from "../../packages/store/src/chunk/hash.js";
 import type * as Frame from "../../packages/store/src/pack/frame.js";
+import type * as SegmentFile from "../../packages/store/src/pack/segment-file.js";
+import type * as SegmentFormat from "../../packages/store/src/pack/segment-format.js";
+import type * as SegmentRows from "../../packages/store/src/pack/segment-rows.js";
 import type * as SegmentModule from "../../packages/store/src/pack/segment.js";
+import type * as Linux from "../../packages/store/src/platform/linux.js";
 import type * as Node from "../../packages/store/src/tree/node.js";
 
 const built = import.meta.resolve("@chaser/store");
@@ -18,7 +22,11 @@ export const chunker = await load<typeof Chunker>("./chunk/chunker.js");
 export const hashing = await load<typeof Hash>("./chunk/hash.js");
 export const frames = await load<typeof Frame>("./pack/frame.js");
 export const segments = await load<typeof SegmentModule>("./pack/segment.js");
+export const segmentFiles = await load<typeof SegmentFile>("./pack/segment-file.js");
+export const segmentRows = await load<typeof SegmentRows>("./pack/segment-rows.js");
+export const platform = await load<typeof Linux>("./platform/linux.js");
 export const nodes = await load<typeof Node>("./tree/node.js");
 
 export type Digest = Hash.Digest;
-export type PackId = SegmentModule.IndexedPack["id"];
+export type PackId = SegmentFormat.IndexedPack["id"];
+export type Segment = SegmentModule.Segment;

@@ -1,7 +1,8 @@
 import { Bench } from "tinybench";
 import { seededRandom } from "../workloads/random.js";
 import { SourceText } from "../workloads/source-text.js";
-import { chunker, frames, hashing, nodes, segments, type Digest, type PackId } from "./store-internals.js";
+import { absentIds, madeSegment, presentIds } from "./made-index.js";
+import { chunker, frames, hashing, nodes, type Digest } from "./store-internals.js";
 
 export interface MicroOptions {
   /** How long each task runs. */
@@ -30,6 +31,7 @@ interface Task {
 }
 
 const frameBytes = 128 * 1024;
+const lookups = 1_000_000;
 
 /** Any 32 bytes will do as an id here. */
 function idOf(number: number): Digest {
@@ -69,30 +71,18 @@ function byteTasks(bytes: number): Task[] {
 }
 
 function indexTasks(chunks: number): Task[] {
-  const ids = Array.from({ length: chunks }, (_, number) => idOf(number));
-  const pack = {
-    id: "00".repeat(32) as PackId,
-    kind: "data",
-    chunkCount: chunks,
-  } as const;
-  const rows = ids.map((id) => ({ id, pack: 0, frame: 0, offset: 0, length: 1 }));
-  const bytes = segments.encodeSegment([{ ...pack, fileBytes: chunks }], rows);
-  const segment = segments.Segment.decode(bytes);
+  const segment = madeSegment(chunks, 0);
+  const task = (name: string, ids: Digest[], isPresent: boolean): Task => ({
+    name: `index: look up ${name} in ${chunks} chunks`,
+    unit: "M/s",
+    amount: ids.length,
+    work() {
+      for (const id of ids) if (segment.has(id) !== isPresent) throw new Error("the index is wrong");
+    },
+  });
   return [
-    {
-      name: `index: open ${chunks} chunks`,
-      unit: "M/s",
-      amount: chunks,
-      work: () => void segments.Segment.decode(bytes),
-    },
-    {
-      name: `index: look up in ${chunks} chunks`,
-      unit: "M/s",
-      amount: chunks,
-      work() {
-        for (const id of ids) if (!segment.has(id)) throw new Error("an id is missing from the index");
-      },
-    },
+    task("what is there", presentIds([segment], Math.min(chunks, lookups)), true),
+    task("what is not", absentIds(Math.min(chunks, lookups)), false),
   ];
 }
 

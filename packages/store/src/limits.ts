@@ -70,6 +70,14 @@ export const deadShareMax = 0.1;
 
 /** Index segments beyond this are merged, so that a lookup asks few tables. */
 export const indexSegmentsMax = 8;
+/** Merging makes no segment longer than this: 2.9 GB, well below the 4 GiB that one buffer of Node 20 may have. */
+export const segmentRowsMax = 2 ** 26;
+/** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. */
+export const looseRowsMax = 2 ** 20;
+/** Rows in a block of a segment, up to twice as many: large enough that digests weigh nothing, small enough to read for one row. */
+export const segmentBlockRows = 1024;
+/** (format) A segment has at most 2 to this power of blocks. */
+export const segmentBitsMax = 16;
 
 /** Layers under one disk before a chain is compacted; the kernel takes one page of mount options and looks through all. */
 export const layersMax = 64;

@@ -3,7 +3,7 @@ import type { PackId } from "../ids.js";
 import { digestKey } from "../chunk/hash.js";
 import type { ChunkEntry, PackContents } from "../pack/format.js";
 import { readPackContents } from "../pack/reader.js";
-import type { IndexedPack } from "../pack/segment.js";
+import type { IndexedPack } from "../pack/segment-format.js";
 import { packPath } from "../pack/writer.js";
 import { anywhere, isErrno } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";

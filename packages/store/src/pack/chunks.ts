@@ -45,7 +45,7 @@ export class ChunkWriter implements ObjectWriter {
 
   put(kind: PackKind, bytes: Uint8Array): Digest {
     const id = hash(bytes);
-    if (this.#writers[kind].has(id) || this.#store.index.find(id) !== null) {
+    if (this.#writers[kind].has(id) || this.#store.index.has(id)) {
       this.deduplicatedBytes += bytes.length;
     } else {
       this.#remembering(() => this.#writers[kind].add(id, bytes));
@@ -88,7 +88,7 @@ export class Chunks implements ObjectSource {
   readonly compression = new CompressionPool();
   readonly #files: Files;
   readonly #directory: string;
-  #reader: PackReader;
+  readonly #reader: PackReader;
 
   constructor(files: Files, packDirectory: string, indexDirectory: string) {
     this.#files = files;
@@ -113,15 +113,14 @@ export class Chunks implements ObjectSource {
     return new ChunkWriter(this, this.#files, this.#directory);
   }
 
-  /** Forgets what was read of packs and index that others may have replaced. */
+  /** Reads what others have written since, and forgets the packs that are gone. */
   reload(): void {
-    this.#reader.close();
-    this.#reader = new PackReader(this.#files, this.#directory);
-    this.index.reload();
+    if (this.index.reload()) this.#reader.retain((pack) => this.index.hasPack(pack));
   }
 
   close(): void {
     this.#reader.close();
+    this.index.close();
     this.compression.close();
   }
 

@@ -47,8 +47,8 @@ export interface PackContents {
 
 export const packHeaderBytes = 16;
 export const packTrailerBytes = 56;
-const frameEntryBytes = 48;
-const chunkEntryBytes = 44;
+export const frameEntryBytes = 48;
+export const chunkEntryBytes = 44;
 const version = 1;
 const kinds: Record<PackKind, number> = { data: 1, tree: 2 };
 

@@ -5,199 +5,257 @@
  */
 import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
-import { digestKey, hash, type Digest } from "../chunk/hash.js";
-import { indexSegmentsMax } from "../limits.js";
-import { namesIn, readWhole, removeIfPresent, syncDirectory, writeDurably } from "../platform/durable.js";
+import type { Digest } from "../chunk/hash.js";
+import { indexSegmentsMax, looseRowsMax, segmentRowsMax } from "../limits.js";
+import { namesIn, removeIfPresent, syncDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { readPackContents } from "./reader.js";
-import {
-  encodeSegment,
-  rowsOfPack,
-  Segment,
-  type IndexedPack,
-  type Location,
-  type SegmentRow,
-} from "./segment.js";
+import type { IndexedPack } from "./segment-format.js";
+import { writeSegment } from "./segment-file.js";
+import { mergeInMemory } from "./segment-merge.js";
+import { Segment, type Location } from "./segment.js";
 import { packPath, type WrittenPack } from "./writer.js";
 
-interface LoadedSegment {
+interface NamedSegment {
   name: string;
   segment: Segment;
+}
+
+/** The names in both directories, as they were last read. */
+interface Listing {
+  segments: string[];
+  packs: PackId[];
 }
 
 export class PackIndex {
   readonly #files: Files;
   readonly #packDirectory: string;
   readonly #indexDirectory: string;
-  #segments: LoadedSegment[] = [];
+  readonly #looseRowsMax: number;
+  #listing: Listing | null = null;
+  /** On disk, the longest first: it has most of what is looked for. */
+  #segments: NamedSegment[] = [];
+  /** Names of segments on disk that are not used because they are damaged. */
+  readonly #passedOver = new Set<string>();
+  /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. In memory. */
+  #loose: Segment[] = [];
+  #foundLoose = false;
   /** Packs that a segment names and that are gone: what they held counts as missing, so that it can be stored again. */
   #absent = new Set<PackId>();
-  /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. */
-  #loose = new Map<PackId, WrittenPack>();
-  #foundLoose = false;
-  readonly #looseChunks = new Map<string, Location>();
+  /** Packs that were dropped and are still to be deleted. */
+  #dropped = new Set<PackId>();
 
-  private constructor(files: Files, packDirectory: string, indexDirectory: string) {
+  private constructor(files: Files, packDirectory: string, indexDirectory: string, rowsMax: number) {
     this.#files = files;
     this.#packDirectory = packDirectory;
     this.#indexDirectory = indexDirectory;
+    this.#looseRowsMax = rowsMax;
   }
 
-  static open(files: Files, packDirectory: string, indexDirectory: string): PackIndex {
-    const index = new PackIndex(files, packDirectory, indexDirectory);
+  static open(
+    files: Files,
+    packDirectory: string,
+    indexDirectory: string,
+    rowsMax = looseRowsMax,
+  ): PackIndex {
+    const index = new PackIndex(files, packDirectory, indexDirectory, rowsMax);
     index.reload();
     return index;
   }
 
-  /** Reads what other processes have written since. Segments are immutable, so known ones are kept. */
-  reload(): void {
-    const known = new Map(this.#segments.map((loaded) => [loaded.name, loaded]));
-    const segments: LoadedSegment[] = [];
-    for (const name of segmentsIn(this.#files, this.#indexDirectory)) {
-      const loaded = known.get(name) ?? this.#load(name);
-      if (loaded !== null) segments.push(loaded);
-    }
-    this.#segments = segments;
-    // Listed after the segments: a pack is there before a segment names it.
-    const present = new Set(packsIn(this.#files, this.#packDirectory));
-    const indexed = new Set(segments.flatMap(({ segment }) => segment.packs.map((pack) => pack.id)));
-    this.#absent = new Set([...indexed].filter((id) => !present.has(id)));
-    const loose = this.#loose;
-    this.#loose = new Map();
-    this.#looseChunks.clear();
-    for (const id of present) {
-      if (indexed.has(id)) continue;
-      const pack = loose.get(id) ?? this.#readLoose(id);
-      if (!loose.has(id)) this.#foundLoose = true;
-      if (pack !== null) this.addPack(pack);
+  /** Reads what other processes have written since, and returns whether there was anything. Costs two listings when there was not. */
+  reload(): boolean {
+    // In this order: a pack is durable before a segment names it, so each pack that is named will be seen.
+    const segments = segmentsIn(this.#files, this.#indexDirectory);
+    const packs = packsIn(this.#files, this.#packDirectory);
+    const known = this.#listing;
+    if (known !== null && isSame(known.segments, segments) && isSame(known.packs, packs)) return false;
+    this.#listing = null;
+    this.#loadSegments(segments);
+    this.#takeInLoose(packs);
+    this.#listing = { segments, packs };
+    return true;
+  }
+
+  has(id: Digest): boolean {
+    if (this.#absent.size > 0) return this.find(id) !== null;
+    for (;;) {
+      try {
+        for (const { segment } of this.#segments) if (segment.has(id)) return true;
+        for (const segment of this.#loose) if (segment.has(id)) return true;
+        return false;
+      } catch (error) {
+        this.#passOverDamaged(error);
+      }
     }
   }
 
   find(id: Digest): Location | null {
-    for (const { segment } of this.#segments) {
-      const location = segment.find(id);
-      if (location !== null && !this.#absent.has(location.pack)) return location;
+    for (;;) {
+      try {
+        for (const { segment } of this.#segments) {
+          const location = segment.find(id);
+          if (location !== null && !this.#absent.has(location.pack)) return location;
+        }
+        for (const segment of this.#loose) {
+          const location = segment.find(id);
+          if (location !== null) return location;
+        }
+        return null;
+      } catch (error) {
+        this.#passOverDamaged(error);
+      }
     }
-    return this.#loose.size === 0 ? null : (this.#looseChunks.get(digestKey(id)) ?? null);
   }
 
-  /** Makes a pack that is durable known here; `save` makes the knowledge durable. */
+  /** True when the pack is there as far as the index knows. */
+  hasPack(id: PackId): boolean {
+    return this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
+  }
+
+  /** Makes a pack that is durable known here; `save` makes the knowledge durable. Saves by itself when that is much. */
   addPack(pack: WrittenPack): void {
-    this.#loose.set(pack.id, pack);
-    for (const chunk of pack.chunks) {
-      this.#looseChunks.set(digestKey(chunk.id), {
-        pack: pack.id,
-        frame: chunk.frame,
-        offset: chunk.offset,
-        length: chunk.length,
-      });
-    }
+    this.#addLoose(pack);
+    if (rowsOf(this.#loose) > this.#looseRowsMax) this.save();
   }
 
   /** Every pack the index knows. */
   packs(): IndexedPack[] {
     const packs = new Map<PackId, IndexedPack>();
-    for (const { segment } of this.#segments) for (const pack of segment.packs) packs.set(pack.id, pack);
-    for (const pack of this.#loose.values()) packs.set(pack.id, rowsOfPack(pack, pack.fileBytes, 0).pack);
+    for (const segment of this.#all()) for (const pack of segment.packs) packs.set(pack.id, pack);
     return [...packs.values()];
   }
 
   *entries(): Generator<{ id: Digest; location: Location }> {
-    for (const { segment } of this.#segments) yield* segment.entries();
-    for (const pack of this.#loose.values()) {
-      for (const chunk of pack.chunks) yield { id: chunk.id, location: { pack: pack.id, ...chunk } };
-    }
+    // What is damaged must be known before the first entry is given away.
+    this.#withoutDamaged(() => {
+      for (const { segment } of this.#segments) segment.verify();
+    });
+    for (const segment of this.#all()) yield* segment.entries();
   }
 
   /** Writes a segment for the packs that have none, and merges segments when there are many. */
   save(): void {
-    if (this.#loose.size === 0) return;
-    const packs: IndexedPack[] = [];
-    const rows: SegmentRow[] = [];
-    for (const pack of this.#loose.values()) {
-      const of = rowsOfPack(pack, pack.fileBytes, packs.length);
-      packs.push(of.pack);
-      for (const row of of.rows) rows.push(row);
-    }
-    // Merging only as many of the smallest as are about the size of what is new keeps the total work logarithmic.
-    const merged: LoadedSegment[] = [];
-    const bySize = [...this.#segments].sort((a, b) => a.segment.chunkCount - b.segment.chunkCount);
-    for (const loaded of bySize) {
-      const many = this.#segments.length - merged.length >= indexSegmentsMax;
-      if (!many && loaded.segment.chunkCount > 2 * rows.length) break;
-      merged.push(loaded);
-      appendSegment(loaded.segment, packs, rows, this.#absent);
-    }
-    this.#replace(
-      merged.map(({ name }) => name),
-      packs,
-      rows,
-    );
+    this.#withoutDamaged(() => {
+      if (this.#loose.length === 0) return;
+      const merged = chooseMerged(this.#segments, rowsOf(this.#loose));
+      const segments = [...this.#loose, ...merged.map(({ segment }) => segment)];
+      this.#replace([segments], namesOf(merged), this.#absent);
+    });
   }
 
   /** Replaces every segment on disk, also those that cannot be read, by one that says what these packs say of themselves. */
-  rebuild(whole: WrittenPack[]): void {
-    const packs: IndexedPack[] = [];
-    const rows: SegmentRow[] = [];
-    for (const pack of whole) {
-      const of = rowsOfPack(pack, pack.fileBytes, packs.length);
-      packs.push(of.pack);
-      for (const row of of.rows) rows.push(row);
-    }
-    this.#replace(segmentsIn(this.#files, this.#indexDirectory), packs, rows);
+  rebuild(whole: Iterable<WrittenPack>): void {
+    this.#loose = [];
+    for (const pack of whole) this.#addLoose(pack);
+    this.#replace([this.#loose], segmentsIn(this.#files, this.#indexDirectory), new Set());
   }
 
-  /** Rewrites the whole index without the packs named; the caller deletes these afterwards, never before. */
+  /** Rewrites what of the index names these packs without them; the caller deletes the packs afterwards, never before. */
   drop(gone: ReadonlySet<PackId>): void {
-    const packs: IndexedPack[] = [];
-    const rows: SegmentRow[] = [];
-    for (const pack of this.#loose.values()) {
-      if (gone.has(pack.id)) continue;
-      const of = rowsOfPack(pack, pack.fileBytes, packs.length);
-      packs.push(of.pack);
-      for (const row of of.rows) rows.push(row);
-    }
-    for (const { segment } of this.#segments) appendSegment(segment, packs, rows, gone);
-    this.#replace(
-      this.#segments.map(({ name }) => name),
-      packs,
-      rows,
-    );
+    this.#withoutDamaged(() => {
+      const concerned = this.#segments.filter(({ segment }) => segment.packs.some(({ id }) => gone.has(id)));
+      const groups = concerned.map(({ segment }) => [segment]);
+      const [first = []] = groups;
+      if (groups.length === 0) groups.push(first);
+      first.unshift(...this.#loose);
+      // One that is passed over may name a dropped pack, and be readable another time.
+      this.#replace(groups, [...namesOf(concerned), ...this.#passedOver], gone);
+    });
+    for (const id of gone) this.#dropped.add(id);
   }
 
-  #replace(merged: string[], packs: IndexedPack[], rows: SegmentRow[]): void {
+  /** Idempotent. */
+  close(): void {
+    for (const { segment } of this.#segments) segment.close();
+  }
+
+  /** Segments on disk first, as most of what is looked for is in them. */
+  #all(): Segment[] {
+    return [...this.#segments.map(({ segment }) => segment), ...this.#loose];
+  }
+
+  /** Makes a segment of each group, and removes from disk the segments that these replace. */
+  #replace(groups: Segment[][], replaced: string[], gone: ReadonlySet<PackId>): void {
     // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
     if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
     this.#foundLoose = false;
-    const names = new Set(merged);
-    let added: LoadedSegment | null = null;
-    if (packs.length > 0) {
-      const bytes = encodeSegment(packs, rows);
-      const name = `${hash(bytes).toString("hex", 0, 16)}.idx`;
-      writeDurably(this.#files, this.#indexDirectory, name, bytes);
-      added = { name, segment: Segment.decode(bytes) };
+    const added = groups.flatMap(
+      (segments) => writeSegment(this.#files, this.#indexDirectory, segments, gone) ?? [],
+    );
+    const names = new Set(replaced);
+    for (const name of added) {
       names.delete(name);
+      this.#passedOver.delete(name);
     }
     for (const name of names) removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
     // Also when there was nothing left to remove: whoever removed it may have died before that was durable, and a segment
     // that comes back would name packs that are deleted next.
-    if (names.size > 0 || added === null) syncDirectory(this.#files, this.#indexDirectory);
-    const gone = new Set(merged);
-    this.#segments = this.#segments.filter(({ name }) => !gone.has(name) && name !== added?.name);
-    if (added !== null) this.#segments.push(added);
-    this.#loose = new Map();
-    this.#looseChunks.clear();
+    if (names.size > 0 || added.length === 0) syncDirectory(this.#files, this.#indexDirectory);
+    const kept = namesOf(this.#segments).filter((name) => !replaced.includes(name));
+    this.#loose = [];
+    this.#listing = null;
+    this.#loadSegments([...kept, ...added]);
   }
 
-  #load(name: string): LoadedSegment | null {
-    const bytes = readWhole(this.#files, `${this.#indexDirectory}/${name}`);
-    if (bytes === null) return null;
-    try {
-      return { name, segment: Segment.decode(bytes) };
-    } catch (error) {
-      if (isIllegible(error)) return null;
-      throw error;
+  /** Segments are immutable, so those that are loaded stay. */
+  #loadSegments(names: string[]): void {
+    const loaded = new Map(this.#segments.map((named) => [named.name, named]));
+    for (const name of this.#passedOver) if (!names.includes(name)) this.#passedOver.delete(name);
+    const segments: NamedSegment[] = [];
+    for (const name of new Set(names)) {
+      const named = loaded.get(name) ?? this.#load(name);
+      if (named !== null) segments.push(named);
     }
+    const used = new Set(segments);
+    for (const named of loaded.values()) if (!used.has(named)) named.segment.close();
+    this.#segments = segments.sort((a, b) => b.segment.chunkCount - a.segment.chunkCount);
+  }
+
+  #load(name: string): NamedSegment | null {
+    if (this.#passedOver.has(name)) return null;
+    try {
+      const segment = Segment.open(this.#files, `${this.#indexDirectory}/${name}`);
+      return segment === null ? null : { name, segment };
+    } catch (error) {
+      if (!isIllegible(error)) throw error;
+      this.#passedOver.add(name);
+      return null;
+    }
+  }
+
+  /** Of the packs that are there, those that no segment names. */
+  #takeInLoose(present: PackId[]): void {
+    const indexed = new Set(this.#segments.flatMap(({ segment }) => segment.packs.map(({ id }) => id)));
+    const isPresent = new Set(present);
+    this.#absent = new Set([...indexed].filter((id) => !isPresent.has(id)));
+    const known = new Set(this.#loose.flatMap(({ packs }) => packs.map(({ id }) => id)));
+    const stale = new Set([...known].filter((id) => indexed.has(id) || !isPresent.has(id)));
+    if (stale.size > 0) {
+      const rest = mergeInMemory(this.#loose, stale);
+      this.#loose = rest.packs.length > 0 ? [rest] : [];
+    }
+    this.#dropped = new Set([...this.#dropped].filter((id) => isPresent.has(id)));
+    for (const id of present) {
+      if (indexed.has(id) || known.has(id) || this.#dropped.has(id)) continue;
+      this.#foundLoose = true;
+      const pack = this.#readLoose(id);
+      if (pack !== null) this.#addLoose(pack);
+    }
+  }
+
+  #addLoose(pack: WrittenPack): void {
+    this.#absent.delete(pack.id);
+    this.#dropped.delete(pack.id);
+    let added = Segment.ofPack(pack);
+    // Each is at least twice as long as the next, so there are few of them and a row is seldom merged.
+    for (;;) {
+      const last = this.#loose.at(-1);
+      if (last === undefined || last.chunkCount > 2 * added.chunkCount) break;
+      this.#loose.pop();
+      added = mergeInMemory([last, added]);
+    }
+    this.#loose.push(added);
   }
 
   #readLoose(id: PackId): WrittenPack | null {
@@ -214,25 +272,55 @@ export class PackIndex {
       throw error;
     }
   }
+
+  #withoutDamaged(run: () => void): void {
+    for (;;) {
+      try {
+        run();
+        return;
+      } catch (error) {
+        this.#passOverDamaged(error);
+      }
+    }
+  }
+
+  /** Goes on without the segments that turned out to be damaged. Throws what was caught when there are none. */
+  #passOverDamaged(error: unknown): void {
+    const damaged = this.#segments.filter(({ segment }) => segment.isDamaged);
+    if (damaged.length === 0) throw error;
+    for (const name of namesOf(damaged)) this.#passedOver.add(name);
+    this.#segments = this.#segments.filter((named) => !damaged.includes(named));
+    for (const { segment } of damaged) segment.close();
+    this.#takeInLoose(packsIn(this.#files, this.#packDirectory));
+  }
 }
 
-function appendSegment(
-  segment: Segment,
-  packs: IndexedPack[],
-  rows: SegmentRow[],
-  gone: ReadonlySet<PackId> = new Set(),
-): void {
-  const numbers = new Map<PackId, number>();
-  for (const pack of segment.packs) {
-    if (gone.has(pack.id)) continue;
-    numbers.set(pack.id, packs.length);
-    packs.push(pack);
+/**
+ * Which segments a new one of so many rows takes in. Merging only as many of the smallest as are about the size of what
+ * is new keeps the total work logarithmic.
+ */
+function chooseMerged(segments: readonly NamedSegment[], rows: number): NamedSegment[] {
+  const merged: NamedSegment[] = [];
+  for (const named of [...segments].sort((a, b) => a.segment.chunkCount - b.segment.chunkCount)) {
+    const { chunkCount } = named.segment;
+    const many = segments.length - merged.length >= indexSegmentsMax;
+    if ((!many && chunkCount > 2 * rows) || rows + chunkCount > segmentRowsMax) break;
+    merged.push(named);
+    rows += chunkCount;
   }
-  for (const { id, location } of segment.entries()) {
-    const pack = numbers.get(location.pack);
-    if (pack === undefined) continue;
-    rows.push({ id, pack, frame: location.frame, offset: location.offset, length: location.length });
-  }
+  return merged;
+}
+
+function namesOf(segments: readonly NamedSegment[]): string[] {
+  return segments.map(({ name }) => name);
+}
+
+function rowsOf(segments: readonly Segment[]): number {
+  return segments.reduce((total, { chunkCount }) => total + chunkCount, 0);
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, n) => name === b[n]);
 }
 
 /** What says that its version is another is damaged, too: `format.json` says which versions a store has. */

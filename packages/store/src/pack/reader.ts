@@ -84,6 +84,15 @@ export class PackReader {
     return bytes;
   }
 
+  /** Forgets the packs that are not to be read any more; as long as one is open, its bytes on disk are not free. */
+  retain(isKept: (pack: PackId) => boolean): void {
+    for (const [id, pack] of this.#packs) {
+      if (isKept(id)) continue;
+      this.#packs.delete(id);
+      this.#files.close(pack.fd);
+    }
+  }
+
   /** Idempotent. */
   close(): void {
     for (const pack of this.#packs.values()) this.#files.close(pack.fd);

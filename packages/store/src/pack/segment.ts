@@ -1,33 +1,31 @@
 /**
- * An index segment, version 1: an immutable sorted table from chunk id to place. All numbers little-endian.
- *
- *     header    8  magic "CHSRINDX"
- *               4  version 1
- *               4  pack count P
- *               4  chunk count N
- *               4  zero
- *     packs     P x 48 bytes: pack id (32), kind u32, chunk count u32, file bytes u32, zero u32
- *     ids       N x 32 bytes, sorted, without repetition
- *     packs of  N x u32: number of the pack in the table above
- *     frames    N x u32
- *     offsets   N x u32
- *     lengths   N x u32
- *     digest    32: BLAKE3 of all before
- *
- * In memory the columns are views of the file: 48 bytes a chunk. Ids are uniform, so a lookup guesses its place from the
- * first 32 bits and needs a few probes (interpolation search; Perl, Itai, Avni, 1978).
+ * An index segment in use. One that was opened from a file holds its head; each block of rows is read into its place,
+ * and verified, when it is first asked for: 44 bytes a row at most, and nothing for a store of which little is used.
  */
 import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
-import type { PackContents, PackKind } from "./format.js";
-
-export interface IndexedPack {
-  id: PackId;
-  kind: PackKind;
-  chunkCount: number;
-  fileBytes: number;
-}
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import {
+  decodeSegmentHead,
+  decodeSegmentHeader,
+  segmentHeaderBytes,
+  type IndexedPack,
+  type SegmentHead,
+} from "./segment-format.js";
+import {
+  frameWord,
+  lengthWord,
+  offsetWord,
+  prefixOf,
+  readId,
+  restWords,
+  rowBytes,
+  rowWords,
+  searchRows,
+  writeId,
+} from "./segment-rows.js";
+import type { WrittenPack } from "./writer.js";
 
 export interface Location {
   pack: PackId;
@@ -36,174 +34,211 @@ export interface Location {
   length: number;
 }
 
-const headerBytes = 24;
-const packEntryBytes = 48;
-const columns = 4;
+/** Read at once when a segment is opened: the head of most, and small ones whole. */
+const firstReadBytes = 64 * 1024;
+
+interface OpenFile {
+  files: Files;
+  fd: Fd;
+  /** Where the rows start. */
+  rowsAt: number;
+}
 
 export class Segment {
   readonly packs: IndexedPack[];
   readonly chunkCount: number;
-  readonly #ids: Buffer;
-  readonly #columns: Uint32Array;
+  /** How many first bits of an id make the number of its block. */
+  readonly bits: number;
+  /** Set when a block did not match its digest. */
+  isDamaged = false;
+  readonly #starts: Uint32Array;
+  readonly #blockDigests: Buffer;
+  readonly #rows: Uint32Array;
+  /** By number of the pack: how many frames the packs before it have. */
+  readonly #framesBefore: Uint32Array;
+  /** For each block, whether it is in memory. */
+  readonly #isRead: Uint8Array;
+  #file: OpenFile | null;
 
-  private constructor(packs: IndexedPack[], chunkCount: number, ids: Buffer, columnWords: Uint32Array) {
-    this.packs = packs;
-    this.chunkCount = chunkCount;
-    this.#ids = ids;
-    this.#columns = columnWords;
+  private constructor(head: SegmentHead, rows: Uint32Array, file: OpenFile | null) {
+    this.packs = head.packs;
+    this.bits = head.bits;
+    this.chunkCount = head.starts[2 ** head.bits] as number;
+    this.#starts = head.starts;
+    this.#blockDigests = head.blockDigests;
+    this.#rows = rows;
+    this.#file = file;
+    this.#isRead = new Uint8Array(2 ** head.bits).fill(file === null ? 1 : 0);
+    this.#framesBefore = new Uint32Array(head.packs.length + 1);
+    head.packs.forEach((pack, n) => {
+      this.#framesBefore[n + 1] = (this.#framesBefore[n] as number) + pack.frameCount;
+    });
   }
 
+  /** Of one block of rows in memory. */
+  static ofRows(packs: IndexedPack[], rows: Uint32Array): Segment {
+    const starts = Uint32Array.of(0, rows.length / rowWords);
+    return new Segment({ packs, bits: 0, starts, blockDigests: Buffer.alloc(0) }, rows, null);
+  }
+
+  /** What a pack says of itself. */
+  static ofPack({ id, kind, chunks, frames, fileBytes }: WrittenPack): Segment {
+    const sorted = [...chunks].sort((a, b) => a.id.compare(b.id));
+    const rows = new Uint32Array(sorted.length * rowWords);
+    sorted.forEach((chunk, n) => {
+      writeId(rows, sorted.length, n, chunk.id);
+      const rest = sorted.length + n * restWords;
+      rows[rest + frameWord] = chunk.frame;
+      rows[rest + offsetWord] = chunk.offset;
+      rows[rest + lengthWord] = chunk.length;
+    });
+    const pack = { id, kind, chunkCount: chunks.length, frameCount: frames.length, fileBytes };
+    return Segment.ofRows([pack], rows);
+  }
+
+  /** Of the bytes of a whole file, all of it verified. Code `corrupt`. */
   static decode(bytes: Buffer): Segment {
-    if (bytes.length < headerBytes + digestBytes || bytes.toString("latin1", 0, 8) !== "CHSRINDX") {
-      throw new StoreError("corrupt", "index segment has no header");
-    }
-    if (bytes.readUInt32LE(8) !== 1) {
-      throw new StoreError(
-        "store_version_unsupported",
-        `index version ${bytes.readUInt32LE(8)} is not known`,
-      );
-    }
-    const packCount = bytes.readUInt32LE(12);
-    const chunkCount = bytes.readUInt32LE(16);
-    const bodyBytes = headerBytes + packCount * packEntryBytes + chunkCount * (digestBytes + 4 * columns);
-    if (bytes.length !== bodyBytes + digestBytes) {
-      throw new StoreError("corrupt", "index segment has the wrong length");
-    }
-    if (!hash(bytes.subarray(0, bodyBytes)).equals(bytes.subarray(bodyBytes))) {
-      throw new StoreError("corrupt", "index segment does not match its digest");
-    }
-    const packs: IndexedPack[] = [];
-    let at = headerBytes;
-    for (let n = 0; n < packCount; n++, at += packEntryBytes) {
-      packs.push({
-        id: bytes.toString("hex", at, at + digestBytes) as PackId,
-        kind: bytes.readUInt32LE(at + 32) === 2 ? "tree" : "data",
-        chunkCount: bytes.readUInt32LE(at + 36),
-        fileBytes: bytes.readUInt32LE(at + 40),
-      });
-    }
-    const ids = bytes.subarray(at, at + chunkCount * digestBytes);
-    at += ids.length;
-    const words = bytes.subarray(at, bodyBytes);
-    const aligned = words.byteOffset % 4 === 0 ? words : Buffer.from(words);
-    return new Segment(
-      packs,
-      chunkCount,
-      ids,
-      new Uint32Array(aligned.buffer, aligned.byteOffset, chunkCount * columns),
-    );
+    const { headBytes } = decodeSegmentHeader(bytes, bytes.length);
+    const head = decodeSegmentHead(bytes.subarray(0, headBytes));
+    // A copy, so that the words are aligned.
+    const rows = new Uint32Array(new Uint8Array(bytes.subarray(headBytes)).buffer);
+    const segment = new Segment(head, rows, null);
+    for (let block = 0; block < 2 ** head.bits; block++) segment.#check(block, segment.#wordsOf(block));
+    return segment;
   }
 
-  find(id: Digest): Location | null {
-    const position = this.#position(id);
-    return position < 0 ? null : this.#locationAt(position);
+  /** Null when there is no such file. Code `corrupt` when its head is damaged; blocks are verified when they are used. */
+  static open(files: Files, path: string): Segment | null {
+    let fd: Fd;
+    try {
+      fd = files.open(anywhere, path);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return null;
+      throw error;
+    }
+    let isKept = false;
+    try {
+      const fileBytes = files.statOpen(fd).sizeBytes;
+      let bytes = Buffer.alloc(Math.min(fileBytes, firstReadBytes));
+      bytes = bytes.subarray(0, files.read(fd, bytes, 0));
+      if (bytes.length === fileBytes) return Segment.decode(bytes);
+      const { headBytes } = decodeSegmentHeader(bytes.subarray(0, segmentHeaderBytes), fileBytes);
+      if (headBytes > bytes.length) {
+        bytes = Buffer.alloc(headBytes);
+        files.read(fd, bytes, 0);
+      }
+      const head = decodeSegmentHead(bytes.subarray(0, headBytes));
+      // Memory of this size comes from the kernel untouched; what is never read into takes up none.
+      const rows = Buffer.allocUnsafeSlow((head.starts[2 ** head.bits] as number) * rowBytes);
+      const words = new Uint32Array(rows.buffer, 0, rows.length / 4);
+      const segment = new Segment(head, words, { files, fd, rowsAt: headBytes });
+      isKept = true;
+      return segment;
+    } finally {
+      if (!isKept) files.close(fd);
+    }
   }
 
   has(id: Digest): boolean {
-    return this.#position(id) >= 0;
+    return this.#restOf(id) >= 0;
+  }
+
+  find(id: Digest): Location | null {
+    const rest = this.#restOf(id);
+    return rest < 0 ? null : this.#locationAt(this.#rows, rest);
   }
 
   *entries(): Generator<{ id: Digest; location: Location }> {
-    for (let n = 0; n < this.chunkCount; n++) {
-      yield {
-        id: this.#ids.subarray(n * digestBytes, (n + 1) * digestBytes),
-        location: this.#locationAt(n),
-      };
-    }
-  }
-
-  #locationAt(position: number): Location {
-    const count = this.chunkCount;
-    const words = this.#columns;
-    const pack = this.packs[words[position] as number];
-    if (pack === undefined) throw new StoreError("corrupt", "row of an index segment names no pack");
-    return {
-      pack: pack.id,
-      frame: words[count + position] as number,
-      offset: words[2 * count + position] as number,
-      length: words[3 * count + position] as number,
-    };
-  }
-
-  /** Where the id stands, or -1. */
-  #position(id: Digest): number {
-    const ids = this.#ids;
-    const wanted = id.readUInt32BE(0);
-    let low = 0;
-    let high = this.chunkCount - 1;
-    let lowValue = 0;
-    let highValue = 0x1_0000_0000;
-    for (let probe = 0; low <= high; probe++) {
-      const share = probe < 8 ? (wanted - lowValue) / (highValue - lowValue || 1) : 0.5;
-      const middle = Math.min(high, low + Math.floor((high - low + 1) * Math.min(0.999, Math.max(0, share))));
-      const order = id.compare(ids, middle * digestBytes, (middle + 1) * digestBytes);
-      if (order === 0) return middle;
-      const value = ids.readUInt32BE(middle * digestBytes);
-      if (order < 0) {
-        high = middle - 1;
-        highValue = Math.max(value, lowValue);
-      } else {
-        low = middle + 1;
-        lowValue = value;
+    for (let block = 0; block < 2 ** this.bits; block++) {
+      const words = this.block(block);
+      const count = words.length / rowWords;
+      for (let row = 0; row < count; row++) {
+        yield { id: readId(words, count, row), location: this.#locationAt(words, count + row * restWords) };
       }
     }
-    return -1;
   }
-}
 
-/** One row to put into a segment. */
-export interface SegmentRow {
-  id: Digest;
-  pack: number;
-  frame: number;
-  offset: number;
-  length: number;
-}
-
-export function encodeSegment(packs: IndexedPack[], rows: SegmentRow[]): Buffer {
-  const sorted = [...rows].sort((a, b) => a.id.compare(b.id));
-  const unique = sorted.filter((row, n) => n === 0 || !(sorted[n - 1] as SegmentRow).id.equals(row.id));
-  const count = unique.length;
-  const bodyBytes = headerBytes + packs.length * packEntryBytes + count * (digestBytes + 4 * columns);
-  const bytes = Buffer.alloc(bodyBytes + digestBytes);
-  bytes.write("CHSRINDX", 0, "latin1");
-  bytes.writeUInt32LE(1, 8);
-  bytes.writeUInt32LE(packs.length, 12);
-  bytes.writeUInt32LE(count, 16);
-  let at = headerBytes;
-  for (const pack of packs) {
-    bytes.write(pack.id, at, "hex");
-    bytes.writeUInt32LE(pack.kind === "tree" ? 2 : 1, at + 32);
-    bytes.writeUInt32LE(pack.chunkCount, at + 36);
-    bytes.writeUInt32LE(pack.fileBytes, at + 40);
-    at += packEntryBytes;
+  /** The rows of a block, verified. Those that no lookup has needed so far are not kept in memory for this. */
+  block(block: number): Uint32Array {
+    if (this.#isRead[block] === 1) return this.#wordsOf(block);
+    return this.#readInto(block, new Uint32Array(this.#wordsOf(block).length));
   }
-  const words = at + count * digestBytes;
-  unique.forEach((row, n) => {
-    row.id.copy(bytes, at + n * digestBytes);
-    bytes.writeUInt32LE(row.pack, words + 4 * n);
-    bytes.writeUInt32LE(row.frame, words + 4 * (count + n));
-    bytes.writeUInt32LE(row.offset, words + 4 * (2 * count + n));
-    bytes.writeUInt32LE(row.length, words + 4 * (3 * count + n));
-  });
-  hash(bytes.subarray(0, bodyBytes)).copy(bytes, bodyBytes);
-  return bytes;
-}
 
-/** The rows and the table entry of one pack, as they come from its own contents. */
-export function rowsOfPack(
-  pack: PackContents,
-  fileBytes: number,
-  packNumber: number,
-): { pack: IndexedPack; rows: SegmentRow[] } {
-  return {
-    pack: { id: pack.id, kind: pack.kind, chunkCount: pack.chunks.length, fileBytes },
-    rows: pack.chunks.map((chunk) => ({
-      id: chunk.id,
-      pack: packNumber,
-      frame: chunk.frame,
-      offset: chunk.offset,
-      length: chunk.length,
-    })),
-  };
+  /** Reads and verifies every block. Code `corrupt`. */
+  verify(): void {
+    for (let block = 0; block < 2 ** this.bits; block++) this.block(block);
+  }
+
+  /** For a row whose frame no pack of this segment has. */
+  refuseFrame(): never {
+    this.isDamaged = true;
+    throw new StoreError("corrupt", "index segment names a frame that no pack has");
+  }
+
+  /** Idempotent. What is not in memory by then cannot be asked for any more. */
+  close(): void {
+    this.#file?.files.close(this.#file.fd);
+    this.#file = null;
+  }
+
+  /** Where in the rows the rest of the row with this id starts, or -1. */
+  #restOf(id: Digest): number {
+    const { bits } = this;
+    const block = bits === 0 ? 0 : prefixOf(id) >>> (32 - bits);
+    if (this.#isRead[block] === 0) {
+      this.#readInto(block, this.#wordsOf(block));
+      this.#isRead[block] = 1;
+    }
+    const start = this.#starts[block] as number;
+    const count = (this.#starts[block + 1] as number) - start;
+    const width = 2 ** (32 - bits);
+    return searchRows(this.#rows, start * rowWords, count, id, block * width, (block + 1) * width);
+  }
+
+  #wordsOf(block: number): Uint32Array {
+    const [start, end] = [this.#starts[block] as number, this.#starts[block + 1] as number];
+    return this.#rows.subarray(start * rowWords, end * rowWords);
+  }
+
+  #readInto(block: number, words: Uint32Array): Uint32Array {
+    const file = this.#file;
+    if (file === null) throw new StoreError("closed", "index segment is closed");
+    const position = file.rowsAt + (this.#starts[block] as number) * rowBytes;
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    if (file.files.read(file.fd, bytes, position) !== bytes.length) this.#refuse(block);
+    this.#check(block, words);
+    return words;
+  }
+
+  #check(block: number, words: Uint32Array): void {
+    const expected = this.#blockDigests.subarray(block * digestBytes, (block + 1) * digestBytes);
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    if (!hash(bytes).equals(expected)) this.#refuse(block);
+  }
+
+  #refuse(block: number): never {
+    this.isDamaged = true;
+    throw new StoreError("corrupt", `block ${block} of an index segment does not match its digest`);
+  }
+
+  #locationAt(words: Uint32Array, rest: number): Location {
+    const frame = words[rest + frameWord] as number;
+    const before = this.#framesBefore;
+    // The last pack that starts at or before the frame; of those without frames, none.
+    let pack = 0;
+    let end = this.packs.length;
+    while (end - pack > 1) {
+      const middle = (pack + end) >>> 1;
+      if ((before[middle] as number) <= frame) pack = middle;
+      else end = middle;
+    }
+    const holder = this.packs[pack];
+    if (holder === undefined || frame >= (before[pack + 1] as number)) this.refuseFrame();
+    return {
+      pack: holder.id,
+      frame: frame - (before[pack] as number),
+      offset: words[rest + offsetWord] as number,
+      length: words[rest + lengthWord] as number,
+    };
+  }
 }

@@ -26,12 +26,21 @@ export function temporaryName(): string {
 
 /** Writes `directory/name` so that it holds either its old content or the new one, and is durable on return. */
 export function writeDurably(files: Files, directoryPath: string, name: string, content: Uint8Array): void {
-  withDirectory(files, directoryPath, (directory) => {
+  createDurably(files, directoryPath, (fd) => {
+    files.write(fd, content, 0);
+    return name;
+  });
+}
+
+/** The same for a file that `fill` writes piece by piece. It returns the name, which may depend on what it wrote. */
+export function createDurably(files: Files, directoryPath: string, fill: (fd: Fd) => string): string {
+  return withDirectory(files, directoryPath, (directory) => {
     const temporary = temporaryName();
     const fd = files.open(directory, temporary, { access: "create" });
+    let name: string;
     try {
       try {
-        files.write(fd, content, 0);
+        name = fill(fd);
         files.sync(fd);
       } finally {
         files.close(fd);
@@ -42,6 +51,7 @@ export function writeDurably(files: Files, directoryPath: string, name: string, 
       throw error;
     }
     files.sync(directory);
+    return name;
   });
 }
 

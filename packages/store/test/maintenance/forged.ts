@@ -10,7 +10,8 @@ import type { FsckFinding, SnapshotInfo } from "../../src/api.js";
 import { hash, type Digest } from "../../src/chunk/hash.js";
 import { decodePackTail, encodePackTail, type PackContents } from "../../src/pack/format.js";
 import type { ChunkWriter } from "../../src/pack/chunks.js";
-import { encodeSegment, Segment, type IndexedPack, type SegmentRow } from "../../src/pack/segment.js";
+import { encodeSegmentHead, segmentName, type IndexedPack } from "../../src/pack/segment-format.js";
+import { Segment, type Location } from "../../src/pack/segment.js";
 import { Repository } from "../../src/snapshot/repository.js";
 import { writeRoot } from "../../src/tree/directory.js";
 import type { DirectoryTreeEntry, TreeSums } from "../../src/tree/entry.js";
@@ -163,11 +164,17 @@ export function forgePack(
   return forged;
 }
 
+/** A row of a segment; `pack` is the number of one in its table. */
+export interface ForgedRow extends Omit<Location, "pack"> {
+  id: Digest;
+  pack: number;
+}
+
 /** Writes the only segment of a store again with other rows, under the name that it then has. */
 export function forgeSegment(
   root: string,
-  change: (packs: IndexedPack[], rows: SegmentRow[]) => void,
-  alter: (bytes: Buffer) => void = () => undefined,
+  change: (packs: IndexedPack[], rows: ForgedRow[]) => void,
+  { sorted = true } = {},
 ): void {
   const [path, ...others] = filesIn(`${root}/index`);
   if (path === undefined || others.length > 0) throw new Error("a store with one segment is wanted");
@@ -179,9 +186,16 @@ export function forgeSegment(
     pack: packs.findIndex((pack) => pack.id === location.pack),
   }));
   change(packs, rows);
-  const bytes = encodeSegment(packs, rows);
-  alter(bytes);
-  hash(bytes.subarray(0, -32)).copy(bytes, bytes.length - 32);
+  if (sorted) rows.sort((a, b) => a.id.compare(b.id));
+  const rests = rows.map(({ id, pack, frame, offset, length }) => {
+    const before = packs.slice(0, pack).reduce((total, { frameCount }) => total + frameCount, 0);
+    const beyond = pack < packs.length ? 0 : 1_000_000;
+    const words = Uint32Array.of(before + beyond + frame, offset, length);
+    return Buffer.concat([id.subarray(4), Buffer.from(words.buffer)]);
+  });
+  const block = Buffer.concat([...rows.map(({ id }) => id.subarray(0, 4)), ...rests]);
+  const starts = Uint32Array.of(0, rows.length);
+  const head = encodeSegmentHead({ packs, bits: 0, starts, blockDigests: hash(block) });
   rmSync(path);
-  writeFileSync(`${root}/index/${hash(bytes).toString("hex", 0, 16)}.idx`, bytes);
+  writeFileSync(`${root}/index/${segmentName(head)}`, Buffer.concat([head, block]));
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
+import type { PackId } from "../../src/ids.js";
 import { hash } from "../../src/chunk/hash.js";
 import { indexSegmentsMax } from "../../src/limits.js";
 import { PackIndex, packsIn } from "../../src/pack/index.js";
+import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { temporaryDirectory } from "../temporary.js";
 import { makePack, type MadePack } from "./made-pack.js";
@@ -17,7 +19,11 @@ function place(t: TestContext) {
   return {
     packs,
     index,
-    open: () => PackIndex.open(linuxFiles, packs, index),
+    open: (files = linuxFiles, looseRowsMax?: number) => {
+      const opened = PackIndex.open(files, packs, index, looseRowsMax);
+      t.after(() => opened.close());
+      return opened;
+    },
     segments: () => readdirSync(index).map((name) => `${index}/${name}`),
   };
 }
@@ -77,6 +83,55 @@ test("reload sees what others wrote, indexed or not, and what they removed", (t)
   assert.equal(find(mine, "badger"), loose.pack.id);
 });
 
+test("reload without news opens no file", (t) => {
+  const here = place(t);
+  packOf(here, "fox");
+  here.open().save();
+  const damaged = packOf(here, "stoat");
+  truncateSync(damaged.path, 10);
+  let opened = 0;
+  const files: Files = {
+    ...linuxFiles,
+    open(directory, name, options) {
+      if (options?.directory !== true) opened += 1;
+      return linuxFiles.open(directory, name, options);
+    },
+  };
+  const index = here.open(files);
+  assert.ok(opened > 0);
+  opened = 0;
+  assert.equal(index.reload(), false);
+  assert.equal(opened, 0);
+  packOf(here, "badger");
+  assert.equal(index.reload(), true);
+  assert.equal(opened, 2, "the new pack, and the one that could not be read");
+});
+
+test("many packs that no segment names become a segment before anybody saves", (t) => {
+  const here = place(t);
+  const index = here.open(linuxFiles, 10);
+  for (let n = 0; n < 4; n++) {
+    assert.equal(here.segments().length, 0);
+    index.addPack(packOf(here, `${n}.0`, `${n}.1`, `${n}.2`).pack);
+  }
+  assert.equal(here.segments().length, 1);
+  for (const seen of [index, here.open()])
+    for (let n = 0; n < 4; n++) assert.notEqual(find(seen, `${n}.2`), null);
+});
+
+test("a snapshot that was given up leaves packs; once these are collected, they are forgotten", (t) => {
+  const here = place(t);
+  const index = here.open();
+  const fox = packOf(here, "fox");
+  const badger = packOf(here, "badger");
+  index.addPack(fox.pack);
+  index.addPack(badger.pack);
+  rmSync(fox.path);
+  index.reload();
+  assert.equal(find(index, "fox"), null);
+  assert.equal(find(index, "badger"), badger.pack.id);
+});
+
 test("segments are merged, so that there are never many", (t) => {
   const here = place(t);
   for (let n = 0; n < 40; n++) {
@@ -111,6 +166,7 @@ test("what a segment says of a pack that is gone does not count, and is not carr
   rmSync(fox.path);
   const index = here.open();
   assert.equal(find(index, "fox"), null);
+  assert.ok(!index.has(hash(content("fox"))));
   assert.equal(find(index, "badger"), badger.pack.id);
   // As large as the segment, so that the two are merged.
   const again = packOf(here, "shared", "stoat", "otter");
@@ -120,6 +176,23 @@ test("what a segment says of a pack that is gone does not count, and is not carr
     assert.equal(find(opened, "shared"), again.pack.id);
     assert.equal(find(opened, "fox"), null);
     assert.ok(!opened.packs().some(({ id }) => id === fox.pack.id));
+  }
+});
+
+test("a pack that was gone and is written again counts", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox");
+  here.open().save();
+  rmSync(fox.path);
+  const index = here.open();
+  assert.equal(find(index, "fox"), null);
+  const again = packOf(here, "fox");
+  assert.equal(again.pack.id, fox.pack.id);
+  index.addPack(again.pack);
+  index.save();
+  for (const opened of [index, here.open()]) {
+    assert.equal(find(opened, "fox"), fox.pack.id);
+    assert.ok(opened.has(hash(content("fox"))));
   }
 });
 
@@ -158,6 +231,34 @@ test("drop forgets packs, durably, and nothing else", (t) => {
   }
 });
 
+test("a pack that was dropped and is not yet deleted is not read again", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox");
+  const index = here.open();
+  index.save();
+  index.drop(new Set([fox.pack.id]));
+  index.reload();
+  assert.equal(find(index, "fox"), null);
+  assert.equal(index.hasPack(fox.pack.id), false);
+});
+
+test("drop leaves segments alone that do not name the packs", (t) => {
+  const here = place(t);
+  const fox = packOf(here, "fox");
+  const others = Array.from({ length: 3 }, (_, n) => packOf(here, `${n}`));
+  // More than twice as long as all of the first ones together, so that it is not merged with them.
+  here.open().save();
+  const [old] = here.segments();
+  const index = here.open();
+  index.addPack(packOf(here, "stoat").pack);
+  index.save();
+  assert.equal(here.segments().length, 2);
+  const stoat = index.find(hash(content("stoat")))?.pack as PackId;
+  index.drop(new Set([stoat]));
+  assert.deepEqual(here.segments(), [old]);
+  for (const { pack } of [fox, ...others]) assert.ok(index.hasPack(pack.id));
+});
+
 test("dropping everything leaves no segment", (t) => {
   const here = place(t);
   const fox = packOf(here, "fox");
@@ -177,6 +278,44 @@ describe("damage does not keep a store from opening", () => {
     bytes[40] = (bytes[40] as number) ^ 1;
     writeFileSync(segment, bytes);
     assert.equal(find(here.open(), "fox"), pack.id);
+  });
+
+  test("of one block of a large segment: it is passed over when that is found out", (t) => {
+    const here = place(t);
+    const names = Array.from({ length: 5000 }, (_, n) => `${n}`);
+    const { pack } = packOf(here, ...names);
+    here.open().save();
+    const [segment] = here.segments() as [string];
+    const bytes = readFileSync(segment);
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    writeFileSync(segment, bytes);
+    const index = here.open();
+    for (const name of names) assert.equal(find(index, name), pack.id);
+    const other = here.open();
+    for (const name of names) assert.ok(other.has(hash(content(name))));
+    assert.equal([...here.open().entries()].length, names.length);
+    // What is damaged is not carried along.
+    const saving = here.open();
+    saving.addPack(packOf(here, ...names.map((name) => `another ${name}`)).pack);
+    saving.save();
+    rmSync(segment, { force: true });
+    const again = here.open();
+    for (const name of names) assert.notEqual(find(again, `another ${name}`), null);
+    for (const name of names) assert.equal(find(again, name), pack.id);
+  });
+
+  test("of a segment does not bring dropped packs back", (t) => {
+    const here = place(t);
+    const fox = packOf(here, "fox");
+    here.open().save();
+    const [segment] = here.segments() as [string];
+    const whole = readFileSync(segment);
+    const flipped = Buffer.from(whole);
+    flipped[40] = (flipped[40] as number) ^ 1;
+    writeFileSync(segment, flipped);
+    const index = here.open();
+    index.drop(new Set([fox.pack.id]));
+    assert.deepEqual(here.segments(), []);
   });
 
   test("of a pack without segment: its chunks are missing", (t) => {

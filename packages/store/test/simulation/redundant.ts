@@ -13,7 +13,7 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "needed only after another process died freezing; see killed.test.ts",
   ],
   [
-    "directory in writeDurably of #replace",
+    "directory in createDurably of writeSegment",
     "the index is a cache: packs that no segment names are read themselves, and what is removed next is synced in the same directory",
   ],
   [

@@ -1,6 +1,6 @@
 /** Checks index segments against the packs: a segment may lack packs, but what it says of one must be what the pack says. */
 import type { PackId } from "../../ids.js";
-import { hash } from "../../chunk/hash.js";
+import { decodeSegmentHeader, segmentName } from "../../pack/segment-format.js";
 import { Segment } from "../../pack/segment.js";
 import type { WrittenPack } from "../../pack/writer.js";
 import { namesIn, readWhole } from "../../platform/durable.js";
@@ -31,7 +31,8 @@ export class SegmentCheck {
         // Merged into another meanwhile.
         if (bytes === null) return;
         const segment = Segment.decode(bytes);
-        if (name !== `${hash(bytes).toString("hex", 0, 16)}.idx`) {
+        const { headBytes } = decodeSegmentHeader(bytes, bytes.length);
+        if (name !== segmentName(bytes.subarray(0, headBytes))) {
           throw new StoreError("corrupt", "index segment does not match its name");
         }
         this.#segments.push({ object, segment, rows: countRows(segment) });
@@ -49,6 +50,7 @@ export class SegmentCheck {
       if (
         stated.kind !== pack.kind ||
         stated.chunkCount !== pack.chunks.length ||
+        stated.frameCount !== pack.frames.length ||
         stated.fileBytes !== pack.fileBytes
       ) {
         this.#lies(object, `has another kind, count or length for pack ${pack.id}`);
