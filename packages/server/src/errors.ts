@@ -86,6 +86,7 @@ const storeCodes: Partial<Record<StoreErrorCode, ErrorCode>> = {
   snapshot_not_found: "not_found",
   snapshot_name_taken: "snapshot_name_taken",
   disk_not_found: "not_found",
+  path_not_found: "not_found",
   disk_in_use: "session_active",
   unsupported: "unsupported",
   no_space: "storage_quota_exceeded",

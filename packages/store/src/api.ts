@@ -101,7 +101,10 @@ export interface RestoreOptions extends LongCall {
   delete?: boolean;
   /** Say what would change, change nothing. */
   dryRun?: boolean;
-  /** Restore only these paths, with what is below them. */
+  /**
+   * Restore only these paths, with what is below them. Code `path_not_found` for one at which the snapshot has nothing, nor, with
+   * `delete`, the target; what is there stays as it is then.
+   */
   paths?: Uint8Array[];
   idMap?: IdMap;
 }
@@ -247,7 +250,11 @@ export interface Disks {
     options?: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap },
   ): Promise<SnapshotResult>;
   snapshots(id: string): Promise<SnapshotInfo[]>;
-  /** Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the time. */
+  /**
+   * Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the
+   * time. `paths`: only these, as the snapshot has them, also those that it lacks; code `path_not_found` for one that neither it
+   * nor the disk has.
+   */
   restore(
     id: string,
     snapshot: string,

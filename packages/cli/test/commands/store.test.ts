@@ -72,6 +72,15 @@ describe("chaser store", () => {
     assert.equal(readFileSync(join(target, "extra"), "utf8"), "");
   });
 
+  it("refuses to restore a path that the snapshot does not have", async () => {
+    const target = join(cli.directory, "restored");
+    for (const more of [[], ["--dry-run"]]) {
+      const { code, stderr } = await cli.run("store", "restore", "first", target, "--path", "hrad", ...more);
+      assert.equal(code, 3);
+      assert.match(stderr, /"hrad"/);
+    }
+  });
+
   it("gives the same figures as du", async () => {
     const usage = await cli.json<Record<string, number>>("store", "usage");
     const onDisk = Number(execFileSync("du", ["-s", "-B1", store]).toString().split("\t")[0]);

@@ -7,9 +7,11 @@ import type { Owners } from "../snapshot/owners.js";
 import { treeDigest } from "../snapshot/record.js";
 import type { Repository } from "../snapshot/repository.js";
 import { restoreTree, type RestoreCounts } from "../snapshot/restore.js";
+import { requirePaths } from "../snapshot/wanted-paths.js";
 import type { Work } from "../snapshot/work.js";
 import { syncDirectory, withDirectory } from "../platform/durable.js";
 import { readRoot } from "../tree/directory.js";
+import { entryAt } from "../tree/path.js";
 import { captureStack } from "./capture.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
 import { countDifferences } from "../tree/diff.js";
@@ -103,6 +105,9 @@ class OverlayRestore {
       trees,
     });
     const snapshotRoot = readRoot(this.#objects, treeDigest(this.#snapshot.tree));
+    requirePaths(this.#objects, snapshotRoot, paths ?? [], (components) => {
+      return entryAt(this.#objects, present.root, components) !== null;
+    });
     const wanted = paths === null ? snapshotRoot : graft(this.#objects, present.root, snapshotRoot, paths);
     const counts = { ...countDifferences(this.#objects, present.root, wanted), writtenBytes: 0 };
     if (dryRun) return counts;

@@ -14,6 +14,7 @@ import { pathOf, rootPlace, type Place } from "./place.js";
 import { countTree, removeTree } from "./remove.js";
 import { Selector, type Selection } from "./selection.js";
 import type { PreviousWalk } from "./stat-cache.js";
+import { requirePaths, standsAt } from "./wanted-paths.js";
 import type { Work } from "./work.js";
 
 export interface RestoreTreeOptions {
@@ -35,6 +36,7 @@ export interface RestoreCounts {
   writtenBytes: number;
 }
 
+/** Code `path_not_found` for one of `paths` that leads to nothing; nothing is changed then. */
 export function restoreTree(
   files: Files,
   source: ObjectSource,
@@ -66,6 +68,10 @@ class Restorer {
   }
 
   run(root: DirectoryTreeEntry): RestoreCounts {
+    // What only the target has is wanted where it is to be removed.
+    requirePaths(this.#source, root, this.#options.paths ?? [], (components) => {
+      return this.#options.delete && standsAt(this.#files, this.#target, components);
+    });
     const previous = this.#options.previous ?? null;
     const known = previous && { entry: previous.root, row: previous.walk.directories - 1 };
     this.#children(this.#target, root, rootPlace, known);
