@@ -77,7 +77,7 @@ describe("a real process that is killed anywhere leaves a store that works", () 
       t.diagnostic(`seed ${random.seed}`);
       const trials = new Trials(scenario);
       t.after(() => trials.remove());
-      const before = trials.onCopy((place) => observeOn(filesIn(place, nothing)));
+      const before = trials.onCopy((place) => observeOn(filesIn(place, nothing), scenario.mend));
       const { after, changes } = wholeRun(trials, scenario);
       const volatile = differing(after, wholeRun(trials, scenario).after);
       const numbers = Array.from({ length: changes }, (_, n) => n + 1);
@@ -99,6 +99,7 @@ describe("a real process that is killed anywhere leaves a store that works", () 
             mayLackStore: scenario.isInit === true,
             volatile,
             goOn: scenario.goOn,
+            mend: scenario.mend,
           });
           assert.equal(wrong, null, where);
         });

@@ -86,7 +86,7 @@ describe("whatever call fails, nothing acknowledged is lost and no descriptor is
         }
         assert.equal(files.openDescriptors, 0, `${where}: descriptors left open`);
         const end = disk.moment();
-        const seen = observe(settled(end));
+        const seen = observe(settled(end), scenario.mend);
         const required = succeeded ? seen : common(common(before, after), seen);
         const allowed = [before, after, seen];
         const expected = {
@@ -94,6 +94,7 @@ describe("whatever call fails, nothing acknowledged is lost and no descriptor is
           required,
           gone: nothingAtAll,
           goOn: scenario.goOn,
+          mend: scenario.mend,
           mayLackStore: scenario.isInit === true && !succeeded,
         };
         for (const { description, moment } of [

@@ -61,15 +61,16 @@ describe("killed anywhere, gone on with, and then a power cut", () => {
       )) {
         const name = random.pick(Object.keys(second));
         const death = momentOfDeath(whole, at);
-        const seen: State = observe(settled(death));
+        const seen: State = observe(settled(death), scenario.mend);
         const disk = new MemoryDisk(death);
         const moments: Moment[] = [];
         const changed = (): void => void moments.push(disk.moment());
         const engine = openStore(new MemoryFiles(disk, { changed }), true);
+        scenario.mend?.(engine);
         second[name]?.(engine);
         engine.close();
         const end = disk.moment();
-        const ended = observe(settled(end));
+        const ended = observe(settled(end), scenario.mend);
         const untouched = common(common(whole.before, seen), ended);
         const check = (moment: Moment, isEnd: boolean, description: string): void => {
           tried += 1;
@@ -85,7 +86,14 @@ describe("killed anywhere, gone on with, and then a power cut", () => {
           const mayLackStore = scenario.isInit === true && isEmpty;
           const allowed = [whole.before, seen, ended];
           assert.equal(
-            verdict(moment, { allowed, required, gone: nothingAtAll, mayLackStore, goOn: scenario.goOn }),
+            verdict(moment, {
+              allowed,
+              required,
+              gone: nothingAtAll,
+              mayLackStore,
+              goOn: scenario.goOn,
+              mend: scenario.mend,
+            }),
             null,
             `seed ${random.seed}: killed before change ${at} of ${changes}, then ${name}, then a power cut: ${description}`,
           );

@@ -31,17 +31,23 @@ export interface Expectation {
   volatile?: ReadonlySet<string>;
   /** What must work; throws when it does not. */
   goOn?: ((engine: Engine) => void) | undefined;
+  mend?: ((engine: Engine) => void) | undefined;
 }
 
 export const nothingAtAll: State = { snapshots: new Map(), disks: new Map() };
 
 /** What the store holds. */
-export function observe(moment: Moment): State {
-  return observeOn(new MemoryFiles(new MemoryDisk(moment)));
+export function observe(moment: Moment, mend?: (engine: Engine) => void): State {
+  return observeOn(new MemoryFiles(new MemoryDisk(moment)), mend);
 }
 
 /** Changes the disk; what it tells is what was there before. */
-export function observeOn(files: Files): State {
+export function observeOn(files: Files, mend?: (engine: Engine) => void): State {
+  if (mend !== undefined) {
+    const engine = openStore(files);
+    mend(engine);
+    engine.close();
+  }
   const repository = openRepository(files);
   if (repository === null) return nothingAtAll;
   try {
@@ -111,6 +117,7 @@ export function verdictOn(files: Files, expected: Expectation): string | null {
     if (first === null && !expected.mayLackStore) return "there is no store";
     const engine = openStore(files, true);
     try {
+      expected.mend?.(engine);
       return judge(engine, files, expected);
     } finally {
       engine.close();

@@ -28,6 +28,7 @@ export function record(
   mutation: Mutation | null = null,
   start = prepared(scenario),
 ): Recording {
+  const { mend } = scenario;
   const disk = new MemoryDisk(start);
   const moments = [{ change: "nothing yet", moment: start }];
   const sites = new Set<string>();
@@ -41,17 +42,31 @@ export function record(
   };
   perform(new MemoryFiles(disk, { changed, lies }), scenario);
   moments.push({ change: "return", moment: disk.moment() });
-  return { scenario, moments, before: observe(start), after: observe(settled(disk.moment())), sites };
+  return {
+    scenario,
+    moments,
+    before: observe(start, mend),
+    after: observe(settled(disk.moment()), mend),
+    sites,
+  };
 }
 
 /** What has to hold after a power cut at moment `n` of the recording. */
 export function expectationAt({ scenario, moments, before, after }: Recording, n: number): Expectation {
-  const { goOn } = scenario;
+  const { goOn, mend } = scenario;
   if (n === moments.length - 1) {
-    return { allowed: [after], required: after, gone: without(before, after), mayLackStore: false, goOn };
+    // A repair that was acknowledged needs no other.
+    return {
+      allowed: [after],
+      required: after,
+      gone: without(before, after),
+      mayLackStore: false,
+      goOn,
+    };
   }
   return {
     goOn,
+    mend,
     allowed: [before, after],
     required: common(before, after),
     gone: nothingAtAll,

@@ -8,6 +8,8 @@ export interface Scenario {
   act: (engine: Engine, files: Files) => void;
   /** What must work afterwards, however the operation ended; throws when it does not. */
   goOn?: (engine: Engine) => void;
+  /** The store is damaged from the start: what is to be done to it before it can be judged. */
+  mend?: (engine: Engine) => void;
   /** The store itself is what is made. */
   isInit?: boolean;
 }

@@ -5,6 +5,7 @@ import { Repository } from "../../src/snapshot/repository.js";
 import { betweenStores } from "./between-stores.js";
 import { MemoryDisk, type Moment } from "./memory-disk.js";
 import { MemoryFiles } from "./memory-files.js";
+import { repairs } from "./repairs.js";
 import type { Scenario } from "./scenario.js";
 import { makeSource, noise, openStore, put, sourceRoot, storeRoot, twoSnapshots } from "./sources.js";
 
@@ -186,6 +187,7 @@ export const scenarios: readonly Scenario[] = [
     act: (engine) => engine.restore({}, "old", "/data/nowhere", { dryRun: true, delete: true }),
   },
   ...betweenStores,
+  ...repairs,
 ];
 
 /** Makes what the operation finds; the directory "/data" must be there. */
