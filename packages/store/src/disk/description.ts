@@ -6,6 +6,7 @@ import type { DiskDriver } from "../api.js";
 import { StoreError } from "../errors.js";
 import type { LayerId } from "../ids.js";
 import { isLayerId } from "./layer-id.js";
+import { decodeSealed, encodeSealed } from "./sealed-json.js";
 
 export interface DiskDescription {
   id: string;
@@ -19,7 +20,6 @@ export interface DiskDescription {
   freezing: string | null;
 }
 
-const version = 1;
 const generationPattern = /^u[1-9][0-9]{0,14}$/;
 
 /** Ids become directory names, and stand in mount options. Code `invalid_argument`. */
@@ -46,26 +46,18 @@ export function nextGeneration(generation: string): string {
 
 export function encodeDescription(description: DiskDescription): Buffer {
   const { id, driver, createdAtMs, top, upper, freezing } = description;
-  return Buffer.from(
-    `${JSON.stringify({ version, id, driver, createdAtMs, top, upper, freezing }, null, 2)}\n`,
-  );
+  return encodeSealed({ id, driver, createdAtMs, top, upper, freezing });
 }
 
 /** `id` is the name of the directory that the file was found in. Code `corrupt`. */
 export function decodeDescription(id: string, bytes: Buffer): DiskDescription {
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new StoreError("corrupt", `description of disk ${id}: ${reason}`, { cause, data: { disk: id } });
+  const fail = (reason: string): never => {
+    throw new StoreError("corrupt", `description of disk ${id}: ${reason}`, { data: { disk: id } });
   };
-  let value: Partial<Record<keyof DiskDescription | "version", unknown>>;
-  try {
-    value = JSON.parse(bytes.toString("utf8")) as typeof value;
-  } catch (error) {
-    return fail("is not JSON", error);
-  }
-  if (typeof value !== "object" || value === null) return fail("is not an object");
+  const value = decodeSealed(`description of disk ${id}`, bytes);
   const { driver, createdAtMs, top, upper, freezing } = value;
-  if (value.version !== version) fail(`version ${JSON.stringify(value.version)} is not known`);
-  if (value.id !== id) fail(`is that of ${JSON.stringify(value.id)}`);
+  if (Object.keys(value).join() !== "id,driver,createdAtMs,top,upper,freezing") fail("has other fields");
+  if (value["id"] !== id) fail(`is that of ${JSON.stringify(value["id"])}`);
   if (driver !== "overlay" && driver !== "directory") return fail("driver is not known");
   if (!Number.isSafeInteger(createdAtMs)) fail("time of creation is not a number");
   if (top !== null && !(typeof top === "string" && isLayerId(top))) return fail("top layer is not an id");

@@ -2,6 +2,7 @@
 import { StoreError } from "../errors.js";
 import type { LayerId } from "../ids.js";
 import { isLayerId } from "./layer-id.js";
+import { decodeSealed, encodeSealed } from "./sealed-json.js";
 
 export interface LayerDescription {
   /** The layer below; null at the bottom. */
@@ -9,29 +10,18 @@ export interface LayerDescription {
   createdAtMs: number;
 }
 
-const version = 1;
-
 export function encodeLayer({ parent, createdAtMs }: LayerDescription): Buffer {
-  return Buffer.from(`${JSON.stringify({ version, parent, createdAtMs }, null, 2)}\n`);
+  return encodeSealed({ parent, createdAtMs });
 }
 
 /** Code `corrupt`. */
 export function decodeLayer(name: string, bytes: Buffer): LayerDescription {
-  const fail = (reason: string, cause?: unknown): never => {
-    throw new StoreError("corrupt", `description of layer ${name}: ${reason}`, {
-      cause,
-      data: { layer: name },
-    });
+  const fail = (reason: string): never => {
+    throw new StoreError("corrupt", `description of layer ${name}: ${reason}`, { data: { layer: name } });
   };
-  let value: { version?: unknown; parent?: unknown; createdAtMs?: unknown };
-  try {
-    value = JSON.parse(bytes.toString("utf8")) as typeof value;
-  } catch (error) {
-    return fail("is not JSON", error);
-  }
-  if (typeof value !== "object" || value === null) return fail("is not an object");
+  const value = decodeSealed(`description of layer ${name}`, bytes);
   const { parent, createdAtMs } = value;
-  if (value.version !== version) fail(`version ${JSON.stringify(value.version)} is not known`);
+  if (Object.keys(value).join() !== "parent,createdAtMs") fail("has other fields");
   if (parent !== null && !(typeof parent === "string" && isLayerId(parent)))
     return fail("parent is not an id");
   if (!Number.isSafeInteger(createdAtMs)) fail("time of creation is not a number");

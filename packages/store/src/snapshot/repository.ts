@@ -45,6 +45,8 @@ const format = {
   },
 };
 
+const encodedFormat = Buffer.from(`${JSON.stringify(format, null, 2)}\n`);
+
 export interface NewSnapshot {
   scope: RefScope;
   /** Default: made from the time. */
@@ -86,7 +88,7 @@ export class Repository {
     }
     for (const directory of directoriesOf(layout)) ensureDirectory(files, directory);
     for (const directory of [`${root}/refs`, root]) syncDirectory(files, directory);
-    writeDurably(files, root, "format.json", Buffer.from(`${JSON.stringify(format, null, 2)}\n`));
+    writeDurably(files, root, "format.json", encodedFormat);
   }
 
   static open(files: Files, root: string): Repository {
@@ -101,7 +103,7 @@ export class Repository {
     if (content === null) {
       throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
     }
-    checkFormat(content.toString("utf8"), root);
+    checkFormat(content, root);
     return new Repository(files, layout);
   }
 
@@ -287,14 +289,14 @@ function syncParent(files: Files, root: string): void {
   }
 }
 
-function checkFormat(text: string, root: string): void {
-  let found: { format?: unknown; version?: unknown };
+function checkFormat(content: Buffer, root: string): void {
+  let found: { format?: unknown; version?: unknown } | null;
   try {
-    found = JSON.parse(text) as typeof found;
+    found = JSON.parse(content.toString("utf8")) as typeof found;
   } catch (error) {
     throw new StoreError("corrupt", `${root}/format.json is not JSON`, { cause: error });
   }
-  if (found.format !== format.format) {
+  if (found?.format !== format.format) {
     throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
   }
   if (found.version !== format.version) {
@@ -302,6 +304,13 @@ function checkFormat(text: string, root: string): void {
       "store_version_unsupported",
       `${root} has store version ${JSON.stringify(found.version)}, this program knows version ${format.version}`,
       { data: { version: found.version } },
+    );
+  }
+  // All stores of a version have the same parameters, so the file has one content.
+  if (!content.equals(encodedFormat)) {
+    throw new StoreError(
+      "corrupt",
+      `${root}/format.json does not say what a store of version ${format.version} does`,
     );
   }
 }

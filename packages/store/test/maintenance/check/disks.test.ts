@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe } from "node:test";
+import { encodeSealed } from "../../../src/disk/sealed-json.js";
 import { finds, type DamagedStore } from "../forged.js";
 
 /** A disk `one` on two layers; breaks what `path` names, relative to the store. */
@@ -20,10 +21,15 @@ const withDisk = (breakIt: (made: DamagedStore & { layers: string[] }) => void) 
   };
 };
 
+/** Makes a description say something else, with a digest that is right. */
 function edit(path: string, change: (value: Record<string, unknown>) => void): void {
-  const value = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-  change(value);
-  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+  const {
+    version: _version,
+    digest: _digest,
+    ...fields
+  } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  change(fields);
+  writeFileSync(path, encodeSealed(fields));
 }
 
 const parentOf = (layer: string): unknown =>
@@ -43,6 +49,20 @@ describe("of disks, a check finds", () => {
     "a description of another disk": [
       withDisk(({ root }) => edit(`${root}/disks/one/disk.json`, (disk) => (disk["id"] = "two"))),
       { code: "disk_damaged", object: "disks/one" },
+    ],
+    "a description that one bit is wrong of": [
+      withDisk(({ root }) => {
+        const path = `${root}/disks/one/disk.json`;
+        const text = readFileSync(path, "utf8");
+        writeFileSync(
+          path,
+          text.replace(
+            /("createdAtMs": \d*)(\d)/,
+            (_, head: string, last: string) => `${head}${Number(last) ^ 1}`,
+          ),
+        );
+      }),
+      { code: "disk_damaged", message: /does not match its digest/ },
     ],
     "a generation that is missing": [
       withDisk(({ root }) => {
