@@ -364,7 +364,7 @@ export interface CopyOptions extends LongCall, Scope {
 
 export interface Store extends AsyncDisposable {
   readonly directory: string;
-  /** Snapshots any plain directory. */
+  /** Snapshots any plain directory. The store is left out where it stands in it. */
   snapshot(source: string, options?: SnapshotOptions): Promise<SnapshotResult>;
   /** Snapshots of plain directories, newest first. Those of a disk: `disks.snapshots`. */
   snapshots(): Promise<SnapshotInfo[]>;

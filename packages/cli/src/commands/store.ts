@@ -24,7 +24,7 @@ export function addStore(program: Command, bind: Bind): void {
     "chaser store init ~/snapshots && export CHASER_STORE=~/snapshots",
   );
   addExamples(
-    verb("snapshot", "take a snapshot of a directory")
+    verb("snapshot", "take a snapshot of a directory, without the store if that is in it")
       .argument("<source>", "the directory")
       .option("--name <name>", "1 to 64 characters (default: made from the time)")
       .option("--comment <text>", "a remark for later")

@@ -44,6 +44,7 @@ import { restoreTree } from "../snapshot/restore.js";
 import type { RecordedWalk } from "../snapshot/recorded-walk.js";
 import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
+import { StorePlace } from "../snapshot/store-place.js";
 import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
 import { History, type DiffCall, type ImportCall } from "./history.js";
@@ -119,7 +120,7 @@ export class Engine {
     const repository = this.#repository;
     const work = new Work("scan", hooks);
     const isExcluded = excludePatterns(options.exclude ?? []);
-    const directory = this.#openSource(source);
+    const { fd: directory, storePlace } = this.#openSource(source);
     try {
       const snapshot = repository.withObjects(() => {
         const previous = loadPreviousWalk(repository, source, options);
@@ -138,6 +139,7 @@ export class Engine {
               work,
               previous,
               withThreads: this.#withThreads,
+              storePlace,
               ...(isExcluded === null ? {} : { isExcluded }),
             });
             walk = scanned.walk;
@@ -172,6 +174,7 @@ export class Engine {
     const found = repository.getSnapshot(null, snapshot);
     const dryRun = options.dryRun ?? false;
     const { fd: directory, empty } = this.#openTarget(target, dryRun);
+    const storePlace = this.#refuseStore(directory, target);
     try {
       const counts = repository.withObjects(() => {
         const root = readRoot(repository.chunks, treeDigest(found.tree));
@@ -182,6 +185,7 @@ export class Engine {
           dryRun,
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
           previous: loadPreviousWalk(repository, target, options),
+          storePlace,
         });
       });
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
@@ -394,12 +398,26 @@ export class Engine {
     }
   }
 
-  #openSource(source: string): Fd {
+  #openSource(source: string): { fd: Fd; storePlace: StorePlace } {
+    let fd: Fd;
     try {
-      return this.#files.open(anywhere, source, { directory: true, follow: true });
+      fd = this.#files.open(anywhere, source, { directory: true, follow: true });
     } catch (error) {
       if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
       throw new StoreError("source_not_found", `${source} is not a directory`, { data: { path: source } });
+    }
+    return { fd, storePlace: this.#refuseStore(fd, source) };
+  }
+
+  /** Closes the descriptor when it is that of the store. */
+  #refuseStore(fd: Fd, path: string): StorePlace {
+    try {
+      const place = new StorePlace(this.#files, this.#repository.layout.root);
+      if (!place.isStore(this.#files.statOpen(fd))) return place;
+      throw new StoreError("invalid_argument", `${path} is the store itself`, { data: { path } });
+    } catch (error) {
+      this.#files.close(fd);
+      throw error;
     }
   }
 

@@ -13,6 +13,7 @@ import type { RefScope } from "../snapshot/refs.js";
 import { Repository } from "../snapshot/repository.js";
 import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk } from "../snapshot/stat-cache.js";
+import { StorePlace } from "../snapshot/store-place.js";
 import { Work } from "../snapshot/work.js";
 import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
@@ -177,7 +178,7 @@ export class History {
 
   /** The tree of a directory as it is now. Nothing is stored: content is only hashed, and not even that where it did not change. */
   #walk(objects: HashingWriter, directory: string, options: DiffCall, work: Work): DirectoryTreeEntry {
-    const { files } = this.#repository;
+    const { files, layout } = this.#repository;
     const isExcluded = excludePatterns(options.exclude ?? []);
     try {
       return withDirectory(files, directory, (fd) => {
@@ -185,6 +186,7 @@ export class History {
           owners: owners(options.idMap),
           work,
           previous: loadPreviousWalk(this.#repository, directory, options),
+          storePlace: new StorePlace(files, layout.root),
           ...(isExcluded === null ? {} : { isExcluded }),
         });
         // As `readRoot` gives it: under no name.

@@ -14,6 +14,7 @@ import { pathOf, rootPlace, type Place } from "./place.js";
 import { countTree, removeTree } from "./remove.js";
 import { Selector, type Selection } from "./selection.js";
 import type { PreviousWalk } from "./stat-cache.js";
+import type { StorePlace } from "./store-place.js";
 import { requirePaths, standsAt } from "./wanted-paths.js";
 import type { Work } from "./work.js";
 
@@ -26,6 +27,8 @@ export interface RestoreTreeOptions {
   paths: Buffer[] | null;
   /** The last walk of the target: of what did not change since, the content need not be read to be compared. */
   previous?: PreviousWalk | null;
+  /** The store, which is neither removed nor written to where it stands in the target. */
+  storePlace?: StorePlace;
 }
 
 export interface RestoreCounts {
@@ -89,7 +92,9 @@ class Restorer {
       const names = new Set(wanted.map((child) => child.name.toString("latin1")));
       for (const { name, key } of this.#files.list(directory)) {
         if (names.has(key)) continue;
-        if (this.#selector.of({ parent: place, name }) === "all") this.#delete(directory, name);
+        const childPlace = { parent: place, name };
+        if (this.#selector.of(childPlace) !== "all") continue;
+        if (!this.#isSpared(this.#stat(directory, name), childPlace)) this.#delete(directory, name);
       }
     }
     const level = this.#knownLevel(entry, wanted, known);
@@ -110,6 +115,10 @@ class Restorer {
     if (selection === "none") return;
     this.#options.work.step();
     const present = this.#stat(directory, entry.name);
+    if (present !== null && this.#options.storePlace?.isStore(present) === true) {
+      this.#options.work.problem(pathOf(place), "path_blocked", "the store itself stands here");
+      return;
+    }
     if (entry.type === "directory") {
       if (present?.type === "directory") {
         this.#presentDirectory(directory, entry, place, { present, selection, known });
@@ -122,6 +131,7 @@ class Restorer {
       this.#materializer.links.remember(directory, entry, place);
       return;
     }
+    if (this.#isSpared(present, place)) return;
     if (this.#options.dryRun) {
       this.#counts[present === null ? "created" : "changed"] += 1;
       return;
@@ -223,6 +233,16 @@ class Restorer {
       if (selection === "some") this.#countSelected(child, childPlace);
       else this.#counts.created += child.sums.files + child.sums.directories;
     }
+  }
+
+  /** True for the store and what it stands in: these are never removed. */
+  #isSpared(present: Stat | null, place: Place): boolean {
+    const { storePlace, work } = this.#options;
+    if (present === null || storePlace?.holdsStore(present) !== true) return false;
+    if (!storePlace.isStore(present)) {
+      work.problem(pathOf(place), "holds_store", "is not removed, because the store is in it");
+    }
+    return true;
   }
 
   #delete(directory: Fd, name: Buffer): void {

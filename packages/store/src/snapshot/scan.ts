@@ -27,6 +27,7 @@ import { pathOf, rootPlace, type Place } from "./place.js";
 import { FileReader, readAttemptsMax, settledBefore } from "./read-file.js";
 import { EntryRows, WalkRecorder, type RecordedWalk } from "./recorded-walk.js";
 import type { PreviousWalk } from "./stat-cache.js";
+import type { StorePlace } from "./store-place.js";
 import { findUnchanged, threadsFor, type Unchanged } from "./unchanged.js";
 import type { Work } from "./work.js";
 
@@ -40,6 +41,8 @@ export interface ScanOptions {
   previous?: PreviousWalk | null;
   /** True for paths to leave out. */
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
+  /** The store, which is left out wherever it is met. */
+  storePlace?: StorePlace;
   /** Other threads of this process reach the same files, and may help. */
   withThreads?: boolean;
 }
@@ -252,6 +255,7 @@ class Scanner {
           this.#matchingEntry(level, place, stat, known) ?? this.#typedEntry(level, place, stat, stat.type)
         );
       }
+      if (this.#options.storePlace?.isStore(stat) === true) return null;
       const child = this.#files.open(directory, place.name, { directory: true });
       return this.#level(child, place, known);
     } catch (error) {

@@ -364,11 +364,23 @@ export class MemoryFiles implements Files {
       if (inode === null) throw kernelError("ENOENT", path);
       const { type, entries }: Inode = this.#disk.get(inode);
       if (type !== "directory") throw kernelError("ENOTDIR", path);
+      if (part === "..") {
+        inode = this.#above(inode);
+        continue;
+      }
       parent = inode;
       last = part;
       inode = entries.get(part) ?? null;
     }
     return { directory: parent, name: last, inode };
+  }
+
+  /** The directory that a directory stands in; of the root, itself. */
+  #above(directory: InodeNumber): InodeNumber {
+    for (const [number, { entries }] of this.#disk.inodes) {
+      for (const child of entries.values()) if (child === directory) return number;
+    }
+    return rootInode;
   }
 
   #found(directory: Fd, name: Name): { directory: InodeNumber; name: string; inode: InodeNumber } {
