@@ -17,8 +17,12 @@ export interface Layout {
   quarantine: string;
   /** What was deleted and is still to be removed; may be emptied at any time. */
   trash: string;
-  /** Held shared by whoever reads or writes objects, and exclusively by collection. */
+  /** The locks below, and the leases of what runs at present. */
+  locks: string;
+  /** Held shared for a moment by whoever begins to rely on objects or makes them visible, and exclusively by who takes them away. */
   objectsLock: string;
+  /** Held exclusively by a collection from its beginning to its end. */
+  collectLock: string;
   refsLock: string;
   /** Held while a disk's description changes hands: creation and deletion of disks and layers. */
   disksLock: string;
@@ -37,7 +41,9 @@ export function layoutOf(root: string): Layout {
     cache: `${root}/cache`,
     quarantine: `${root}/quarantine`,
     trash: `${root}/trash`,
+    locks: `${root}/locks`,
     objectsLock: `${root}/locks/objects`,
+    collectLock: `${root}/locks/collect`,
     refsLock: `${root}/locks/refs`,
     disksLock: `${root}/locks/disks`,
   };
@@ -46,7 +52,7 @@ export function layoutOf(root: string): Layout {
 /** Every directory of a store, parents before children. */
 export function directoriesOf(layout: Layout): string[] {
   return [
-    `${layout.root}/locks`,
+    layout.locks,
     layout.packs,
     layout.index,
     layout.records,

@@ -68,6 +68,12 @@ export const bundleSectionBytesMax = objectBytesMax + 1 * MiB;
 /** A pack with a larger dead share than this is rewritten by collection. */
 export const deadShareMax = 0.1;
 
+/** A frame of which less than this is needed is compressed anew by a full collection. */
+export const thinShareMax = 0.5;
+
+/** Filesystems give space to files in blocks of this size, with few exceptions. */
+export const allocationBytes = 4 * KiB;
+
 /** Index segments beyond this are merged, so that a lookup asks few tables. */
 export const indexSegmentsMax = 8;
 /** Merging makes no segment longer than this: 2.9 GB, well below the 4 GiB that one buffer of Node 20 may have. */

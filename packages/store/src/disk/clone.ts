@@ -10,7 +10,7 @@ import { buildDisk, describe, publish, syncStaged, type StagedDisk } from "./cre
 import { firstGeneration, type DiskDescription } from "./description.js";
 import { freeze, isPristine } from "./freeze.js";
 import { filesName, makeGeneration } from "./generation.js";
-import { liveTrees } from "./live-trees.js";
+import { pinLiveTrees } from "./live-trees.js";
 import { capturePlain, fillPlain } from "./plain.js";
 import { adoptLayer, buildName, provideLayer } from "./provide-layer.js";
 import { descriptionName, type DiskRegistry } from "./registry.js";
@@ -60,7 +60,7 @@ export function cloneSnapshot(
   options: CloneOptions,
 ): void {
   buildDisk(disks, id, (staged) =>
-    repository.withObjects(() => {
+    repository.reading(pinLiveTrees(repository, snapshot), (trees) => {
       const { driver } = source;
       if (driver === "directory") {
         makeGeneration(disks.files, staged.generation, null);
@@ -70,7 +70,6 @@ export function cloneSnapshot(
         disks.guarded("exclusive", () => publish(disks, repository, staged));
         return;
       }
-      const trees = liveTrees(repository);
       adoptLayer(
         disks,
         () => {
@@ -107,6 +106,7 @@ function copyPlain(
     const writer = repository.chunks.writer();
     try {
       const { tree } = capturePlain(repository, writer, disks.upperPath(source), options);
+      writer.finish();
       writer.commit();
       makeGeneration(disks.files, staged.generation, null);
       fillPlain(repository, tree, staged.files, options);

@@ -3,6 +3,7 @@
  * The disk changes by one replacement of `disk.json`; until then it is as it was.
  */
 import type { SnapshotInfo } from "../api.js";
+import type { TreeId } from "../ids.js";
 import type { Owners } from "../snapshot/owners.js";
 import { treeDigest } from "../snapshot/record.js";
 import type { Repository } from "../snapshot/repository.js";
@@ -19,7 +20,7 @@ import { freeze, isPristine } from "./freeze.js";
 import { filesName, makeGeneration, syncGeneration } from "./generation.js";
 import { graft } from "./graft.js";
 import { HashingWriter } from "../tree/hashing-writer.js";
-import { liveTrees } from "./live-trees.js";
+import { pinLiveTrees } from "./live-trees.js";
 import { adoptLayer, buildLayer, buildName, provideLayer, type ProvidedLayer } from "./provide-layer.js";
 import type { DiskRegistry } from "./registry.js";
 import { discard } from "./trash.js";
@@ -40,9 +41,9 @@ export function restoreDisk(
   snapshot: SnapshotInfo,
   options: DiskRestoreOptions,
 ): RestoreCounts {
-  return repository.withObjects(() => {
+  return repository.reading(pinLiveTrees(repository, snapshot), (trees) => {
     if (disk.driver === "directory") return restorePlain(disks, repository, disk, snapshot, options);
-    return new OverlayRestore(disks, repository, disk, snapshot, options).run();
+    return new OverlayRestore(disks, repository, disk, snapshot, options).run(trees);
   });
 }
 
@@ -93,10 +94,10 @@ class OverlayRestore {
     this.#objects = new HashingWriter(repository.chunks);
   }
 
-  run(): RestoreCounts {
+  /** `trees`: those that are sure to stay meanwhile. */
+  run(trees: ReadonlySet<TreeId>): RestoreCounts {
     const { dryRun, paths, owners, work } = this.#options;
     const disks = this.#disks;
-    const trees = liveTrees(this.#repository);
     const stack = disks.stack(this.#disk);
     const upper = isPristine(disks, this.#disk) ? null : disks.upperPath(this.#disk);
     const present = captureStack(disks.files, disks.layers, this.#objects, stack, upper, {

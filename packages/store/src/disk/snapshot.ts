@@ -7,7 +7,7 @@ import type { Work } from "../snapshot/work.js";
 import { captureStack } from "./capture.js";
 import type { DiskDescription } from "./description.js";
 import { freeze, isPristine } from "./freeze.js";
-import { liveTrees } from "./live-trees.js";
+import { pinLiveTrees } from "./live-trees.js";
 import { capturePlain } from "./plain.js";
 import type { DiskRegistry } from "./registry.js";
 
@@ -26,21 +26,24 @@ export function snapshotDisk(
   consistency: Consistency,
   { name, comment, owners, work }: DiskSnapshotOptions,
 ): SnapshotInfo {
-  return repository.withObjects(() => {
+  return repository.writing(pinLiveTrees(repository, null), (trees, lease) => {
+    let standing: (DiskDescription & { top: LayerId }) | null = null;
     let captured: LayerId | null = null;
     const parent = repository.listSnapshots(disk.id)[0]?.id ?? null;
     const snapshot = repository.addSnapshot(
+      lease,
       { scope: disk.id, name, comment, consistency, parent },
       (writer) => {
+        work.restart();
         const upper = disks.upperPath(disk);
         if (disk.driver === "directory") return capturePlain(repository, writer, upper, { owners, work });
-        const options = { owners, work, trees: liveTrees(repository) };
+        const options = { owners, work, trees };
         if (consistency === "live") {
           return captureStack(disks.files, disks.layers, writer, disks.stack(disk), upper, options);
         }
-        const frozen = isPristine(disks, disk) ? disk : freeze(disks, disk);
-        captured = frozen.top;
-        return captureStack(disks.files, disks.layers, writer, disks.stack(frozen), null, options);
+        standing ??= isPristine(disks, disk) ? disk : freeze(disks, disk);
+        captured = standing.top;
+        return captureStack(disks.files, disks.layers, writer, disks.stack(standing), null, options);
       },
     );
     // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.

@@ -24,29 +24,22 @@ import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
 import { fsck } from "../maintenance/fsck.js";
 import { repairStore } from "../maintenance/repair.js";
-import {
-  collect,
-  objectBytes,
-  planCollection,
-  predictFreedBytes,
-  type CollectionPlan,
-} from "../maintenance/collect.js";
-import { liveObjects, packStates } from "../maintenance/packs.js";
+import { collect, planNow } from "../maintenance/collect.js";
+import type { CollectionPlan } from "../maintenance/plan.js";
 import { measureUsage } from "../maintenance/usage.js";
+import type { TreeId } from "../ids.js";
 import { temporaryName } from "../platform/durable.js";
-import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
 import { Repository } from "../snapshot/repository.js";
-import { treeDigest } from "../snapshot/record.js";
 import { restoreTree } from "../snapshot/restore.js";
 import type { RecordedWalk } from "../snapshot/recorded-walk.js";
 import { scan } from "../snapshot/scan.js";
-import { loadPreviousWalk, saveWalk } from "../snapshot/stat-cache.js";
+import { loadPreviousWalk, saveWalk, type PreviousWalk } from "../snapshot/stat-cache.js";
 import { StorePlace } from "../snapshot/store-place.js";
 import { Work } from "../snapshot/work.js";
-import { readRoot } from "../tree/directory.js";
 import { History, type DiffCall, type ImportCall } from "./history.js";
 import type { Hooks } from "./hooks.js";
 import type { StreamHandle } from "./streams.js";
@@ -122,10 +115,12 @@ export class Engine {
     const isExcluded = excludePatterns(options.exclude ?? []);
     const { fd: directory, storePlace } = this.#openSource(source);
     try {
-      const snapshot = repository.withObjects(() => {
-        const previous = loadPreviousWalk(repository, source, options);
+      const resolve = (pin: (tree: TreeId) => void): PreviousWalk | null =>
+        loadPreviousWalk(repository, source, options, pin);
+      const snapshot = repository.writing(resolve, (previous, lease) => {
         let walk: RecordedWalk | null = null;
         const added = repository.addSnapshot(
+          lease,
           {
             scope: null,
             name: options.name,
@@ -134,6 +129,7 @@ export class Engine {
             parent: null,
           },
           (writer) => {
+            work.restart();
             const scanned = scan(this.#files, writer, directory, {
               owners: owners(options.idMap),
               work,
@@ -171,23 +167,26 @@ export class Engine {
     const startedAt = performance.now();
     const repository = this.#repository;
     const work = new Work("restore", hooks);
-    const found = repository.getSnapshot(null, snapshot);
+    repository.getSnapshot(null, snapshot);
     const dryRun = options.dryRun ?? false;
     const { fd: directory, empty } = this.#openTarget(target, dryRun);
     const storePlace = this.#refuseStore(directory, target);
     try {
-      const counts = repository.withObjects(() => {
-        const root = readRoot(repository.chunks, treeDigest(found.tree));
-        return restoreTree(this.#files, repository.chunks, root, directory, {
+      const resolve = (pin: (tree: TreeId) => void) => ({
+        root: repository.pinRoot(repository.getSnapshot(null, snapshot), pin),
+        previous: loadPreviousWalk(repository, target, options, pin),
+      });
+      const counts = repository.reading(resolve, ({ root, previous }) =>
+        restoreTree(this.#files, repository.chunks, root, directory, {
           owners: owners(options.idMap),
           work,
           delete: empty === null && options.delete === true,
           dryRun,
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
-          previous: loadPreviousWalk(repository, target, options),
+          previous,
           storePlace,
-        });
-      });
+        }),
+      );
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
       this.#files.close(directory);
@@ -205,10 +204,13 @@ export class Engine {
     if (options.repair !== true) {
       return repository.withObjects(() => fsck(repository, work, options.readData));
     }
-    return withLock(this.#files, repository.layout.objectsLock, "exclusive", () => {
-      repository.chunks.reload();
-      return repairStore(repository, work);
-    });
+    const { collectLock, objectsLock } = repository.layout;
+    return withLock(this.#files, collectLock, "exclusive", () =>
+      withLock(this.#files, objectsLock, "exclusive", () => {
+        repository.chunks.reload();
+        return repairStore(repository, work);
+      }),
+    );
   }
 
   gc(hooks: Hooks, options: { dryRun: boolean }): GcReport {
@@ -225,12 +227,12 @@ export class Engine {
     if (options.dryRun) {
       const layers = this.#disks.unneededLayers();
       return repository.withObjects(() => {
-        const plan = planCollection(packStates(repository, liveObjects(repository)));
-        return report(plan, predictFreedBytes(plan) + layers.allocatedBytes, layers.count);
+        const plan = planNow(repository, new Work("collect", hooks));
+        return report(plan, plan.freedBytes + layers.allocatedBytes, layers.count);
       });
     }
     const layers = this.#disks.sweepLayers();
-    const collected = this.#collect(hooks);
+    const collected = collect(repository, new Work("collect", hooks), { thin: true });
     return report(collected.plan, collected.freedBytes + layers.freedBytes, layers.count);
   }
 
@@ -356,7 +358,8 @@ export class Engine {
 
   deleteDisk(hooks: Hooks, id: string): { freedBytes: number } {
     const { freedBytes } = this.#disks.delete(id);
-    return { freedBytes: freedBytes + this.#collect(hooks).freedBytes };
+    const collected = collect(this.#repository, new Work("collect", hooks), { thin: false });
+    return { freedBytes: freedBytes + collected.freedBytes };
   }
 
   diskUsage(_hooks: Hooks, id: string): DiskUsage {
@@ -372,21 +375,9 @@ export class Engine {
 
   #deleteSnapshot(hooks: Hooks, scope: string | null, snapshot: string): { freedBytes: number } {
     const found = this.#repository.getSnapshot(scope, snapshot);
-    const bytesBefore = objectBytes(this.#repository);
-    this.#repository.removeSnapshot(found);
-    return { freedBytes: this.#collect(hooks, bytesBefore).freedBytes };
-  }
-
-  #collect(
-    hooks: Hooks,
-    bytesBefore = objectBytes(this.#repository),
-  ): { plan: CollectionPlan; freedBytes: number } {
-    const repository = this.#repository;
-    const work = new Work("collect", hooks);
-    return withLock(this.#files, repository.layout.objectsLock, "exclusive", () => {
-      repository.chunks.reload();
-      return collect(repository, work, bytesBefore);
-    });
+    const freedBytes = this.#repository.removeSnapshot(found);
+    const collected = collect(this.#repository, new Work("collect", hooks), { thin: false });
+    return { freedBytes: freedBytes + collected.freedBytes };
   }
 
   #removeEmpty(path: string): void {

@@ -1,5 +1,6 @@
 /** Looking into snapshots, comparing them and moving them between stores: the part of the engine behind these calls. */
 import type { DiffSide, IdMap, PathChange, Problem, SnapshotInfo, TreeListing } from "../api.js";
+import type { TreeId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import { BundleImport } from "../maintenance/bundle-import.js";
 import { exportBundle } from "../maintenance/bundle-export.js";
@@ -8,14 +9,13 @@ import { withDirectory } from "../platform/durable.js";
 import { listPath, pathHistory, readPath, treeChanges } from "../snapshot/browse.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
-import { treeDigest } from "../snapshot/record.js";
+import type { Lease } from "../snapshot/lease.js";
 import type { RefScope } from "../snapshot/refs.js";
 import { Repository } from "../snapshot/repository.js";
 import { scan } from "../snapshot/scan.js";
-import { loadPreviousWalk } from "../snapshot/stat-cache.js";
+import { loadPreviousWalk, type PreviousWalk } from "../snapshot/stat-cache.js";
 import { StorePlace } from "../snapshot/store-place.js";
 import { Work } from "../snapshot/work.js";
-import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { HashingWriter } from "../tree/hashing-writer.js";
 import type { Hooks } from "./hooks.js";
@@ -58,30 +58,44 @@ export class History {
     const repository = this.#repository;
     const work = new Work("scan", hooks);
     const objects = new HashingWriter(repository.chunks);
-    const [before, after] = repository.withObjects(() =>
+    const { found, lease } = repository.lease("reader", (pin) =>
       [from, to].map((side) =>
         typeof side === "string"
-          ? this.#root(options.diskId ?? null, side)
-          : this.#walk(objects, side.directory, options, work),
+          ? this.#root(options.diskId ?? null, side, pin)
+          : { ...side, previous: loadPreviousWalk(repository, side.directory, options, pin) },
       ),
-    ) as [DirectoryTreeEntry, DirectoryTreeEntry];
-    const stream = this.#streams.add((reading) =>
-      inGroups(first(limit, treeChanges(objects, before, after, new Work("scan", reading))), changesInPiece),
     );
-    return { stream, problems: work.allProblems() };
+    return holding(lease, () => {
+      const [before, after] = found.map((side) =>
+        "directory" in side ? this.#walk(objects, side, options, work) : side,
+      ) as [DirectoryTreeEntry, DirectoryTreeEntry];
+      const stream = this.#streams.add(lease, (reading) =>
+        inGroups(
+          first(limit, treeChanges(objects, before, after, new Work("scan", reading))),
+          changesInPiece,
+        ),
+      );
+      return { stream, problems: work.allProblems() };
+    });
   }
 
   log(hooks: Hooks, scope: RefScope, path: Uint8Array): PathChange[] {
     const repository = this.#repository;
     const work = new Work("scan", hooks);
-    return repository.withObjects(() =>
-      pathHistory(repository.chunks, repository.listSnapshots(scope).reverse(), path, work),
-    );
+    const resolve = (pin: (tree: TreeId) => void): SnapshotInfo[] => {
+      const snapshots = repository.listSnapshots(scope).reverse();
+      for (const { tree } of snapshots) pin(tree);
+      return snapshots;
+    };
+    return repository.reading(resolve, (snapshots) => pathHistory(repository.chunks, snapshots, path, work));
   }
 
   list(scope: RefScope, snapshot: string, path: Uint8Array): TreeListing {
     const repository = this.#repository;
-    return repository.withObjects(() => listPath(repository.chunks, this.#root(scope, snapshot), path));
+    return repository.reading(
+      (pin) => this.#root(scope, snapshot, pin),
+      (root) => listPath(repository.chunks, root, path),
+    );
   }
 
   openRead(
@@ -93,8 +107,8 @@ export class History {
     requireWhole("offset", range.offset, 0);
     requireWhole("length", range.length, 0);
     const repository = this.#repository;
-    const root = repository.withObjects(() => this.#root(scope, snapshot));
-    return this.#streams.add((hooks) => {
+    const { found: root, lease } = repository.lease("reader", (pin) => this.#root(scope, snapshot, pin));
+    return this.#streams.add(lease, (hooks) => {
       const work = new Work("restore", hooks);
       return joinBytes(counted(readPath(repository.chunks, root, path, range), work));
     });
@@ -102,17 +116,23 @@ export class History {
 
   openExport(scope: RefScope, snapshots: string[], since: string | null): StreamHandle {
     const repository = this.#repository;
-    const get = (name: string): SnapshotInfo => repository.getSnapshot(scope, name);
-    const chosen = [...new Map(snapshots.map(get).map((snapshot) => [snapshot.id, snapshot])).values()];
-    const base = since === null ? null : get(since);
-    return this.#streams.add((hooks) =>
-      joinBytes(exportBundle(repository, chosen, base, new Work("write", hooks))),
+    const { found, lease } = repository.lease("reader", (pin) => {
+      const get = (name: string): SnapshotInfo => {
+        const snapshot = repository.getSnapshot(scope, name);
+        pin(snapshot.tree);
+        return snapshot;
+      };
+      const chosen = new Map(snapshots.map(get).map((snapshot) => [snapshot.id, snapshot]));
+      return { chosen: [...chosen.values()], base: since === null ? null : get(since) };
+    });
+    return this.#streams.add(lease, (hooks) =>
+      joinBytes(exportBundle(repository, found.chosen, found.base, new Work("write", hooks))),
     );
   }
 
   /** The next piece of any stream that was opened, or null after the last. */
   next(hooks: Hooks, stream: StreamHandle): { piece: unknown } | null {
-    return this.#repository.withObjects(() => this.#streams.next(hooks, stream));
+    return this.#streams.next(hooks, stream);
   }
 
   closeStream(stream: StreamHandle): void {
@@ -171,13 +191,17 @@ export class History {
     return found;
   }
 
-  #root(scope: RefScope, snapshot: string): DirectoryTreeEntry {
-    const { tree } = this.#repository.getSnapshot(scope, snapshot);
-    return readRoot(this.#repository.chunks, treeDigest(tree));
+  #root(scope: RefScope, snapshot: string, pin: (tree: TreeId) => void): DirectoryTreeEntry {
+    return this.#repository.pinRoot(this.#repository.getSnapshot(scope, snapshot), pin);
   }
 
   /** The tree of a directory as it is now. Nothing is stored: content is only hashed, and not even that where it did not change. */
-  #walk(objects: HashingWriter, directory: string, options: DiffCall, work: Work): DirectoryTreeEntry {
+  #walk(
+    objects: HashingWriter,
+    { directory, previous }: { directory: string; previous: PreviousWalk | null },
+    options: DiffCall,
+    work: Work,
+  ): DirectoryTreeEntry {
     const { files, layout } = this.#repository;
     const isExcluded = excludePatterns(options.exclude ?? []);
     try {
@@ -185,7 +209,7 @@ export class History {
         const { root } = scan(files, objects, fd, {
           owners: owners(options.idMap),
           work,
-          previous: loadPreviousWalk(this.#repository, directory, options),
+          previous,
           storePlace: new StorePlace(files, layout.root),
           ...(isExcluded === null ? {} : { isExcluded }),
         });
@@ -199,6 +223,16 @@ export class History {
         data: { path: directory },
       });
     }
+  }
+}
+
+/** Releases the lease when `run` fails, and leaves it to the result otherwise. */
+function holding<Result>(lease: Lease, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    lease.release();
+    throw error;
   }
 }
 

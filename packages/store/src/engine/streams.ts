@@ -1,8 +1,9 @@
 /**
  * Results that come in pieces. The engine runs one call at a time and gives one answer, so a stream is opened by one call, read
- * by more, and closed by the last; other calls may run between. Locks are held while a piece is made, never between pieces.
+ * by more, and closed by the last; other calls may run between. No lock is held between pieces: a lease keeps what is read.
  */
 import { StoreError } from "../errors.js";
+import type { Lease } from "../snapshot/lease.js";
 import type { Hooks } from "./hooks.js";
 
 /** Names an open stream to the engine's owner. */
@@ -10,6 +11,7 @@ export type StreamHandle = number;
 
 interface OpenStream {
   pieces: Iterator<unknown>;
+  lease: Lease;
   /** Of the call that reads at present. */
   hooks: Hooks;
 }
@@ -18,14 +20,14 @@ export class Streams {
   readonly #open = new Map<StreamHandle, OpenStream>();
   #nextHandle = 1;
 
-  /** `make` is given hooks that stand for those of whichever call reads. */
-  add(make: (hooks: Hooks) => Iterator<unknown>): StreamHandle {
+  /** `make` is given hooks that stand for those of whichever call reads. The lease is released with the stream. */
+  add(lease: Lease, make: (hooks: Hooks) => Iterator<unknown>): StreamHandle {
     const handle = this.#nextHandle++;
     const hooks: Hooks = {
       isAborted: () => this.#open.get(handle)?.hooks.isAborted?.() ?? false,
       onProgress: (progress) => this.#open.get(handle)?.hooks.onProgress?.(progress),
     };
-    this.#open.set(handle, { pieces: make(hooks), hooks: {} });
+    this.#open.set(handle, { pieces: make(hooks), lease, hooks: {} });
     return handle;
   }
 
@@ -46,8 +48,13 @@ export class Streams {
 
   /** Idempotent. */
   close(handle: StreamHandle): void {
-    this.#open.get(handle)?.pieces.return?.();
+    const stream = this.#open.get(handle);
     this.#open.delete(handle);
+    try {
+      stream?.pieces.return?.();
+    } finally {
+      stream?.lease.release();
+    }
   }
 
   closeAll(): void {

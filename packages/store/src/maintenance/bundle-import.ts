@@ -80,19 +80,21 @@ export class BundleImport {
     if (!this.#ended || section === null) throw new StoreError("bundle_invalid", "bundle ends early");
     const repository = this.#repository;
     const { scope, rename } = this.#options;
-    return repository.withObjects(() => {
-      const admissions = planAdmission(repository, scope, section.snapshots, rename);
-      if (admissions.every(({ present }) => present)) return admit(repository, admissions);
-      const writer = repository.chunks.writer();
-      try {
-        const lengths = asBundleFault(() => this.#store(writer, work));
-        this.#check(section, writer, lengths, work);
-        writer.commit();
-        return admit(repository, admissions);
-      } finally {
-        writer.abort();
-      }
-    });
+    return repository.writing(
+      () => planAdmission(repository, scope, section.snapshots, rename),
+      (admissions, lease) => {
+        if (admissions.every(({ present }) => present)) return admit(repository, admissions);
+        return repository.store(
+          lease,
+          (writer) => {
+            work.restart();
+            const lengths = asBundleFault(() => this.#store(writer, work));
+            this.#check(section, writer, lengths, work);
+          },
+          () => admit(repository, admissions),
+        );
+      },
+    );
   }
 
   /** Idempotent. */
@@ -209,7 +211,6 @@ export class BundleImport {
     lengths: Map<string, number>,
     work: Work,
   ): void {
-    const { chunks } = this.#repository;
     const needed = new Set<string>();
     const checker = new ClosureChecker(
       {
@@ -217,7 +218,7 @@ export class BundleImport {
         lengthOf: (id) => {
           const key = digestKey(id);
           const length = lengths.get(key);
-          if (length === undefined) return chunks.index.find(id)?.length ?? null;
+          if (length === undefined) return writer.stored(id);
           needed.add(key);
           return length;
         },

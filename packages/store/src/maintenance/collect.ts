@@ -1,132 +1,120 @@
 /**
- * Garbage collection: `plan` decides, `apply` does. Live chunks of packs that are mostly dead move into new packs first,
- * then the index forgets the old packs, then these are deleted; stopped anywhere, nothing that is needed is lost, and what
- * was left over is found by the next run.
+ * Garbage collection, beside readers and writers in any process. What is needed is told by the snapshots and by the leases of
+ * what runs at present. Most of the work needs nobody to wait: counting, planning, and writing what is needed of packs that are
+ * mostly dead into new ones. Then, for a moment, nobody may begin to rely on objects or publish any: what came to be needed
+ * meanwhile is taken off the plan, the index forgets the old packs, and these go to the trash. Stopped anywhere, nothing that is
+ * needed is lost, and what was left over is found by the next run.
  */
+import { moveToTrash, removeFromTrash } from "../disk/trash.js";
+import { digestKey } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
-import { deadShareMax } from "../limits.js";
-import { PackWriter, packPath, type WrittenPack } from "../pack/writer.js";
-import { namesIn, removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
-import { anywhere, isErrno } from "../platform/files.js";
+import { packPath } from "../pack/writer.js";
+import { allocatedUnder } from "../platform/allocated.js";
+import { syncDirectory } from "../platform/durable.js";
 import { withLock } from "../platform/lock.js";
+import { readLeases, type Leased } from "../snapshot/lease.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import { allocatedUnder } from "../platform/allocated.js";
-import { liveObjects, packStates, type PackState } from "./packs.js";
+import { moveNeeded, type MovedPack } from "./move.js";
+import { isNeeded, packStates, type PackState } from "./packs.js";
+import { planCollection, type CollectionPlan } from "./plan.js";
+import { currentReferences, keepReferences, type References } from "./references.js";
+import { sweepRecords, sweepUnfinished } from "./sweep.js";
 
-export interface CollectionPlan {
-  /** Packs without a single live chunk. */
-  deleted: PackState[];
-  /** Packs whose live chunks are moved. */
-  rewritten: PackState[];
+export interface Collected {
+  plan: CollectionPlan;
+  /** Allocated bytes that came back; negative when the counts kept for the next time outweigh them. */
+  freedBytes: number;
 }
 
-export function planCollection(states: PackState[]): CollectionPlan {
-  const plan: CollectionPlan = { deleted: [], rewritten: [] };
-  for (const state of states) {
-    if (state.live === null || state.deadPlainBytes === 0) continue;
-    if (state.live.length === 0) plan.deleted.push(state);
-    else if (state.deadPlainBytes > deadShareMax * state.plainBytes) plan.rewritten.push(state);
-  }
-  return plan;
-}
-
-/** What the plan will return to the filesystem, rewritten packs taken in proportion. */
-export function predictFreedBytes(plan: CollectionPlan): number {
-  const whole = plan.deleted.reduce((total, state) => total + state.allocatedBytes, 0);
-  return plan.rewritten.reduce(
-    (total, state) => total + Math.floor((state.allocatedBytes * state.deadPlainBytes) / state.plainBytes),
-    whole,
-  );
-}
-
-/**
- * To be called while nobody else reads or writes objects. Returns the allocated bytes that were freed since
- * `bytesBefore` was measured with `objectBytes`.
- */
-export function collect(
-  repository: Repository,
-  work: Work,
-  bytesBefore: number,
-): { plan: CollectionPlan; freedBytes: number } {
-  sweepUnfinished(repository);
-  // A ref that is gone but not durably so would come back to objects that are deleted now.
-  repository.refs.sync();
-  const plan = planCollection(packStates(repository, liveObjects(repository)));
-  applyCollection(repository, plan, work);
-  sweepRecords(repository);
-  return { plan, freedBytes: bytesBefore - objectBytes(repository) };
-}
-
-export function applyCollection(repository: Repository, plan: CollectionPlan, work: Work): void {
-  const { files, layout, chunks } = repository;
-  const gone = new Set<PackId>([...plan.deleted, ...plan.rewritten].map((state) => state.pack.id));
-  if (gone.size === 0) return;
-  const written: WrittenPack[] = [];
-  for (const kind of ["data", "tree"] as const) {
-    const writer = new PackWriter(files, layout.packs, kind, chunks.compression, (pack) =>
-      written.push(pack),
-    );
-    try {
-      for (const state of plan.rewritten) {
-        if (state.pack.kind !== kind) continue;
-        const inOrder = [...(state.live ?? [])].sort((a, b) => a.frame - b.frame || a.offset - b.offset);
-        for (const chunk of inOrder) {
-          work.step();
-          writer.add(chunk.id, chunks.get(chunk.id));
-        }
-      }
-      writer.finish();
-    } finally {
-      writer.abort();
-    }
-  }
-  for (const pack of written) {
-    chunks.index.addPack(pack);
-    // The same chunks make the same pack: one that an earlier, interrupted run wrote is not to go now.
-    gone.delete(pack.id);
-  }
-  chunks.index.drop(gone);
-  chunks.reload();
-  for (const id of gone) removeIfPresent(files, anywhere, packPath(layout.packs, id));
-  syncDirectory(files, layout.packs);
-}
-
-/** Temporary files of writers that died: nobody writes now, so every one of them is abandoned. */
-function sweepUnfinished(repository: Repository): void {
+/** `thin`: also chunk by chunk; without, packs shrink by what the plan foretells. */
+export function collect(repository: Repository, work: Work, options: { thin: boolean }): Collected {
   const { files, layout } = repository;
-  const sweep = (path: string): void =>
-    withDirectory(files, path, (directory) => {
-      for (const { name } of files.list(directory)) {
-        if (name.toString("latin1").startsWith(".tmp-")) removeIfPresent(files, directory, name);
-      }
-    });
-  for (const path of [layout.root, layout.packs, layout.index, layout.records]) sweep(path);
-  try {
-    sweep(layout.cache);
-  } catch (error) {
-    // It is made by the first walk that is worth remembering.
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
-  withLock(files, layout.refsLock, "exclusive", () => {
-    sweep(`${layout.refs}/snapshots`);
-    for (const disk of namesIn(files, `${layout.refs}/disks`)) sweep(`${layout.refs}/disks/${disk}`);
+  return withLock(files, layout.collectLock, "exclusive", () => {
+    const needed = repository.withObjects(() => whatIsNeeded(repository, { sweep: false }));
+    const references = currentReferences(repository, needed.trees, () => work.step());
+    // Now, because the trees that went cannot be followed any more once their objects are gone.
+    const keptBytes = keepReferences(repository, references);
+    const plan = planCollection(packStates(repository, references, needed.packs), options);
+    const moved = moveNeeded(repository, plan.rewritten, options, work);
+    const { trash, freedBytes } = withLock(files, layout.objectsLock, "exclusive", () =>
+      takeAway(repository, references, needed, plan, moved),
+    );
+    return { plan, freedBytes: freedBytes - keptBytes + removeFromTrash(files, layout.trash, trash) };
   });
 }
 
-/** Records that no ref names: left by a snapshot that was stopped before its ref, or a delete after it. */
-function sweepRecords(repository: Repository): void {
-  const named = new Set(repository.allSnapshots().map((snapshot) => snapshot.id));
-  for (const id of repository.recordIds()) {
-    if (!named.has(id)) removeIfPresent(repository.files, anywhere, `${repository.layout.records}/${id}`);
-  }
+/** What a full collection would do now. To be asked while nothing is collected. */
+export function planNow(repository: Repository, work: Work): CollectionPlan {
+  const needed = whatIsNeeded(repository, { sweep: false });
+  const references = currentReferences(repository, needed.trees, () => work.step());
+  return planCollection(packStates(repository, references, needed.packs), { thin: true });
 }
 
-/** Allocated bytes of everything that snapshots consist of. */
-export function objectBytes(repository: Repository): number {
-  const { layout, files } = repository;
-  return [layout.packs, layout.index, layout.records, layout.refs].reduce(
-    (total, path) => total + allocatedUnder(files, path),
-    0,
-  );
+/** The leases, and with their trees those of all snapshots. */
+export function whatIsNeeded(repository: Repository, options: { sweep: boolean }): Leased {
+  const leased = readLeases(repository.files, repository.layout, options);
+  for (const { tree } of repository.allSnapshots()) leased.trees.add(tree);
+  return leased;
+}
+
+/** Needs the exclusive lock of objects. What is in the trash afterwards is still to be counted. */
+function takeAway(
+  repository: Repository,
+  references: References,
+  before: Leased,
+  plan: CollectionPlan,
+  moved: MovedPack[],
+): { trash: string[]; freedBytes: number } {
+  const { files, layout, chunks } = repository;
+  chunks.reload();
+  const now = whatIsNeeded(repository, { sweep: true });
+  // A ref that is gone but not durably so would come back to objects that are deleted now.
+  repository.refs.sync();
+  if (!isSame(before.trees, now.trees)) references.advance(chunks, now.trees);
+  const gone = unneeded(repository, references, [...plan.deleted, ...plan.rewritten], moved, now.packs);
+  const indexBytes = allocatedUnder(files, layout.index);
+  for (const { pack } of moved) chunks.index.addPack(pack);
+  const trash = discardPacks(repository, gone);
+  let freedBytes = indexBytes - allocatedUnder(files, layout.index);
+  for (const { isNew, allocatedBytes } of moved) if (isNew) freedBytes -= allocatedBytes;
+  if (now.writers === 0) freedBytes += sweepUnfinished(repository);
+  return { trash, freedBytes: freedBytes + sweepRecords(repository) };
+}
+
+/** The index forgets them first. Returns their names in the trash. */
+function discardPacks({ files, layout, chunks }: Repository, packs: PackId[]): string[] {
+  if (packs.length === 0) return [];
+  chunks.index.drop(new Set(packs));
+  const trash = packs.map((id) => moveToTrash(files, layout.trash, packPath(layout.packs, id), "pack"));
+  syncDirectory(files, layout.packs);
+  chunks.reload();
+  return trash;
+}
+
+/** Packs of the plan that can still go: of which nothing is needed but what was moved. */
+function unneeded(
+  repository: Repository,
+  references: References,
+  planned: PackState[],
+  moved: MovedPack[],
+  leased: ReadonlySet<PackId>,
+): PackId[] {
+  const kept = new Set(moved.flatMap(({ pack }) => pack.chunks.map(({ id }) => digestKey(id))));
+  // The same chunks make the same pack: one that an earlier, interrupted run wrote is not to go now.
+  const again = new Set(moved.map(({ pack }) => pack.id));
+  return planned
+    .filter(({ pack, frames }) => {
+      if (leased.has(pack.id) || again.has(pack.id)) return false;
+      return (frames ?? []).every(({ chunks }) =>
+        chunks.every(
+          (chunk) => kept.has(digestKey(chunk.id)) || !isNeeded(repository, references, pack.id, chunk),
+        ),
+      );
+    })
+    .map(({ pack }) => pack.id);
+}
+
+function isSame<Value>(a: ReadonlySet<Value>, b: ReadonlySet<Value>): boolean {
+  return a.size === b.size && [...a].every((value) => b.has(value));
 }

@@ -1,67 +1,81 @@
-/** What of each pack is alive: the common ground of collection and accounting. */
+/** What of each pack is needed: the common ground of collection and accounting. */
 import type { PackId } from "../ids.js";
-import { digestKey } from "../chunk/hash.js";
-import type { ChunkEntry, PackContents } from "../pack/format.js";
+import type { ChunkEntry, FrameEntry, PackContents } from "../pack/format.js";
 import { readPackContents } from "../pack/reader.js";
 import type { IndexedPack } from "../pack/segment-format.js";
 import { packPath } from "../pack/writer.js";
 import { anywhere, isErrno } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
-import { treeDigest } from "../snapshot/record.js";
-import { markTree } from "../tree/reach.js";
+import type { References } from "./references.js";
+
+export interface FrameState {
+  frame: FrameEntry;
+  chunks: ChunkEntry[];
+  /** Those that something needs, in the order of their offsets, and their plain bytes. */
+  needed: ChunkEntry[];
+  neededPlainBytes: number;
+}
 
 export interface PackState {
   pack: IndexedPack;
   allocatedBytes: number;
-  /** Plain bytes of all chunks, and of those that nothing needs. */
-  plainBytes: number;
-  deadPlainBytes: number;
-  /** The chunks that something needs; null when all are. */
-  live: ChunkEntry[] | null;
+  /** Null when every object is needed. */
+  frames: FrameState[] | null;
 }
 
-/** Keys of all objects that some snapshot needs. */
-export function liveObjects(repository: Repository): Set<string> {
-  const live = new Set<string>();
-  for (const snapshot of repository.allSnapshots()) {
-    markTree(repository.chunks, treeDigest(snapshot.tree), live);
-  }
-  return live;
+/** Does a snapshot need the object, and from this pack? One that stands in two packs is needed in the one that the index names. */
+export function isNeeded(
+  repository: Repository,
+  references: References,
+  pack: PackId,
+  { id }: ChunkEntry,
+): boolean {
+  return references.needs(id) && repository.chunks.index.find(id)?.pack === pack;
 }
 
-/** A chunk that stands in two packs is alive in the one that the index names, and dead in the other. */
-export function packStates(repository: Repository, live: ReadonlySet<string>): PackState[] {
+/** Of all packs but those of `leased`, which are being written. */
+export function packStates(
+  repository: Repository,
+  references: References,
+  leased: ReadonlySet<PackId> = new Set(),
+): PackState[] {
   const { index } = repository.chunks;
-  const liveCounts = new Map<PackId, number>();
+  const needed = new Map<PackId, number>();
   for (const { id, location } of index.entries()) {
-    if (live.has(digestKey(id))) liveCounts.set(location.pack, (liveCounts.get(location.pack) ?? 0) + 1);
+    if (references.needs(id)) needed.set(location.pack, (needed.get(location.pack) ?? 0) + 1);
   }
-  const states: PackState[] = [];
-  for (const pack of index.packs()) {
-    const state = packState(repository, pack, liveCounts.get(pack.id) ?? 0, live);
-    if (state !== null) states.push(state);
-  }
-  return states;
+  return index.packs().flatMap((pack) => {
+    if (leased.has(pack.id)) return [];
+    return packState(repository, references, pack, needed.get(pack.id) === pack.chunkCount) ?? [];
+  });
 }
 
+/** Null when the pack is gone. */
 function packState(
   repository: Repository,
+  references: References,
   pack: IndexedPack,
-  liveCount: number,
-  live: ReadonlySet<string>,
+  isWhole: boolean,
 ): PackState | null {
-  const opened = openContents(repository, pack.id, liveCount === pack.chunkCount);
+  const opened = openContents(repository, pack.id, isWhole);
   if (opened === null) return null;
   const { allocatedBytes, contents } = opened;
-  if (contents === null) {
-    return { pack, allocatedBytes, plainBytes: pack.fileBytes, deadPlainBytes: 0, live: null };
+  if (contents === null) return { pack, allocatedBytes, frames: null };
+  const frames: FrameState[] = contents.frames.map((frame) => ({
+    frame,
+    chunks: [],
+    needed: [],
+    neededPlainBytes: 0,
+  }));
+  for (const chunk of contents.chunks) {
+    const state = frames[chunk.frame] as FrameState;
+    state.chunks.push(chunk);
+    if (!isNeeded(repository, references, pack.id, chunk)) continue;
+    state.needed.push(chunk);
+    state.neededPlainBytes += chunk.length;
   }
-  const alive = contents.chunks.filter(
-    (chunk) => live.has(digestKey(chunk.id)) && repository.chunks.index.find(chunk.id)?.pack === pack.id,
-  );
-  const sum = (chunks: ChunkEntry[]): number => chunks.reduce((total, chunk) => total + chunk.length, 0);
-  const plainBytes = sum(contents.chunks);
-  return { pack, allocatedBytes, plainBytes, deadPlainBytes: plainBytes - sum(alive), live: alive };
+  for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
+  return { pack, allocatedBytes, frames };
 }
 
 /** Null when the pack is gone. Contents are only read when they are asked for. */

@@ -4,10 +4,17 @@ import type { Repository } from "../snapshot/repository.js";
 import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
-import { liveObjects, packStates } from "./packs.js";
+import { whatIsNeeded } from "./collect.js";
+import { packStates } from "./packs.js";
+import { deadBytes as deadBytesOf, isDead } from "./plan.js";
+import { currentReferences, keepReferences } from "./references.js";
 
 export function measureUsage(repository: Repository): StoreUsage {
   const { files, layout } = repository;
+  const { trees } = whatIsNeeded(repository, { sweep: false });
+  const references = currentReferences(repository, trees);
+  // Before anything is measured, because it takes space itself.
+  keepReferences(repository, references);
   // One set of inodes for the whole walk, so that hard links between layers count once.
   const seen = new Set<string>();
   const layerBytes = allocatedUnder(files, layout.layers, seen);
@@ -17,9 +24,11 @@ export function measureUsage(repository: Repository): StoreUsage {
   const otherBytes = overhead(files, layout.root, counted, seen);
   let packBytes = 0;
   let deadBytes = 0;
-  for (const state of packStates(repository, liveObjects(repository))) {
-    packBytes += state.allocatedBytes;
-    deadBytes += Math.floor((state.allocatedBytes * state.deadPlainBytes) / Math.max(1, state.plainBytes));
+  for (const { allocatedBytes, frames } of packStates(repository, references)) {
+    packBytes += allocatedBytes;
+    if (frames === null) continue;
+    const isAllDead = frames.every(isDead);
+    deadBytes += isAllDead ? allocatedBytes : frames.reduce((total, frame) => total + deadBytesOf(frame), 0);
   }
   const snapshots = repository.allSnapshots();
   return {

@@ -3,13 +3,15 @@
  * lists into tree packs, so that metadata is read in few places.
  */
 import { StoreError } from "../errors.js";
-import { hash, type Digest } from "../chunk/hash.js";
+import { ByteWriter } from "../bytes.js";
+import { digestBytes, hash, type Digest } from "../chunk/hash.js";
+import type { PackId } from "../ids.js";
 import type { Files } from "../platform/files.js";
 import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex } from "./index.js";
 import { PackReader } from "./reader.js";
-import { PackWriter } from "./writer.js";
+import { PackWriter, type WrittenPack } from "./writer.js";
 
 export interface ObjectSource {
   /** The verified bytes; a view that the caller must not change. Code `chunk_missing` when there are none. */
@@ -22,9 +24,14 @@ export interface ObjectWriter extends ObjectSource {
   readonly deduplicatedBytes: number;
 }
 
-/** Collects new objects; nothing is stored before `commit` returns. */
+/**
+ * Collects new objects. What is found stored is not stored again but relied on, and collection runs beside this: so `finish`
+ * makes everything durable, and `commit` looks again whether all that is relied on is there.
+ */
 export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
+  readonly #lossesBefore: number;
+  readonly #relied = new ByteWriter();
   readonly #writers: Record<PackKind, PackWriter>;
   /** The first failure: what was lost by it is needed, whatever the caller made of the error. */
   #failure: unknown = null;
@@ -33,19 +40,24 @@ export class ChunkWriter implements ObjectWriter {
   storedBytes = 0;
   deduplicatedBytes = 0;
 
-  constructor(store: Chunks, files: Files, directory: string) {
+  constructor(store: Chunks, files: Files, directory: string, beforeName: (pack: PackId) => void) {
     this.#store = store;
+    this.#lossesBefore = store.losses;
+    const onPack = (pack: WrittenPack): void => {
+      this.packBytes += pack.fileBytes;
+      store.index.addPack(pack);
+    };
     const make = (kind: PackKind): PackWriter =>
-      new PackWriter(files, directory, kind, store.compression, (pack) => {
-        this.packBytes += pack.fileBytes;
-        store.index.addPack(pack);
-      });
+      new PackWriter(files, directory, kind, store.compression, onPack, beforeName);
     this.#writers = { data: make("data"), tree: make("tree") };
   }
 
   put(kind: PackKind, bytes: Uint8Array): Digest {
     const id = hash(bytes);
-    if (this.#writers[kind].has(id) || this.#store.index.has(id)) {
+    if (this.#writers[kind].has(id)) {
+      this.deduplicatedBytes += bytes.length;
+    } else if (this.#store.index.has(id)) {
+      this.#relied.bytes(id);
       this.deduplicatedBytes += bytes.length;
     } else {
       this.#remembering(() => this.#writers[kind].add(id, bytes));
@@ -54,22 +66,50 @@ export class ChunkWriter implements ObjectWriter {
     return id;
   }
 
+  /** The length of an object that is stored already, which is relied on from now on; else null. */
+  stored(id: Digest): number | null {
+    const found = this.#store.index.find(id);
+    if (found === null) return null;
+    this.#relied.bytes(id);
+    return found.length;
+  }
+
   get(id: Digest): Buffer {
     return this.#writers.tree.pendingBytes(id) ?? this.#remembering(() => this.#store.get(id));
   }
 
-  /** Makes everything durable: packs first, then the index. Throws when any call failed before. */
-  commit(): void {
+  /** Makes the packs durable. Throws when any call failed before. */
+  finish(): void {
     if (this.#failure !== null) throw this.#failure as Error;
     this.#writers.data.finish();
     this.#writers.tree.finish();
+  }
+
+  /**
+   * Makes the index durable, after `finish` and with collection locked out until what needs the objects is there. False when
+   * something relied on is gone: then all has to be written again.
+   */
+  commit(): boolean {
+    this.#store.reload();
+    if (!this.#reliedIsThere()) return false;
     this.#store.index.save();
+    return true;
   }
 
   /** Idempotent. Packs that are complete stay, as garbage that collection finds. */
   abort(): void {
     this.#writers.data.abort();
     this.#writers.tree.abort();
+  }
+
+  #reliedIsThere(): boolean {
+    const { index, losses } = this.#store;
+    if (losses === this.#lossesBefore) return true;
+    const relied = this.#relied.finish();
+    for (let at = 0; at < relied.length; at += digestBytes) {
+      if (index.find(relied.subarray(at, at + digestBytes)) === null) return false;
+    }
+    return true;
   }
 
   #remembering<Result>(run: () => Result): Result {
@@ -84,6 +124,9 @@ export class ChunkWriter implements ObjectWriter {
 
 export class Chunks implements ObjectSource {
   readonly index: PackIndex;
+  /** How often packs that had been there were found gone. While it stays, so does everything that was found stored. */
+  losses = 0;
+  #packs: Set<PackId>;
   /** Shared by all writers of this store. */
   readonly compression = new CompressionPool();
   readonly #files: Files;
@@ -94,6 +137,7 @@ export class Chunks implements ObjectSource {
     this.#files = files;
     this.#directory = packDirectory;
     this.index = PackIndex.open(files, packDirectory, indexDirectory);
+    this.#packs = new Set(this.index.packs().map(({ id }) => id));
     this.#reader = new PackReader(files, packDirectory);
   }
 
@@ -109,13 +153,18 @@ export class Chunks implements ObjectSource {
     });
   }
 
-  writer(): ChunkWriter {
-    return new ChunkWriter(this, this.#files, this.#directory);
+  /** `beforeName` is told of each pack just before others can see it. */
+  writer(beforeName: (pack: PackId) => void = () => undefined): ChunkWriter {
+    return new ChunkWriter(this, this.#files, this.#directory, beforeName);
   }
 
   /** Reads what others have written since, and forgets the packs that are gone. */
   reload(): void {
-    if (this.index.reload()) this.#reader.retain((pack) => this.index.hasPack(pack));
+    if (!this.index.reload()) return;
+    this.#reader.retain((pack) => this.index.hasPack(pack));
+    const before = this.#packs;
+    this.#packs = new Set(this.index.packs().map(({ id }) => id));
+    if ([...before].some((id) => !this.#packs.has(id))) this.losses += 1;
   }
 
   close(): void {

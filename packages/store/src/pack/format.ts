@@ -49,6 +49,11 @@ export const packHeaderBytes = 16;
 export const packTrailerBytes = 56;
 export const frameEntryBytes = 48;
 export const chunkEntryBytes = 44;
+/** A pack of these frames, without their bytes. */
+export function packOverheadBytes(frames: number, chunks: number): number {
+  return packHeaderBytes + frames * frameEntryBytes + chunks * chunkEntryBytes + packTrailerBytes;
+}
+
 const version = 1;
 const kinds: Record<PackKind, number> = { data: 1, tree: 2 };
 

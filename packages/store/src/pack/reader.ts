@@ -38,14 +38,19 @@ export function readPackContents(files: Files, fd: Fd, expected: PackId): PackCo
   return contents;
 }
 
-/** The plain bytes of a frame, verified. */
-export function readFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer {
+/** The bytes of a frame as they are in the pack, verified. */
+export function readStoredFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer {
   const stored = Buffer.allocUnsafe(frame.storedBytes);
   if (files.read(fd, stored, frame.offset) !== stored.length) {
     throw new StoreError("corrupt", "pack ends within a frame");
   }
   if (!hash(stored).equals(frame.digest)) throw new StoreError("corrupt", "frame does not match its digest");
-  return decompressFrame(stored, frame.codec, frame.plainBytes);
+  return stored;
+}
+
+/** The plain bytes of a frame, verified. */
+export function readFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer {
+  return decompressFrame(readStoredFrame(files, fd, frame), frame.codec, frame.plainBytes);
 }
 
 interface OpenedPack {

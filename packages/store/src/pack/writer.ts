@@ -39,6 +39,7 @@ export class PackWriter {
   readonly #directory: string;
   readonly #kind: PackKind;
   readonly #onPack: (pack: WrittenPack) => void;
+  readonly #beforeName: (pack: PackId) => void;
   #pack: OpenPack | null = null;
   readonly #queue: FrameQueue;
   /** The frame being filled: a slot of the queue, or memory of its own where it would not fit a slot. */
@@ -48,19 +49,21 @@ export class PackWriter {
   #frameNumber = 0;
   readonly #pending = new Map<string, Buffer | null>();
 
-  /** `onPack` is told of each pack as soon as it is durable. */
+  /** `onPack` is told of each pack as soon as it is durable, `beforeName` just before others can see it. */
   constructor(
     files: Files,
     directory: string,
     kind: PackKind,
     pool: CompressionPool,
     onPack: (pack: WrittenPack) => void,
+    beforeName: (pack: PackId) => void = () => undefined,
   ) {
     this.#files = files;
     this.#queue = new FrameQueue(pool, (frame) => this.#write(frame));
     this.#directory = directory;
     this.#kind = kind;
     this.#onPack = onPack;
+    this.#beforeName = beforeName;
   }
 
   /** True when the chunk was given to this writer and its pack is not yet durable. */
@@ -89,6 +92,17 @@ export class PackWriter {
     this.#frameLength += bytes.length;
     this.#pending.set(digestKey(id), this.#kind === "tree" ? Buffer.from(bytes) : null);
     if (this.#frameLength >= frameBytesTarget) this.#closeFrame();
+    if (pack.length >= packBytesTarget) this.#closePack();
+  }
+
+  /** Takes over a frame of another pack as it is, with all chunks in it. The bytes must be verified. */
+  addFrame(frame: FrameEntry, stored: Uint8Array, chunks: ChunkEntry[]): void {
+    this.#closeFrame();
+    this.#queue.flush();
+    const pack = this.#openPack();
+    for (const chunk of chunks) pack.chunks.push({ ...chunk, frame: this.#frameNumber });
+    this.#frameNumber += 1;
+    this.#write({ ...frame, stored });
     if (pack.length >= packBytesTarget) this.#closePack();
   }
 
@@ -170,6 +184,7 @@ export class PackWriter {
     const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);
     this.#files.write(pack.fd, tail.bytes, pack.length);
     this.#files.sync(pack.fd);
+    this.#beforeName(tail.id);
     this.#files.rename(anywhere, pack.path, anywhere, packPath(this.#directory, tail.id));
     this.#files.close(pack.fd);
     this.#pack = null;

@@ -1,4 +1,5 @@
 /** The two ways a small file of the store comes into being so that a power cut leaves it whole or absent. */
+import { StoreError } from "../errors.js";
 import { anywhere, isErrno, type Fd, type Files } from "./files.js";
 
 /** Opens a directory, runs, and closes it whatever happens. */
@@ -53,6 +54,27 @@ export function createDurably(files: Files, directoryPath: string, fill: (fd: Fd
     files.sync(directory);
     return name;
   });
+}
+
+/**
+ * Writes a file that only saves work, whole or not at all, and without making it durable: who reads it must be able to tell
+ * that it is damaged, or stale. Not being able to write it is no reason to fail.
+ */
+export function writeCache(files: Files, directoryPath: string, name: string, content: Uint8Array): void {
+  const temporary = `${directoryPath}/${temporaryName()}`;
+  try {
+    ensureDirectory(files, directoryPath);
+    const fd = files.open(anywhere, temporary, { access: "create" });
+    try {
+      files.write(fd, content, 0);
+    } finally {
+      files.close(fd);
+    }
+    files.rename(anywhere, temporary, anywhere, `${directoryPath}/${name}`);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    removeIfPresent(files, anywhere, temporary);
+  }
 }
 
 /** The whole content of a file of the store, or null when there is none. */

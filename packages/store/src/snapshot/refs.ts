@@ -36,6 +36,11 @@ export class Refs {
     return this.readFile(scope, refFile(name));
   }
 
+  /** Of the file that holds a ref. */
+  path(scope: RefScope, name: string): string {
+    return `${this.#scopeDirectory(scope)}/${refFile(name)}`;
+  }
+
   list(scope: RefScope): SnapshotId[] {
     return this.files(scope).flatMap((file) => this.readFile(scope, file) ?? []);
   }

@@ -22,12 +22,15 @@ import {
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import type { Digest } from "../chunk/hash.js";
+import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
+import { Lease, type LeaseKind } from "./lease.js";
 import {
   checkComment,
   checkSnapshotName,
   decodeRecord,
   encodeRecord,
+  treeDigest,
   type SnapshotRecord,
 } from "./record.js";
 import { refFile, Refs, type RefScope } from "./refs.js";
@@ -107,7 +110,7 @@ export class Repository {
     return new Repository(files, layout);
   }
 
-  /** Runs with the right to read and add objects; collection waits meanwhile. */
+  /** Runs while nothing is collected. For what is short: collection waits meanwhile. */
   withObjects<Result>(run: () => Result): Result {
     return withLock(this.files, this.layout.objectsLock, "shared", () => {
       this.chunks.reload();
@@ -116,10 +119,82 @@ export class Repository {
   }
 
   /**
-   * Runs `build` with a writer, makes what it stored durable, then the record, then the ref. Nothing of it can be seen
-   * before the last step; if any step fails, nothing of it stays but objects that collection removes.
+   * For what takes long: collection runs beside it, and keeps every tree that `resolve` pins until the lease is released.
+   * `resolve` is called while nothing is collected.
+   */
+  lease<Found>(
+    kind: LeaseKind,
+    resolve: (pin: (tree: TreeId) => void) => Found,
+  ): { found: Found; lease: Lease } {
+    return this.withObjects(() => {
+      const trees = new Set<TreeId>();
+      const found = resolve((tree) => trees.add(tree));
+      return { found, lease: Lease.take(this.files, this.layout, kind, trees) };
+    });
+  }
+
+  /** For a lease: the root of a snapshot's tree, which stays. */
+  pinRoot(snapshot: SnapshotInfo, pin: (tree: TreeId) => void): DirectoryTreeEntry {
+    pin(snapshot.tree);
+    return readRoot(this.chunks, treeDigest(snapshot.tree));
+  }
+
+  reading<Found, Result>(
+    resolve: (pin: (tree: TreeId) => void) => Found,
+    run: (found: Found) => Result,
+  ): Result {
+    const { found, lease } = this.lease("reader", resolve);
+    try {
+      return run(found);
+    } finally {
+      lease.release();
+    }
+  }
+
+  writing<Found, Result>(
+    resolve: (pin: (tree: TreeId) => void) => Found,
+    run: (found: Found, lease: Lease) => Result,
+  ): Result {
+    const { found, lease } = this.lease("writer", resolve);
+    try {
+      return run(found, lease);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * Stores what `build` puts into its writer; `publish` then makes visible what needs it, while nothing is collected. When a
+   * collection took away meanwhile what was found stored, `build` runs once more, and this time collection waits.
+   */
+  store<Built, Result>(
+    lease: Lease,
+    build: (writer: ChunkWriter) => Built,
+    publish: (built: Built, packBytes: number) => Result,
+  ): Result {
+    const attempt = (): { result: Result } | null => {
+      const writer = this.chunks.writer((pack) => lease.addPack(pack));
+      try {
+        const built = build(writer);
+        writer.finish();
+        return withLock(this.files, this.layout.objectsLock, "shared", () =>
+          writer.commit() ? { result: publish(built, writer.packBytes) } : null,
+        );
+      } finally {
+        writer.abort();
+      }
+    };
+    const done = attempt() ?? this.withObjects(attempt);
+    if (done === null) throw new StoreError("corrupt", "packs were removed by somebody who did not ask");
+    return done.result;
+  }
+
+  /**
+   * Makes what `build` stored durable, then the record, then the ref. Nothing of it can be seen before the last step; if any
+   * step fails, nothing of it stays but objects that collection removes. `build` may be run twice, as `store` says.
    */
   addSnapshot(
+    lease: Lease,
     wanted: NewSnapshot,
     build: (writer: ChunkWriter) => { tree: Digest; root: DirectoryTreeEntry },
   ): SnapshotInfo {
@@ -128,10 +203,7 @@ export class Repository {
     checkSnapshotName(name);
     checkComment(wanted.comment ?? "");
     this.#refuseTaken(wanted.scope, name);
-    const writer = this.chunks.writer();
-    try {
-      const { tree, root } = build(writer);
-      writer.commit();
+    return this.store(lease, build, ({ tree, root }, newBytes) => {
       const record = {
         diskId: wanted.scope,
         tree: tree.toString("hex") as TreeId,
@@ -142,7 +214,7 @@ export class Repository {
         files: root.sums.files,
         directories: root.sums.directories,
         logicalBytes: root.sums.logicalBytes,
-        newBytes: writer.packBytes,
+        newBytes,
       };
       try {
         return this.#publish({ ...record, name });
@@ -152,9 +224,7 @@ export class Repository {
         // Another process took the name of this second; nobody asked for it in particular.
         return this.#publish({ ...record, name: this.#freeName(wanted.scope, createdAtMs) });
       }
-    } finally {
-      writer.abort();
-    }
+    });
   }
 
   /** Publishes a record whose objects are durable. Code `snapshot_name_taken` when its name stands for another one. */
@@ -227,13 +297,24 @@ export class Repository {
     return this.refs.scopes().flatMap((scope) => this.listSnapshots(scope));
   }
 
-  /** Removes ref, then record. The objects stay until they are collected. */
-  removeSnapshot(snapshot: SnapshotInfo): void {
+  /** Removes ref, then record, and returns the allocated bytes of both. The objects stay until they are collected. */
+  removeSnapshot(snapshot: SnapshotInfo): number {
+    const freedBytes = this.snapshotFilesBytes(snapshot);
     this.refs.swap(snapshot.diskId, snapshot.name, snapshot.id, null);
     withDirectory(this.files, this.layout.records, (directory) => {
       removeIfPresent(this.files, directory, snapshot.id);
       this.files.sync(directory);
     });
+    return freedBytes;
+  }
+
+  /** Allocated bytes of a snapshot's record and ref. */
+  snapshotFilesBytes(snapshot: SnapshotInfo): number {
+    const record = `${this.layout.records}/${snapshot.id}`;
+    return [record, this.refs.path(snapshot.diskId, snapshot.name)].reduce(
+      (total, path) => total + this.files.stat(anywhere, path).allocatedBytes,
+      0,
+    );
   }
 
   /** Null when another process has removed the snapshot meanwhile: first its ref goes, then its record. */

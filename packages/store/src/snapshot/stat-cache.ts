@@ -11,11 +11,10 @@
 import type { IdMap } from "../api.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
-import type { SnapshotId } from "../ids.js";
+import type { SnapshotId, TreeId } from "../ids.js";
 import { walkBytesMax } from "../limits.js";
 import { compressFrame, decompressFrame } from "../pack/frame.js";
-import { ensureDirectory, readWhole, removeIfPresent, temporaryName } from "../platform/durable.js";
-import { anywhere } from "../platform/files.js";
+import { readWhole, writeCache } from "../platform/durable.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { readRoot } from "../tree/directory.js";
 import { treeDigest } from "./record.js";
@@ -42,11 +41,15 @@ function viewOf({ idMap, exclude }: ViewOptions): Digest {
   return hash(Buffer.from(JSON.stringify([idMap?.uids ?? [], idMap?.gids ?? [], exclude ?? []])));
 }
 
-/** Null when there is none, or none that can be trusted: its snapshot must still be there, so that its objects are. */
+/**
+ * For a lease, because what did not change is taken from its tree. Null when there is none, or none that can be trusted: its
+ * snapshot must still be there, so that its objects are.
+ */
 export function loadPreviousWalk(
   repository: Repository,
   source: string,
   options: ViewOptions,
+  pin: (tree: TreeId) => void,
 ): PreviousWalk | null {
   const bytes = readWhole(repository.files, `${repository.layout.cache}/${cacheName(source)}`);
   if (bytes === null || !isSound(bytes)) return null;
@@ -61,7 +64,9 @@ export function loadPreviousWalk(
     const { files, directories } = root.sums;
     if (walk === null || walk.directories !== directories + 1 || walk.rows !== files + walk.directories)
       return null;
-    return { root, walk, hasSameView: viewOf(options).equals(bytes.subarray(56, headerBytes)) };
+    const hasSameView = viewOf(options).equals(bytes.subarray(56, headerBytes));
+    pin(snapshot.tree);
+    return { root, walk, hasSameView };
   } catch (error) {
     if (error instanceof StoreError && (error.code === "corrupt" || error.code === "chunk_missing"))
       return null;
@@ -88,20 +93,7 @@ export function saveWalk(
   header.write(snapshot, 24, "hex");
   viewOf(options).copy(header, 56);
   const body = Buffer.concat([header, stored]);
-  const temporary = `${layout.cache}/${temporaryName()}`;
-  try {
-    ensureDirectory(files, layout.cache);
-    const fd = files.open(anywhere, temporary, { access: "create" });
-    try {
-      files.write(fd, Buffer.concat([body, hash(body)]), 0);
-    } finally {
-      files.close(fd);
-    }
-    files.rename(anywhere, temporary, anywhere, `${layout.cache}/${cacheName(source)}`);
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    removeIfPresent(files, anywhere, temporary);
-  }
+  writeCache(files, layout.cache, cacheName(source), Buffer.concat([body, hash(body)]));
 }
 
 function isSound(bytes: Buffer): boolean {

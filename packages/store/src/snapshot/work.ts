@@ -33,6 +33,13 @@ export class Work {
     this.step();
   }
 
+  /** Forgets what was done, because it is done again. */
+  restart(): void {
+    Object.assign(this.progress, { files: 0, bytes: 0, deduplicatedBytes: 0 });
+    this.problems.length = 0;
+    this.#problemsLeftOut = 0;
+  }
+
   /** What was met, with a last line for what was only counted. */
   allProblems(): Problem[] {
     if (this.#problemsLeftOut === 0) return this.problems;

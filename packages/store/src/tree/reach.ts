@@ -10,8 +10,8 @@ export interface ReachedObject {
   id: Digest;
 }
 
-/** What is still to be looked into: a tree node (depth null), or content with its levels of lists. */
-interface Waiting {
+/** An object and what it is met as: a tree node (depth null), or content with its levels of lists. */
+export interface MetObject {
   id: Digest;
   depth: number | null;
 }
@@ -27,15 +27,15 @@ export function* reachableObjects(
   seen: Set<string>,
 ): Generator<ReachedObject> {
   // A stack of its own: how deep a tree is must not depend on the thread's stack.
-  const waiting: Waiting[] = [{ id: tree, depth: null }];
+  const waiting: MetObject[] = [{ id: tree, depth: null }];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { id, depth } = next;
     const key = digestKey(id);
     if (added(seen, key)) yield { kind: depth === 0 ? "data" : "tree", id };
     if (depth === 0 || !added(seen, `${key} ${depth ?? "node"}`)) continue;
-    const below = depth === null ? belowNode(source, id) : belowList(source, id, depth);
+    const below = namedBy(source, next);
     // Backwards, so that they come off the stack in their own order, which is the order they are read in.
-    for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as Waiting);
+    for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
   }
 }
 
@@ -45,10 +45,16 @@ function added(set: Set<string>, key: string): boolean {
   return set.add(key).size > before;
 }
 
-function belowNode(source: ObjectSource, id: Digest): Waiting[] {
+/** What an object names, as often as it does. */
+export function namedBy(source: ObjectSource, { id, depth }: MetObject): MetObject[] {
+  if (depth === 0) return [];
+  return depth === null ? belowNode(source, id) : belowList(source, id, depth);
+}
+
+function belowNode(source: ObjectSource, id: Digest): MetObject[] {
   const node = decodeNode(source.get(id));
   if (node.kind === "branch") return node.parts.map((part) => ({ id: part.id, depth: null }));
-  const below: Waiting[] = [];
+  const below: MetObject[] = [];
   for (const entry of node.entries) {
     if (entry.type === "directory") below.push({ id: entry.id, depth: null });
     else if (entry.type === "file" && entry.content !== null) below.push(entry.content);
@@ -56,8 +62,8 @@ function belowNode(source: ObjectSource, id: Digest): Waiting[] {
   return below;
 }
 
-function belowList(source: ObjectSource, id: Digest, depth: number): Waiting[] {
-  const below: Waiting[] = [];
+function belowList(source: ObjectSource, id: Digest, depth: number): MetObject[] {
+  const below: MetObject[] = [];
   for (const item of decodeList(source.get(id))) {
     if (item.kind === "chunk") below.push({ id: item.id, depth: 0 });
     else if (item.kind === "list") below.push({ id: item.id, depth: Math.max(1, depth - 1) });

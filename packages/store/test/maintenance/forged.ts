@@ -120,11 +120,13 @@ export function forgeSnapshot(
   build: (writer: ChunkWriter) => { tree: Digest; sums: TreeSums },
 ): SnapshotInfo {
   return withRepository(root, (repository) =>
-    repository.withObjects(() =>
-      repository.addSnapshot({ scope: null, name, consistency: "idle", parent: null }, (writer) => {
-        const { tree, sums } = build(writer);
-        return { tree, root: { sums } as DirectoryTreeEntry };
-      }),
+    repository.writing(
+      () => null,
+      (_, lease) =>
+        repository.addSnapshot(lease, { scope: null, name, consistency: "idle", parent: null }, (writer) => {
+          const { tree, sums } = build(writer);
+          return { tree, root: { sums } as DirectoryTreeEntry };
+        }),
     ),
   );
 }

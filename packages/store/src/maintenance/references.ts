@@ -1,0 +1,192 @@
+/**
+ * Which objects are needed, known without following every tree each time: for each object, how often the trees that are
+ * needed and the objects below them name it. A tree that is added touches only what was not needed before, and one that goes
+ * only what nothing needs any more, so both cost as much as the trees differ (reference counting by structure).
+ *
+ * The counts are a cache, kept in `cache/references` between collections, and say for which trees they were made:
+ *
+ *     magic "CHSRREFS", u32 version 1, u32 tree count T, u32 row count N, u32 zero
+ *     trees T x 32, sorted
+ *     ids N x 32, sorted; counts N x u32; roles N x u8
+ *     digest 32 of all before
+ */
+import { digestBytes, hash, type Digest } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
+import type { TreeId } from "../ids.js";
+import { listDepthMax } from "../limits.js";
+import type { ObjectSource } from "../pack/chunks.js";
+import { readWhole, writeCache } from "../platform/durable.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
+import type { Repository } from "../snapshot/repository.js";
+import { treeDigest } from "../snapshot/record.js";
+import { namedBy, type MetObject } from "../tree/reach.js";
+import { ReferenceTable } from "./reference-table.js";
+
+const headerBytes = 24;
+/** A tree node; content with levels of lists has their number as its role. */
+const nodeRole = listDepthMax + 1;
+const fileName = "references";
+
+export class References {
+  readonly #trees: Set<TreeId>;
+  readonly #table: ReferenceTable;
+
+  constructor(trees: Iterable<TreeId> = [], table = new ReferenceTable()) {
+    this.#trees = new Set(trees);
+    this.#table = table;
+  }
+
+  /** True when something that is needed names the object. */
+  needs(id: Digest): boolean {
+    return this.#table.has(id);
+  }
+
+  /** Adds and takes away trees until they are those of `wanted`. All of them must be readable. */
+  advance(source: ObjectSource, wanted: ReadonlySet<TreeId>, onStep: () => void = () => undefined): void {
+    for (const tree of wanted) {
+      if (this.#trees.has(tree)) continue;
+      this.#follow(source, tree, (id, role) => this.#table.add(id, role) === 1, onStep);
+      this.#trees.add(tree);
+    }
+    for (const tree of this.#trees) {
+      if (wanted.has(tree)) continue;
+      this.#follow(source, tree, (id, role) => this.#table.subtract(id, role) === 0, onStep);
+      this.#trees.delete(tree);
+    }
+  }
+
+  /**
+   * The objects that would not be needed any more without the trees of `gone`. Each comes before those that it names.
+   * What would become of the others is not touched, and nothing is changed.
+   */
+  freedWithout(source: ObjectSource, gone: Iterable<TreeId>, onStep: () => void = () => undefined): Digest[] {
+    const taken = new Map<string, number>();
+    const candidates = new Map<string, Digest>();
+    for (const tree of gone) {
+      if (!this.#trees.has(tree)) continue;
+      const take = (id: Digest, role: number): boolean => {
+        const key = `${id.toString("latin1")}${role}`;
+        const count = (taken.get(key) ?? 0) + 1;
+        taken.set(key, count);
+        if (count < this.#table.count(id, role)) return false;
+        candidates.set(id.toString("latin1"), id);
+        return true;
+      };
+      this.#follow(source, tree, take, onStep);
+    }
+    // What is also needed in another role stays.
+    return [...candidates.values()].filter((id) => {
+      for (let role = 0; role <= nodeRole; role++) {
+        if ((taken.get(`${id.toString("latin1")}${role}`) ?? 0) < this.#table.count(id, role)) return false;
+      }
+      return true;
+    });
+  }
+
+  encode(): Buffer {
+    const { ids, counts, roles } = this.#table.rows();
+    const trees = [...this.#trees].sort();
+    const header = Buffer.alloc(headerBytes);
+    header.write("CHSRREFS", 0, "latin1");
+    header.writeUInt32LE(1, 8);
+    header.writeUInt32LE(trees.length, 12);
+    header.writeUInt32LE(counts.length, 16);
+    const body = Buffer.concat([
+      header,
+      Buffer.from(trees.join(""), "hex"),
+      ids,
+      new Uint8Array(counts.buffer, counts.byteOffset, counts.byteLength),
+      roles,
+    ]);
+    return Buffer.concat([body, hash(body)]);
+  }
+
+  /** Null for anything that `encode` did not make. */
+  static decode(bytes: Buffer): References | null {
+    if (bytes.length < headerBytes + digestBytes || bytes.toString("latin1", 0, 8) !== "CHSRREFS")
+      return null;
+    const treeCount = bytes.readUInt32LE(12);
+    const rowCount = bytes.readUInt32LE(16);
+    const idsAt = headerBytes + treeCount * digestBytes;
+    const countsAt = idsAt + rowCount * digestBytes;
+    const rolesAt = countsAt + rowCount * 4;
+    const end = rolesAt + rowCount;
+    const sound =
+      bytes.readUInt32LE(8) === 1 &&
+      bytes.length === end + digestBytes &&
+      hash(bytes.subarray(0, end)).equals(bytes.subarray(end));
+    if (!sound) return null;
+    const trees = Array.from(
+      { length: treeCount },
+      (_, n) =>
+        bytes.toString("hex", headerBytes + n * digestBytes, headerBytes + (n + 1) * digestBytes) as TreeId,
+    );
+    const counts = new Uint32Array(rowCount);
+    bytes.copy(new Uint8Array(counts.buffer), 0, countsAt, rolesAt);
+    const table = new ReferenceTable({
+      ids: bytes.subarray(idsAt, countsAt),
+      counts,
+      roles: bytes.subarray(rolesAt, end),
+    });
+    return new References(trees, table);
+  }
+
+  /** Looks into what a tree names wherever `visit` says so. */
+  #follow(
+    source: ObjectSource,
+    tree: TreeId,
+    visit: (id: Digest, role: number) => boolean,
+    onStep: () => void,
+  ): void {
+    const waiting: MetObject[] = [{ id: treeDigest(tree), depth: null }];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (!visit(next.id, next.depth ?? nodeRole) || next.depth === 0) continue;
+      onStep();
+      const below = namedBy(source, next);
+      for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
+    }
+  }
+}
+
+/** The counts for `wanted`, from those kept where these are of any use. Collection must not run meanwhile. */
+export function currentReferences(
+  repository: Repository,
+  wanted: ReadonlySet<TreeId>,
+  onStep?: () => void,
+): References {
+  const bytes = readWhole(repository.files, `${repository.layout.cache}/${fileName}`);
+  const kept = bytes === null ? null : References.decode(bytes);
+  if (kept !== null) {
+    try {
+      kept.advance(repository.chunks, wanted, onStep);
+      return kept;
+    } catch (error) {
+      // A tree that went may be collected already, by somebody who could not keep what he counted.
+      if (!(error instanceof StoreError) || !["chunk_missing", "corrupt"].includes(error.code)) throw error;
+    }
+  }
+  const references = new References();
+  references.advance(repository.chunks, wanted, onStep);
+  return references;
+}
+
+/**
+ * Keeps the counts for the next time; not being able to costs time then, and is no reason to fail. Returns by how many
+ * allocated bytes what is kept has grown.
+ */
+export function keepReferences(repository: Repository, references: References): number {
+  const { files, layout } = repository;
+  const path = `${layout.cache}/${fileName}`;
+  const before = allocatedAt(files, layout.cache) + allocatedAt(files, path);
+  writeCache(files, layout.cache, fileName, references.encode());
+  return allocatedAt(files, layout.cache) + allocatedAt(files, path) - before;
+}
+
+function allocatedAt(files: Files, path: string): number {
+  try {
+    return files.stat(anywhere, path).allocatedBytes;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return 0;
+    throw error;
+  }
+}
