@@ -1,4 +1,4 @@
-// Runs the tests of power cuts, deaths and faults, simulated and with real processes, many times as deep as `npm test` does:
+// Runs the tests of power cuts, deaths, faults and damage, simulated and with real processes, many times as deep as `npm test` does:
 //
 //     npm run test:deep [N]        N times the outcomes, 10 when not given; CHASER_TEST_SEED=S repeats a run
 import { spawnSync } from "node:child_process";
@@ -14,7 +14,7 @@ if (!Number.isInteger(depth) || depth < 1) {
 }
 
 const files = compiledTests(root, ["packages/store"]).filter((file) =>
-  /\/(simulation|processes)\//.test(file),
+  /\/(simulation|processes)\/|\/(damage|decoders)\.test\.js$/.test(file),
 );
 const started = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], {
   cwd: root,

@@ -50,6 +50,7 @@ export function checkBundleHeader(header: Buffer): void {
       data: { version: found },
     });
   }
+  input.end();
 }
 
 export function encodeSectionHead(kind: number, payloadBytes: number): Buffer {
