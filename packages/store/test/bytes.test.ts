@@ -88,6 +88,11 @@ test("a reader names what it reads and where it failed", () => {
   );
 });
 
+test("what does not begin as it should is corrupt", () => {
+  const input = new ByteReader(Buffer.from("MAGICK"), "test");
+  assert.throws(() => input.magic("MAGIX"), withCode("corrupt", /does not start with MAGIX/));
+});
+
 test("bytes left over are corrupt", () => {
   assert.throws(() => reader(1).end(), withCode("corrupt", /1 bytes too many/));
 });

@@ -52,10 +52,16 @@ function startProcess(host: Extract<EngineHost, { kind: "process" }>, options: S
   });
   child.on("message", (message) => channel.receive(message as FromEngine));
   child.on("error", (error) => channel.end(startError(error.message)));
+  let isReady = false;
+  channel.ready.then(
+    () => (isReady = true),
+    () => undefined,
+  );
   const exited = new Promise<void>((resolve) => {
     child.on("close", (code, signal) => {
       const how = signal ?? `exit code ${code}`;
-      channel.end(startError(`the engine process has ended (${how}) ${stderr.trim()}`.trim()));
+      const what = `the engine process has ended (${how}) ${stderr.trim()}`.trim();
+      channel.end(isReady ? new StoreError("closed", what) : startError(what));
       resolve();
     });
     child.on("error", () => resolve());

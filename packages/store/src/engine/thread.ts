@@ -1,6 +1,7 @@
 /** The engine's thread: opens the store, then runs calls one after the other. */
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { linuxFiles } from "../platform/linux.js";
+import { stoppableLocks } from "../platform/stoppable-locks.js";
 import { Engine, type Hooks } from "./engine.js";
 import { toPlain, type FromEngine, type StartOptions, type ToEngine } from "./messages.js";
 
@@ -19,10 +20,17 @@ function send(message: FromEngine): void {
   port.postMessage(message);
 }
 
+/** The id of the call that runs. */
+let running = 0;
+
+function isStopped(): boolean {
+  return running !== 0 && Atomics.load(aborted, 0) === running;
+}
+
 function hooksFor(id: number): Hooks {
   let lastMs = 0;
   return {
-    isAborted: () => Atomics.load(aborted, 0) === id,
+    isAborted: isStopped,
     onProgress: (progress) => {
       const nowMs = performance.now();
       if (nowMs - lastMs < progressIntervalMs) return;
@@ -34,16 +42,19 @@ function hooksFor(id: number): Hooks {
 
 function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void {
   const { id, method, args } = message;
+  running = id;
   try {
     const operations = engine as unknown as Record<string, (hooks: Hooks, ...rest: unknown[]) => unknown>;
     send({ kind: "result", id, value: operations[method]?.(hooksFor(id), ...args) });
   } catch (error) {
     send({ kind: "error", id, error: toPlain(error) });
+  } finally {
+    running = 0;
   }
 }
 
 try {
-  const engine = Engine.open(linuxFiles, root, { create, withThreads: true });
+  const engine = Engine.open(stoppableLocks(linuxFiles, isStopped), root, { create, withThreads: true });
   port.on("message", (message: ToEngine) => {
     if (message.kind === "call") run(engine, message);
     else if (message.kind === "close") {

@@ -53,6 +53,26 @@ describe("a record", () => {
   });
 });
 
+describe("a record that nobody would have written", () => {
+  /** Under the id of its own bytes, so that only its fields are wrong. */
+  const refused = (what: string, change: (bytes: Buffer) => void, reason: RegExp): void => {
+    test(`is refused: ${what}`, () => {
+      const { bytes } = encodeRecord({ ...record, parent: null });
+      change(bytes);
+      const id = hash(bytes).toString("hex") as SnapshotId;
+      assert.throws(() => decodeRecord(id, bytes), withCode("corrupt", reason));
+    });
+  };
+  const versionAt = "CHSRSNAP".length;
+  const lengthsAt = versionAt + 1 + 1 + record.name.length;
+  const parentFlagAt = lengthsAt + 1 + (record.diskId?.length ?? 0) + 32;
+  refused("another version", (bytes) => bytes.writeUInt8(2, versionAt), /version/);
+  refused("an unknown flag of the parent", (bytes) => bytes.writeUInt8(2, parentFlagAt), /parent flag/);
+  const commentEnds = (bytes: Buffer): number =>
+    bytes.indexOf(record.comment) + Buffer.byteLength(record.comment);
+  refused("an unknown consistency", (bytes) => bytes.writeUInt8(2, commentEnds(bytes)), /consistency/);
+});
+
 describe("a name", () => {
   for (const name of [
     "a",
