@@ -125,7 +125,7 @@ export interface StoreUsage {
   onDiskBytes: number;
   /** Packs, live part. */
   chunkBytes: number;
-  /** Packs, the part no snapshot needs, awaiting collection. */
+  /** Packs, the part no snapshot needs, awaiting collection. 0 while a snapshot is damaged so that what it needs cannot be told. */
   deadBytes: number;
   /** Immutable layers under disks. */
   layerBytes: number;

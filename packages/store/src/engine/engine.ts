@@ -24,6 +24,7 @@ import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
 import { fsck } from "../maintenance/fsck.js";
 import { repairStore } from "../maintenance/repair.js";
+import { isDamage } from "../maintenance/check/findings.js";
 import { collect, planNow } from "../maintenance/collect.js";
 import type { CollectionPlan } from "../maintenance/plan.js";
 import { measureUsage } from "../maintenance/usage.js";
@@ -358,8 +359,7 @@ export class Engine {
 
   deleteDisk(hooks: Hooks, id: string): { freedBytes: number } {
     const { freedBytes } = this.#disks.delete(id);
-    const collected = collect(this.#repository, new Work("collect", hooks), { thin: false });
-    return { freedBytes: freedBytes + collected.freedBytes };
+    return { freedBytes: freedBytes + this.#collectLeft(hooks) };
   }
 
   diskUsage(_hooks: Hooks, id: string): DiskUsage {
@@ -376,8 +376,17 @@ export class Engine {
   #deleteSnapshot(hooks: Hooks, scope: string | null, snapshot: string): { freedBytes: number } {
     const found = this.#repository.getSnapshot(scope, snapshot);
     const freedBytes = this.#repository.removeSnapshot(found);
-    const collected = collect(this.#repository, new Work("collect", hooks), { thin: false });
-    return { freedBytes: freedBytes + collected.freedBytes };
+    return { freedBytes: freedBytes + this.#collectLeft(hooks) };
+  }
+
+  /** After a deletion, which is done: that damage elsewhere hides what is needed keeps everything, and is no failure of it. */
+  #collectLeft(hooks: Hooks): number {
+    try {
+      return collect(this.#repository, new Work("collect", hooks), { thin: false }).freedBytes;
+    } catch (error) {
+      if (isDamage(error)) return 0;
+      throw error;
+    }
   }
 
   #removeEmpty(path: string): void {

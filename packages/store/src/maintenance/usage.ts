@@ -1,20 +1,21 @@
 /** Where the bytes of a store are. The categories add up to what `du -s -B1` says of its directory, at rest. */
 import type { StoreUsage } from "../api.js";
 import type { Repository } from "../snapshot/repository.js";
+import { packsIn } from "../pack/index.js";
+import { packPath } from "../pack/writer.js";
 import { withDirectory } from "../platform/durable.js";
-import type { Files } from "../platform/files.js";
+import { anywhere, type Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
+import { isDamage } from "./check/findings.js";
 import { whatIsNeeded } from "./collect.js";
-import { packStates } from "./packs.js";
+import { packStates, type PackState } from "./packs.js";
 import { deadBytes as deadBytesOf, isDead } from "./plan.js";
-import { currentReferences, keepReferences } from "./references.js";
+import { currentReferences, keepReferences, type References } from "./references.js";
 
 export function measureUsage(repository: Repository): StoreUsage {
   const { files, layout } = repository;
-  const { trees } = whatIsNeeded(repository, { sweep: false });
-  const references = currentReferences(repository, trees);
-  // Before anything is measured, because it takes space itself.
-  keepReferences(repository, references);
+  // Before anything is measured, because keeping it takes space itself.
+  const references = referencesOrNull(repository);
   // One set of inodes for the whole walk, so that hard links between layers count once.
   const seen = new Set<string>();
   const layerBytes = allocatedUnder(files, layout.layers, seen);
@@ -24,7 +25,7 @@ export function measureUsage(repository: Repository): StoreUsage {
   const otherBytes = overhead(files, layout.root, counted, seen);
   let packBytes = 0;
   let deadBytes = 0;
-  for (const { allocatedBytes, frames } of packStates(repository, references)) {
+  for (const { allocatedBytes, frames } of statesOf(repository, references)) {
     packBytes += allocatedBytes;
     if (frames === null) continue;
     const isAllDead = frames.every(isDead);
@@ -42,6 +43,32 @@ export function measureUsage(repository: Repository): StoreUsage {
     logicalBytes: snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0),
     snapshots: snapshots.length,
   };
+}
+
+/** Null while damage hides what is needed. */
+function referencesOrNull(repository: Repository): References | null {
+  try {
+    const { trees } = whatIsNeeded(repository, { sweep: false });
+    const references = currentReferences(repository, trees);
+    keepReferences(repository, references);
+    return references;
+  } catch (error) {
+    if (isDamage(error)) return null;
+    throw error;
+  }
+}
+
+/** Without references everything counts as needed. */
+function statesOf(
+  repository: Repository,
+  references: References | null,
+): Pick<PackState, "allocatedBytes" | "frames">[] {
+  if (references !== null) return packStates(repository, references);
+  const { files, layout } = repository;
+  return packsIn(files, layout.packs).map((id) => {
+    const { allocatedBytes } = files.stat(anywhere, packPath(layout.packs, id));
+    return { allocatedBytes, frames: null };
+  });
 }
 
 /** The root itself and all in it that is not counted elsewhere, foreign files too: `du` counts them. */

@@ -4,6 +4,7 @@ import { describe, test, type TestContext } from "node:test";
 import type { FsckReport, RepairReport } from "../../src/api.js";
 import type { Engine } from "../../src/engine/engine.js";
 import { anywhere } from "../../src/platform/files.js";
+import { withCode } from "../errors.js";
 import { unsyncedFiles } from "../platform/faulty-files.js";
 import { Random } from "../random.js";
 import { MemoryDisk } from "../simulation/memory-disk.js";
@@ -245,6 +246,25 @@ describe("a repair", () => {
     again().createDisk({}, { id: "one" });
     again().snapshot({}, source, { name: "next" });
     assert.deepEqual(findings(again()), []);
+  });
+
+  test("that cannot bring a tree back leaves a store that tells its usage, and lets snapshots go", (t) => {
+    const { root, again, source } = makeSmallStore(t);
+    const before = filesIn(`${root}/packs`);
+    writeFileSync(`${source}/small`, "changed");
+    for (const name of ["next", "last"]) again().snapshot({}, source, { name });
+    for (const path of before) rmSync(path);
+    assert.deepEqual(namesOf(repaired(again())).includes("whole"), true);
+    const { onDiskBytes, deadBytes } = again().usage({});
+    assert.deepEqual([onDiskBytes, deadBytes], [du(root), 0]);
+    const packs = filesIn(`${root}/packs`);
+    again().deleteSnapshot({}, "last");
+    // Nobody can say what the damaged one needs, so all of it stays.
+    assert.throws(() => again().gc({}, { dryRun: false }), withCode("chunk_missing"));
+    assert.deepEqual(filesIn(`${root}/packs`), packs);
+    for (const name of ["whole", "next"]) again().deleteSnapshot({}, name);
+    again().gc({}, { dryRun: false });
+    assert.deepEqual([filesIn(`${root}/packs`), findings(again())], [[], []]);
   });
 
   test("leaves in quarantine what collection does not touch and usage counts", (t) => {
