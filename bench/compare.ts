@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Contender, Repository } from "./contender.js";
-import { median, type Measured } from "./measure.js";
+import { measureProcess, median, type Measured } from "./measure.js";
 import { changeFiles } from "./workloads/node-modules.js";
 
 const execute = promisify(execFile);
@@ -11,8 +11,10 @@ const execute = promisify(execFile);
 export interface ComparisonOptions {
   /** The tree to keep. It is changed between snapshots. */
   source: string;
-  /** An empty directory for repositories and restored trees. */
+  /** An empty directory for repositories. */
   directory: string;
+  /** An empty directory for restored trees, on a filesystem that many files were not deleted from lately. Default: `directory`. */
+  scratch?: string;
   /** Each whole round, with a fresh repository. */
   runs: number;
   seed: number;
@@ -21,30 +23,38 @@ export interface ComparisonOptions {
   onStep?: (text: string) => void;
 }
 
-export const operations = ["first", "unchanged", "changed", "restore"] as const;
+export const operations = ["first", "unchanged", "changed", "diff", "restore", "over", "walk"] as const;
 /**
- * `first`: a snapshot into an empty repository. `unchanged`: the same again. `changed`: after ten changed files.
- * `restore`: the last one into an empty directory.
+ * `first`: a snapshot into an empty repository. `unchanged`: the same again. `changed`: after ten changed files. `diff`:
+ * what these were. `restore`: the last one into an empty directory. `over`: the last one over its source, of which ten
+ * files changed. `walk`: what `find` needs to list the source with sizes and times, beside `unchanged`.
  */
 export type Operation = (typeof operations)[number];
+
+/** Of each operation a value a round; none where the contender has no such operation. */
+export type Rounds = Record<Operation, number[]>;
 
 export interface ComparisonRow {
   contender: string;
   version: string;
   settings: string;
-  medianMs: Record<Operation, number>;
-  memoryBytesPeak: Record<Operation, number | null>;
+  /** From the start of the program to its exit. */
+  durationsMs: Rounds;
+  /** Without starting the program and opening the repository; where the contender tells. */
+  insideMs: Rounds;
+  memoryBytesPeak: Rounds;
   /** Allocated on disk after the first snapshot, and what all three take. */
   firstBytes: number;
   allBytes: number;
 }
 
-async function allocatedBytes(path: string): Promise<number> {
-  const { stdout } = await execute("du", ["-s", "-B1", path]);
+/** Of a contender's directory without its `cache`, which it may lose. */
+export async function allocatedBytes(path: string): Promise<number> {
+  const { stdout } = await execute("du", ["-s", "-B1", `--exclude=${path}/cache`, path]);
   return Number(stdout.split("\t")[0]);
 }
 
-async function filesOf(source: string): Promise<string[]> {
+export async function filesOf(source: string): Promise<string[]> {
   const options = { cwd: source, maxBuffer: 2 ** 30 };
   const { stdout } = await execute("find", [".", "-type", "f", "-printf", "%P\\0"], options);
   return stdout.split("\0").filter(Boolean);
@@ -75,9 +85,23 @@ export async function verifyEqual(
 }
 
 interface Round {
-  measured: Record<Operation, Measured>;
+  measured: Partial<Record<Operation, Measured>>;
   firstBytes: number;
   allBytes: number;
+}
+
+/** The contenders that are installed, with their versions. */
+export async function installed(
+  contenders: readonly Contender[],
+  onStep?: (text: string) => void,
+): Promise<[Contender, string][]> {
+  const found: [Contender, string][] = [];
+  for (const contender of contenders) {
+    const version = await contender.version();
+    if (version === null) onStep?.(`${contender.name}: not installed, left out`);
+    else found.push([contender, version]);
+  }
+  return found;
 }
 
 /**
@@ -88,30 +112,26 @@ export async function compare(
   contenders: readonly Contender[],
   options: ComparisonOptions,
 ): Promise<ComparisonRow[]> {
-  const { source, directory, runs, seed, settle = true, onStep } = options;
+  const { source, directory, scratch = directory, runs, seed, settle = true, onStep } = options;
   const paths = await filesOf(source);
-  const rounds = new Map<Contender, { version: string; rounds: Round[] }>();
-  for (const contender of contenders) {
-    const version = await contender.version();
-    if (version === null) onStep?.(`${contender.name}: not installed, left out`);
-    else rounds.set(contender, { version, rounds: [] });
-  }
-
+  const found = await installed(contenders, onStep);
+  const rounds = new Map<Contender, Round[]>(found.map(([contender]) => [contender, []]));
   for (let run = 0; run < runs; run += 1) {
     for (const [contender, kept] of rounds) {
       onStep?.(`${contender.name}: round ${run + 1} of ${runs}`);
-      const home = join(directory, "contender");
-      await mkdir(home);
-      kept.rounds.push(await runRound(contender, { source, home, paths, seed: seed + run, settle }));
-      await rm(home, { recursive: true });
+      const home = await mkdtemp(join(directory, "contender-"));
+      const target = await mkdtemp(join(scratch, "restored-"));
+      kept.push(await runRound(contender, { source, home, target, paths, seed: seed + run, settle }));
+      for (const made of [home, target]) await rm(made, { recursive: true });
     }
   }
-  return [...rounds].map(([contender, kept]) => summarize(contender, kept.version, kept.rounds));
+  return found.map(([contender, version]) => summarize(contender, version, rounds.get(contender) ?? []));
 }
 
 interface RoundOptions {
   source: string;
   home: string;
+  target: string;
   paths: string[];
   seed: number;
   settle: boolean;
@@ -119,46 +139,57 @@ interface RoundOptions {
 
 async function runRound(
   contender: Contender,
-  { source, home, paths, seed, settle }: RoundOptions,
+  { source, home, target, paths, seed, settle }: RoundOptions,
 ): Promise<Round> {
-  const repositoryFolder = join(home, "repository");
-  const target = join(home, "restored");
-  await mkdir(repositoryFolder);
-  await mkdir(target);
-  const repository: Repository = await contender.create(repositoryFolder);
-  // What the last piece of work left to write must not be charged to the next.
-  const measured = async (work: () => Promise<Measured>): Promise<Measured> => {
+  const repository: Repository = await contender.create(home);
+  const measured: Partial<Record<Operation, Measured>> = {};
+  const run = async (operation: Operation, work: (() => Promise<Measured>) | undefined): Promise<void> => {
+    if (work === undefined) return;
+    // What the last piece of work left to write must not be charged to the next.
     if (settle) await execute("sync", []);
-    return work();
+    measured[operation] = await work();
   };
 
-  const first = await measured(() => repository.snapshot(source, "first"));
-  const firstBytes = await allocatedBytes(repositoryFolder);
-  const unchanged = await measured(() => repository.snapshot(source, "unchanged"));
+  await run("first", () => repository.snapshot(source, "first"));
+  const firstBytes = await allocatedBytes(home);
+  await run("walk", () => measureProcess("/bin/sh", ["-c", walk, "find", source]));
+  await run("unchanged", () => repository.snapshot(source, "unchanged"));
   changeFiles(source, paths, 10, seed);
-  const changed = await measured(() => repository.snapshot(source, "changed"));
-  const allBytes = await allocatedBytes(repositoryFolder);
-  const restore = await measured(() => repository.restore("changed", target));
+  await run("changed", () => repository.snapshot(source, "changed"));
+  const allBytes = await allocatedBytes(home);
+  const { diff, restoreOver } = repository;
+  await run("diff", diff && (() => diff("unchanged", "changed")));
+  await run("restore", () => repository.restore("changed", target));
   await verifyEqual(source, target, contender.fidelity);
-  return { measured: { first, unchanged, changed, restore }, firstBytes, allBytes };
+  if (restoreOver !== undefined) {
+    changeFiles(source, paths, 10, seed + 1_000_000);
+    await run("over", () => restoreOver("changed", source));
+    await verifyEqual(source, target, contender.fidelity);
+  }
+  return { measured, firstBytes, allBytes };
 }
 
+/** Into a file that takes no time to write, as a program that reads it would. */
+const walk = `find "$1" -printf '%s %T@\\n' > /dev/null`;
+
 function summarize(contender: Contender, version: string, rounds: Round[]): ComparisonRow {
-  const each = <T>(pick: (operation: Operation) => T): Record<Operation, T> => ({
-    first: pick("first"),
-    unchanged: pick("unchanged"),
-    changed: pick("changed"),
-    restore: pick("restore"),
-  });
+  const each = (pick: (measured: Measured) => number | null): Rounds =>
+    Object.fromEntries(
+      operations.map((operation) => [
+        operation,
+        rounds.flatMap(({ measured }) => {
+          const one = measured[operation];
+          return one === undefined ? [] : (pick(one) ?? []);
+        }),
+      ]),
+    ) as Rounds;
   return {
     contender: contender.name,
     version,
     settings: contender.settings,
-    medianMs: each((operation) => median(rounds.map((round) => round.measured[operation].durationMs))),
-    memoryBytesPeak: each((operation) => {
-      const peaks = rounds.flatMap((round) => round.measured[operation].memoryBytesPeak ?? []);
-      return peaks.length === 0 ? null : Math.max(...peaks);
-    }),
+    durationsMs: each(({ durationMs }) => durationMs),
+    insideMs: each(({ insideMs }) => insideMs),
+    memoryBytesPeak: each(({ memoryBytesPeak }) => memoryBytesPeak),
     firstBytes: median(rounds.map((round) => round.firstBytes)),
     allBytes: median(rounds.map((round) => round.allBytes)),
   };

@@ -12,7 +12,7 @@ export interface Contender {
   readonly fidelity: "full" | "content";
   /** Its version, or null when it is not installed. */
   version(): Promise<string | null>;
-  /** Makes an empty repository in an empty directory. */
+  /** Makes an empty repository in an empty directory. What it may lose goes into `cache` there, and is not counted. */
   create(directory: string): Promise<Repository>;
 }
 
@@ -22,4 +22,10 @@ export interface Repository {
   snapshot(source: string, name: string): Promise<Measured>;
   /** Writes what was kept under `name` into the empty directory `target`. */
   restore(name: string, target: string): Promise<Measured>;
+  /** Makes `target`, which was kept under `name` and changed a little since, again what it was. Absent where it would write all anew. */
+  restoreOver?: (name: string, target: string) => Promise<Measured>;
+  /** Says what differs between two that were kept. */
+  diff?: (from: string, to: string) => Promise<Measured>;
+  /** Removes one and gives back its space. Absent where nothing is shared, or space is not given back. */
+  remove?: (name: string) => Promise<Measured>;
 }

@@ -10,6 +10,8 @@ export interface Machine {
   cpus: number;
   memoryBytes: number;
   filesystem: string;
+  /** Where restored trees go. */
+  scratchFilesystem: string;
   system: string;
 }
 
@@ -22,16 +24,21 @@ const filesystems = new Map([
   [0x794c7630, "overlayfs"],
 ]);
 
-/** `directory`: where the run keeps its files. */
-export async function describeMachine(directory: string): Promise<Machine> {
+async function filesystemOf(directory: string): Promise<string> {
   const { type } = await statfs(directory);
+  return filesystems.get(type) ?? `0x${type.toString(16)}`;
+}
+
+/** `directory`: where the run keeps its files; `scratch`: where it writes restored trees. */
+export async function describeMachine(directory: string, scratch = directory): Promise<Machine> {
   return {
     node: process.versions.node,
     kernel: release(),
     cpu: cpus()[0]?.model ?? "unknown",
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
-    filesystem: filesystems.get(type) ?? `0x${type.toString(16)}`,
+    filesystem: await filesystemOf(directory),
+    scratchFilesystem: await filesystemOf(scratch),
     system: /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "unknown",
   };
 }

@@ -1,58 +1,98 @@
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compare, type ComparisonRow } from "./compare.js";
+import { compareCollection } from "./collection.js";
+import { compare } from "./compare.js";
 import { contenders } from "./contenders/index.js";
 import { describeMachine } from "./machine.js";
 import { markDisk } from "./marks/disk.js";
 import { markExec } from "./marks/exec.js";
 import type { Mark } from "./marks/mark.js";
 import { startBenchServer } from "./marks/server.js";
+import { measureProcess } from "./measure.js";
+import { measureIndexes } from "./micro/index-scale.js";
 import { runMicro } from "./micro/tasks.js";
 import { parseOptions, usage, UsageError, type BenchOptions } from "./options.js";
-import { comparisonTable, machineLine, markdown, marksTable, microTable, type Results } from "./report.js";
+import { measureReferences } from "./references.js";
+import {
+  collectionTable,
+  comparisonTable,
+  goalsTable,
+  indexTable,
+  machineLine,
+  markdown,
+  marksTable,
+  microTable,
+  type Results,
+  type SourceTree,
+} from "./report.js";
 import { writeNodeModules } from "./workloads/node-modules.js";
 
 const here = fileURLToPath(new URL("..", import.meta.url));
 const say = (text: string): void => console.error(text);
 
-async function runMarks(directory: string, options: BenchOptions): Promise<Mark[]> {
+async function runMarks(directory: string, { files, runs: wanted }: BenchOptions): Promise<Mark[]> {
+  const runs = wanted ?? 10;
   await using server = await startBenchServer(join(directory, "data"));
   say("marks: commands");
-  const exec = await markExec(server, { warmRuns: 100, coldRuns: options.runs });
-  say(`marks: a disk with ${options.files} files`);
-  return [...exec, ...(await markDisk(server, { files: options.files, runs: options.runs }))];
+  const exec = await markExec(server, { warmRuns: 100, coldRuns: runs });
+  say(`marks: a disk with ${files} files`);
+  return [...exec, ...(await markDisk(server, { files, runs }))];
 }
 
-async function runComparison(directory: string, options: BenchOptions): Promise<ComparisonRow[]> {
-  const source = join(directory, "source");
-  if (options.source === null) {
-    const made = writeNodeModules(source, options);
-    say(`compare: a tree of ${made.files} files, ${(made.bytes / 1e6).toFixed(0)} MB`);
-  } else {
-    await cp(options.source, source, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
-  }
-  const chosen = contenders.filter(
-    ({ name }) => options.contenders.length === 0 || options.contenders.includes(name),
-  );
-  return compare(chosen, { source, directory, runs: options.runs, seed: options.seed, onStep: say });
+/** The tree to keep: a copy of a real one, or one that looks like it. */
+async function prepareSource(source: string, options: BenchOptions): Promise<SourceTree> {
+  if (options.source === null) return { made: true, ...writeNodeModules(source, options) };
+  await measureProcess("cp", ["-a", options.source, source]);
+  const { output } = await measureProcess("/bin/sh", ["-c", countScript, "count", source]);
+  const [files = 0, directories = 0, bytes = 0] = output.split(/\s+/).map(Number);
+  return { made: false, files, directories, bytes };
 }
 
-async function runWorks(directory: string, options: BenchOptions): Promise<Results> {
+const countScript = [
+  'find "$1" ! -type d | wc -l',
+  'find "$1" -type d | wc -l',
+  `find "$1" -type f -printf '%s\\n' | awk '{ sum += $1 } END { print sum }'`,
+].join("; ");
+
+/** Indexes that the goals are about; and segments as a store has that merges when there are eight. */
+const indexSizes = [
+  { chunks: 1_000_000, segments: 4 },
+  { chunks: 10_000_000, segments: 8 },
+];
+
+async function runWorks(directory: string, scratch: string, options: BenchOptions): Promise<Results> {
   const results: Results = {
     startedAt: new Date().toISOString(),
-    machine: await describeMachine(directory),
+    machine: await describeMachine(directory, scratch),
     options: { ...options },
   };
   console.log(`${machineLine(results.machine)}\n`);
+  const source = join(directory, "source");
+  const chosen = contenders.filter(
+    ({ name }) => options.contenders.length === 0 || options.contenders.includes(name),
+  );
+  const { seed, snapshots } = options;
+  const runs = options.runs ?? 3;
+  if (options.works.some((work) => work === "compare" || work === "collect")) {
+    results.source = await prepareSource(source, options);
+  }
   for (const work of options.works) {
     if (work === "marks") {
       results.marks = await runMarks(directory, options);
       console.log(`${marksTable(results.marks)}\n`);
     } else if (work === "compare") {
-      results.comparison = await runComparison(directory, options);
+      results.references = await measureReferences(source, directory, runs);
+      results.comparison = await compare(chosen, { source, directory, scratch, runs, seed, onStep: say });
       console.log(`${comparisonTable(results.comparison)}\n`);
+    } else if (work === "collect") {
+      const collecting = { source, directory, scratch, snapshots, fileBytes: 100_000, seed, onStep: say };
+      results.collection = await compareCollection(chosen, collecting);
+      console.log(`${collectionTable(results.collection)}\n`);
+    } else if (work === "index") {
+      results.index = await measureIndexes(directory, indexSizes, say);
+      console.log(`${indexTable(results.index)}\n`);
     } else if (work === "micro") {
       results.micro = await runMicro({
         timeMs: 1_000,
@@ -63,21 +103,28 @@ async function runWorks(directory: string, options: BenchOptions): Promise<Resul
       console.log(`${microTable(results.micro)}\n`);
     }
   }
+  console.log(goalsTable(results));
   return results;
 }
 
 async function main(args: string[]): Promise<void> {
+  if (args.includes("--help")) {
+    console.log(usage);
+    return;
+  }
   const options = parseOptions(args, join(here, "results.json"));
   if (options.works.some((work) => work !== "report")) {
     const directory = await mkdtemp(join(options.directory ?? tmpdir(), "chaser-bench-"));
+    const scratch =
+      options.scratch === null ? directory : await mkdtemp(join(options.scratch, "chaser-bench-"));
     // A server that is root lets each account work as a host user of its own, which must get through here.
     await chmod(directory, 0o755);
     try {
-      const results = await runWorks(directory, options);
+      const results = await runWorks(directory, scratch, options);
       await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
       say(`results: ${options.json}`);
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      for (const made of [directory, scratch]) await rm(made, { recursive: true, force: true });
     }
   }
   if (options.works.includes("report")) {

@@ -6,6 +6,13 @@ export interface Measured {
   durationMs: number;
   /** Largest resident memory of all its processes together, or null where it is not measured. */
   memoryBytesPeak: number | null;
+  /** What the work alone took, without starting the program and opening its repository; null where it does not say. */
+  insideMs: number | null;
+}
+
+export interface MeasuredProcess extends Measured {
+  /** The end of what it wrote. */
+  output: string;
 }
 
 export interface ProcessOptions {
@@ -21,7 +28,7 @@ export function measureProcess(
   command: string,
   args: readonly string[],
   options: ProcessOptions = {},
-): Promise<Measured> {
+): Promise<MeasuredProcess> {
   return new Promise((resolve, reject) => {
     const startedMs = performance.now();
     const child = spawn(command, args, {
@@ -47,7 +54,12 @@ export function measureProcess(
       const durationMs = performance.now() - startedMs;
       clearInterval(poll);
       if (code === 0)
-        resolve({ durationMs, memoryBytesPeak: memoryBytesPeak === 0 ? null : memoryBytesPeak });
+        resolve({
+          durationMs,
+          memoryBytesPeak: memoryBytesPeak === 0 ? null : memoryBytesPeak,
+          insideMs: null,
+          output,
+        });
       else reject(new Error(`${command} ${args.join(" ")} ended with ${signal ?? code}:\n${output}`));
     });
   });

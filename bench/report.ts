@@ -1,7 +1,20 @@
-import { operations, type ComparisonRow } from "./compare.js";
+import type { CollectionRow } from "./collection.js";
+import { operations, type ComparisonRow, type Operation } from "./compare.js";
+import { goalsOf, isMet } from "./goals.js";
 import type { Machine } from "./machine.js";
 import type { Mark } from "./marks/mark.js";
+import { median } from "./measure.js";
+import type { IndexResult } from "./micro/index-scale.js";
 import type { MicroResult } from "./micro/tasks.js";
+import type { Reference } from "./references.js";
+
+export interface SourceTree {
+  /** Made here, or a copy of a real one. */
+  made: boolean;
+  files: number;
+  directories: number;
+  bytes: number;
+}
 
 /** All that one run found; written as JSON and read back to make the report. */
 export interface Results {
@@ -11,7 +24,13 @@ export interface Results {
   options: Record<string, unknown>;
   marks?: Mark[];
   comparison?: ComparisonRow[];
+  collection?: CollectionRow[];
+  index?: IndexResult[];
   micro?: MicroResult[];
+  /** What was kept, where trees were compared. */
+  source?: SourceTree;
+  /** What else costs about as much. */
+  references?: Reference[];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -45,7 +64,19 @@ export function marksTable(marks: readonly Mark[]): string {
   );
 }
 
-const titles = { first: "first", unchanged: "unchanged", changed: "10 changed", restore: "restore" };
+const titles: Record<Operation, string> = {
+  first: "first",
+  unchanged: "unchanged",
+  changed: "10 changed",
+  diff: "diff",
+  restore: "restore",
+  over: "restore of 10",
+  walk: "find beside",
+};
+
+function middle(values: readonly number[], show: (value: number) => string): string {
+  return values.length === 0 ? "-" : show(median(values));
+}
 
 export function comparisonTable(rows: readonly ComparisonRow[]): string {
   return table(
@@ -58,11 +89,71 @@ export function comparisonTable(rows: readonly ComparisonRow[]): string {
     ],
     rows.map((row) => [
       `${row.contender} ${row.version}`,
-      ...operations.map((operation) => milliseconds(row.medianMs[operation])),
+      ...operations.map((operation) => middle(row.durationsMs[operation], milliseconds)),
       megabytes(row.firstBytes),
       megabytes(row.allBytes),
-      megabytes(row.memoryBytesPeak.first),
+      middle(row.memoryBytesPeak.first, megabytes),
     ]),
+  );
+}
+
+export function collectionTable(rows: readonly CollectionRow[]): string {
+  return table(
+    ["contender", "snapshots", "removing one", "repository open", "only it had", "given back"],
+    rows.map((row) => [
+      `${row.contender} ${row.version}`,
+      String(row.snapshots),
+      milliseconds(row.durationMs),
+      row.insideMs === null ? "-" : milliseconds(row.insideMs),
+      megabytes(row.deadBytes),
+      megabytes(row.beforeBytes - row.afterBytes),
+    ]),
+  );
+}
+
+export function indexTable(results: readonly IndexResult[]): string {
+  const rate = (perSecond: number): string => `${(perSecond / 1e6).toFixed(2)} M/s`;
+  return table(
+    [
+      "chunks",
+      "open",
+      "anew",
+      "first hits",
+      "hits",
+      "misses",
+      "memory a chunk",
+      "merge",
+      "memory, merge",
+      "memory, lookups",
+    ],
+    results.map((result) => [
+      String(result.chunks),
+      milliseconds(result.openMs),
+      milliseconds(result.reloadMs),
+      rate(result.firstHitsPerSecond),
+      rate(result.hitsPerSecond),
+      rate(result.missesPerSecond),
+      `${result.memoryBytesPerChunk.toFixed(1)} bytes`,
+      `${milliseconds(result.mergeMs)} of ${result.segments}`,
+      megabytes(result.mergeMemoryBytesPeak),
+      megabytes(result.memoryBytesPeak),
+    ]),
+  );
+}
+
+export function goalsTable(results: Results): string {
+  const goals = goalsOf({
+    comparison: results.comparison ?? [],
+    collection: results.collection ?? [],
+    index: results.index ?? [],
+  });
+  return table(
+    ["what", "measured", "goal", "met", "what limits it"],
+    goals.map((goal) => {
+      const met = isMet(goal);
+      const value = goal.value === null ? "not run" : `${goal.value.toFixed(2)} ${goal.unit}`.trim();
+      return [goal.name, value, goal.limit, met === null ? "-" : met ? "yes" : "NO", goal.limitedBy];
+    }),
   );
 }
 
@@ -73,19 +164,56 @@ export function microTable(results: readonly MicroResult[]): string {
   );
 }
 
-export function machineLine({ system, kernel, cpu, cpus, memoryBytes, filesystem, node }: Machine): string {
+export function machineLine(machine: Machine): string {
+  const { system, kernel, cpu, cpus, memoryBytes, filesystem, scratchFilesystem, node } = machine;
   const memory = `${(memoryBytes / 1e9).toFixed(0)} GB`;
-  return `${system}, kernel ${kernel}, ${cpus} x ${cpu}, ${memory}, ${filesystem}, node ${node}`;
+  const filesystems =
+    scratchFilesystem === filesystem ? filesystem : `${filesystem}, restored trees on ${scratchFilesystem}`;
+  return `${system}, kernel ${kernel}, ${cpus} x ${cpu}, ${memory}, ${filesystems}, node ${node}`;
 }
 
 /** The report as a document. The same results give the same text. */
 export function markdown(results: Results): string {
   const parts = ["# Benchmark results", `Run on ${results.startedAt}. ${machineLine(results.machine)}.`];
-  if (results.marks !== undefined) parts.push("## Marks", marksTable(results.marks));
-  if (results.comparison !== undefined) {
-    const settings = results.comparison.map((row) => `- ${row.contender}: ${row.settings}`).join("\n");
-    parts.push("## Against other tools", comparisonTable(results.comparison), settings);
+  const { comparison, collection, index, source } = results;
+  if (source !== undefined) {
+    const { files, directories, bytes } = source;
+    const tree = `${files} files, ${directories} directories, ${megabytes(bytes)}`;
+    parts.push(`The tree: ${source.made ? "made to look like node_modules" : "a real one"}, ${tree}.`);
   }
+  if (comparison !== undefined || collection !== undefined || index !== undefined) {
+    parts.push("## Goals", goalsNote, goalsTable(results));
+  }
+  if (results.marks !== undefined) parts.push("## Marks", marksTable(results.marks));
+  if (comparison !== undefined) {
+    const settings = comparison.map((row) => `- ${row.contender}: ${row.settings}`).join("\n");
+    const runs = comparison[0]?.durationsMs.first.length ?? 0;
+    parts.push("## Against other tools", comparisonNote(runs), comparisonTable(comparison), settings);
+    const inside = comparison.flatMap(({ contender, insideMs }) =>
+      operations
+        .filter((operation) => insideMs[operation].length > 0)
+        .map((operation) => [contender, titles[operation], middle(insideMs[operation], milliseconds)]),
+    );
+    if (inside.length > 0) parts.push(insideNote, table(["contender", "work", "inside"], inside));
+  }
+  if (results.references !== undefined) {
+    const rows = results.references.map(({ name, durationMs }) => [name, milliseconds(durationMs)]);
+    parts.push("## For scale", table(["work", "time"], rows));
+  }
+  if (collection !== undefined) parts.push("## Giving space back", collectionTable(collection));
+  if (index !== undefined) parts.push("## The index at scale", indexTable(index));
   if (results.micro !== undefined) parts.push("## Inner loops", microTable(results.micro));
   return `${parts.join("\n\n")}\n`;
+}
+
+const goalsNote =
+  "A value without a unit is a ratio: of runs in the same round where there are rounds, the median of these.";
+const insideNote = "Of this, with the program started and the repository open:";
+
+function comparisonNote(runs: number): string {
+  return [
+    `Medians of ${runs} rounds in turn, each with a fresh repository and each program started anew; what is read is in the page cache, and`,
+    "`sync` runs before each measurement. Each restored tree was compared with its source, byte by byte.",
+    "`find beside`: `find -printf '%s %T@'` right before `unchanged`.",
+  ].join("\n");
 }

@@ -11,7 +11,7 @@ export const borg: Contender = {
   async create(directory) {
     const env = {
       BORG_REPO: join(directory, "repository"),
-      BORG_BASE_DIR: join(directory, "base"),
+      BORG_BASE_DIR: join(directory, "cache"),
       BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK: "yes",
     };
     await measureProcess("borg", ["init", "--encryption=none"], { env });
@@ -19,6 +19,9 @@ export const borg: Contender = {
       snapshot: (source, name) =>
         measureProcess("borg", ["create", "--compression", "zstd,1", `::${name}`, "."], { cwd: source, env }),
       restore: (name, target) => measureProcess("borg", ["extract", `::${name}`], { cwd: target, env }),
+      diff: (from, to) => measureProcess("borg", ["diff", `::${from}`, to], { env }),
+      remove: (name) =>
+        measureProcess("/bin/sh", ["-c", 'borg delete "::$1" && borg compact', "borg", name], { env }),
     };
   },
 };

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Contender } from "../contender.js";
-import { measureProcess } from "../measure.js";
+import { measureProcess, type Measured } from "../measure.js";
 
 /** The library in a process of its own, started for each call as the other programs are. */
 const program = fileURLToPath(new URL("./chaser-process.js", import.meta.url));
@@ -17,12 +17,17 @@ export const chaser: Contender = {
   },
   async create(directory) {
     const store = join(directory, "store");
-    const call = (...args: string[]): ReturnType<typeof measureProcess> =>
-      measureProcess(process.execPath, [program, store, ...args]);
+    const call = async (...args: string[]): Promise<Measured> => {
+      const measured = await measureProcess(process.execPath, [program, store, ...args]);
+      return { ...measured, insideMs: Number(/^inside (\S+)$/m.exec(measured.output)?.[1]) };
+    };
     await call("create");
     return {
       snapshot: (source, name) => call("snapshot", source, name),
       restore: (name, target) => call("restore", name, target),
+      restoreOver: (name, target) => call("over", name, target),
+      diff: (from, to) => call("diff", from, to),
+      remove: (name) => call("remove", name),
     };
   },
 };

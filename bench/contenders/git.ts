@@ -40,6 +40,12 @@ export const git: Contender = {
           env: { ...env, ...index },
         });
       },
+      restoreOver: (name, target) =>
+        measureProcess("git", [repository, `--work-tree=${target}`, "checkout", "--force", name, "--", "."], {
+          cwd: target,
+          env,
+        }),
+      diff: (from, to) => measureProcess("git", [repository, "diff", "--name-status", from, to], { env }),
     };
   },
 };

@@ -14,15 +14,27 @@ export const restic: Contender = {
       RESTIC_CACHE_DIR: join(directory, "cache"),
       RESTIC_PASSWORD: "benchmark",
     };
+    const ids = new Map<string, string>();
+    const idOf = (name: string): string => {
+      const id = ids.get(name);
+      if (id === undefined) throw new Error(`restic keeps no ${name}`);
+      return id;
+    };
     await measureProcess("restic", ["init", "--quiet"], { env });
     return {
       // The tree is given as `.`, so that a restore puts it straight into the target.
-      snapshot: (source, name) =>
-        measureProcess("restic", ["backup", "--quiet", "--tag", name, "."], { cwd: source, env }),
-      restore: (name, target) =>
-        measureProcess("restic", ["restore", "latest", "--quiet", "--tag", name, "--target", target], {
+      async snapshot(source, name) {
+        const measured = await measureProcess("restic", ["backup", "--quiet", "--json", "."], {
+          cwd: source,
           env,
-        }),
+        });
+        ids.set(name, /"snapshot_id":"([0-9a-f]+)"/.exec(measured.output)?.[1] ?? "");
+        return measured;
+      },
+      restore: (name, target) =>
+        measureProcess("restic", ["restore", idOf(name), "--quiet", "--target", target], { env }),
+      diff: (from, to) => measureProcess("restic", ["diff", "--quiet", idOf(from), idOf(to)], { env }),
+      remove: (name) => measureProcess("restic", ["forget", "--quiet", "--prune", idOf(name)], { env }),
     };
   },
 };

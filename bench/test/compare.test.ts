@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { compareCollection } from "../collection.js";
 import { compare } from "../compare.js";
 import { contenders } from "../contenders/index.js";
 import { describeMachine } from "../machine.js";
@@ -19,11 +20,25 @@ for (const contender of contenders) {
     try {
       const source = join(directory, "source");
       writeNodeModules(source, { files: 200, seed: 5, fileBytesMean: 2_000 });
-      const comparison = await compare([contender], { source, directory, runs: 1, seed: 5, settle: false });
-      assert.equal(comparison.length, 1);
-      assert.ok((comparison[0]?.firstBytes ?? 0) > 0);
+      const scratch = join(directory, "scratch");
+      mkdirSync(scratch);
+      const options = { source, directory, scratch, seed: 5 };
+      const comparison = await compare([contender], { ...options, runs: 1, settle: false });
+      const [row] = comparison;
+      assert.ok(row !== undefined && row.firstBytes > 0 && row.allBytes >= row.firstBytes);
+      for (const operation of ["first", "unchanged", "changed", "restore", "walk"] as const) {
+        assert.equal(row.durationsMs[operation].length, 1, operation);
+      }
+      const collection = await compareCollection([contender], {
+        ...options,
+        snapshots: 3,
+        fileBytes: 50_000,
+      });
+      for (const { beforeBytes, afterBytes, deadBytes } of collection) {
+        assert.ok(beforeBytes - afterBytes > deadBytes / 2, `${beforeBytes} bytes became ${afterBytes}`);
+      }
       const machine = await describeMachine(directory);
-      const text = markdown({ startedAt: "now", machine, options: {}, comparison });
+      const text = markdown({ startedAt: "now", machine, options: {}, comparison, collection });
       assert.ok(text.includes(`| ${contender.name} `), text);
     } finally {
       rmSync(directory, { recursive: true, force: true });
@@ -36,7 +51,7 @@ test("a contender that gives back something else is found out", async () => {
   try {
     const source = join(directory, "source");
     writeNodeModules(source, { files: 20, seed: 6, fileBytesMean: 500 });
-    const nothing = { durationMs: 1, memoryBytesPeak: null };
+    const nothing = { durationMs: 1, memoryBytesPeak: null, insideMs: null };
     const forgetful = {
       name: "forgetful",
       settings: "",

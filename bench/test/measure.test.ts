@@ -22,6 +22,12 @@ test("the memory of a process counts with that of its children", async () => {
   assert.ok(memoryBytesPeak !== null && memoryBytesPeak > 100_000_000, `only ${memoryBytesPeak} bytes seen`);
 });
 
+test("what a process writes can be read", async () => {
+  const { output, durationMs } = await measureProcess("/bin/sh", ["-c", "echo inside 3"]);
+  assert.equal(output, "inside 3\n");
+  assert.ok(durationMs > 0);
+});
+
 test("a failing process is an error with its output", async () => {
   await assert.rejects(
     measureProcess("/bin/sh", ["-c", "echo because >&2; exit 3"]),

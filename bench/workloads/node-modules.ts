@@ -76,11 +76,21 @@ export function writeNodeModules(target: string, options: TreeOptions): MadeTree
   return made;
 }
 
-/** Changes `count` files that a person could have edited, and says which. */
-export function changeFiles(target: string, paths: readonly string[], count: number, seed: number): string[] {
+/** Changes `count` files that a person could have edited, and says which. With `fileBytes` their content is new and does not compress. */
+export function changeFiles(
+  target: string,
+  paths: readonly string[],
+  count: number,
+  seed: number,
+  fileBytes = 0,
+): string[] {
   const random = seededRandom(seed);
   const changed = new Set<string>();
   while (changed.size < Math.min(count, paths.length)) changed.add(random.pick(paths));
-  for (const path of changed) writeFileSync(join(target, path), `changed ${seed} ${random.next()}\n`);
+  for (const path of changed) {
+    const text = `changed ${seed} ${random.next()}\n`;
+    const noise = Uint8Array.from({ length: fileBytes }, () => random.below(256));
+    writeFileSync(join(target, path), Buffer.concat([Buffer.from(text), noise]));
+  }
   return [...changed];
 }
