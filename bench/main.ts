@@ -62,7 +62,8 @@ const indexSizes = [
   { chunks: 10_000_000, segments: 8 },
 ];
 
-async function runWorks(directory: string, scratch: string, options: BenchOptions): Promise<Results> {
+/** Keeps what was found after each work, so that one that fails does not lose the others. */
+async function runWorks(directory: string, scratch: string, options: BenchOptions): Promise<void> {
   const results: Results = {
     startedAt: new Date().toISOString(),
     machine: await describeMachine(directory, scratch),
@@ -102,9 +103,9 @@ async function runWorks(directory: string, scratch: string, options: BenchOption
       });
       console.log(`${microTable(results.micro)}\n`);
     }
+    await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
   }
   console.log(goalsTable(results));
-  return results;
 }
 
 async function main(args: string[]): Promise<void> {
@@ -120,8 +121,7 @@ async function main(args: string[]): Promise<void> {
     // A server that is root lets each account work as a host user of its own, which must get through here.
     await chmod(directory, 0o755);
     try {
-      const results = await runWorks(directory, scratch, options);
-      await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
+      await runWorks(directory, scratch, options);
       say(`results: ${options.json}`);
     } finally {
       for (const made of [directory, scratch]) await rm(made, { recursive: true, force: true });

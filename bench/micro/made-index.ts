@@ -17,11 +17,17 @@ function fillRandom(words: Uint32Array): Uint32Array {
 export function madeSegment(chunks: number, part: number): Segment {
   const { restWords, rowWords, frameWord } = segmentRows;
   const rows = fillRandom(new Uint32Array(chunks * rowWords));
-  const prefixes = new DataView(rows.buffer, 0, chunks * 4);
+  const view = new DataView(rows.buffer);
+  let before = -1;
+  let alike = 0;
   fillRandom(new Uint32Array(chunks))
     .sort()
     .forEach((prefix, row) => {
-      prefixes.setUint32(4 * row, prefix);
+      // Rows are sorted, also where two prefixes happen to be the same.
+      alike = prefix === before ? alike + 1 : 0;
+      before = prefix;
+      view.setUint32(4 * row, prefix);
+      view.setUint32(4 * (chunks + row * restWords), alike);
     });
   const packs = Array.from({ length: Math.ceil(chunks / chunksPerPack) }, (_, n) => ({
     id: Buffer.from(`pack ${n} of part ${part}`.padEnd(32)).toString("hex") as PackId,

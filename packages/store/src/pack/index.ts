@@ -9,10 +9,10 @@ import type { Digest } from "../chunk/hash.js";
 import { indexSegmentsMax, looseRowsMax, segmentRowsMax } from "../limits.js";
 import { namesIn, removeIfPresent, syncDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { LoosePacks } from "./loose-packs.js";
 import { readPackContents } from "./reader.js";
 import type { IndexedPack } from "./segment-format.js";
 import { writeSegment } from "./segment-file.js";
-import { mergeInMemory } from "./segment-merge.js";
 import { Segment, type Location } from "./segment.js";
 import { packPath, type WrittenPack } from "./writer.js";
 
@@ -38,7 +38,7 @@ export class PackIndex {
   /** Names of segments on disk that are not used because they are damaged. */
   readonly #passedOver = new Set<string>();
   /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. In memory. */
-  #loose: Segment[] = [];
+  readonly #loose = new LoosePacks();
   #foundLoose = false;
   /** Packs that a segment names and that are gone: what they held counts as missing, so that it can be stored again. */
   #absent = new Set<PackId>();
@@ -82,8 +82,7 @@ export class PackIndex {
     for (;;) {
       try {
         for (const { segment } of this.#segments) if (segment.has(id)) return true;
-        for (const segment of this.#loose) if (segment.has(id)) return true;
-        return false;
+        return this.#loose.has(id);
       } catch (error) {
         this.#passOverDamaged(error);
       }
@@ -97,11 +96,7 @@ export class PackIndex {
           const location = segment.find(id);
           if (location !== null && !this.#absent.has(location.pack)) return location;
         }
-        for (const segment of this.#loose) {
-          const location = segment.find(id);
-          if (location !== null) return location;
-        }
-        return null;
+        return this.#loose.find(id);
       } catch (error) {
         this.#passOverDamaged(error);
       }
@@ -116,7 +111,7 @@ export class PackIndex {
   /** Makes a pack that is durable known here; `save` makes the knowledge durable. Saves by itself when that is much. */
   addPack(pack: WrittenPack): void {
     this.#addLoose(pack);
-    if (rowsOf(this.#loose) > this.#looseRowsMax) this.save();
+    if (this.#loose.rowCount > this.#looseRowsMax) this.save();
   }
 
   /** Every pack the index knows. */
@@ -137,28 +132,29 @@ export class PackIndex {
   /** Writes a segment for the packs that have none, and merges segments when there are many. */
   save(): void {
     this.#withoutDamaged(() => {
-      if (this.#loose.length === 0) return;
-      const merged = chooseMerged(this.#segments, rowsOf(this.#loose));
-      const segments = [...this.#loose, ...merged.map(({ segment }) => segment)];
+      if (this.#loose.isEmpty) return;
+      const merged = chooseMerged(this.#segments, this.#loose.rowCount);
+      const segments = [...this.#loose.segments, ...merged.map(({ segment }) => segment)];
       this.#replace([segments], namesOf(merged), this.#absent);
     });
   }
 
   /** Replaces every segment on disk, also those that cannot be read, by one that says what these packs say of themselves. */
   rebuild(whole: Iterable<WrittenPack>): void {
-    this.#loose = [];
+    this.#loose.clear();
     for (const pack of whole) this.#addLoose(pack);
-    this.#replace([this.#loose], segmentsIn(this.#files, this.#indexDirectory), new Set());
+    this.#replace([[...this.#loose.segments]], segmentsIn(this.#files, this.#indexDirectory), new Set());
   }
 
   /** Rewrites what of the index names these packs without them; the caller deletes the packs afterwards, never before. */
   drop(gone: ReadonlySet<PackId>): void {
     this.#withoutDamaged(() => {
       const concerned = this.#segments.filter(({ segment }) => segment.packs.some(({ id }) => gone.has(id)));
-      const groups = concerned.map(({ segment }) => [segment]);
+      // What a dropped pack shared with another may be named in the dropped one alone: the other says itself what it has.
+      const groups = concerned.map(({ segment }) => [segment, ...this.#readSharing(segment, gone)]);
       const [first = []] = groups;
       if (groups.length === 0) groups.push(first);
-      first.unshift(...this.#loose);
+      first.unshift(...this.#loose.segments);
       // One that is passed over may name a dropped pack, and be readable another time.
       this.#replace(groups, [...namesOf(concerned), ...this.#passedOver], gone);
     });
@@ -172,7 +168,7 @@ export class PackIndex {
 
   /** Segments on disk first, as most of what is looked for is in them. */
   #all(): Segment[] {
-    return [...this.#segments.map(({ segment }) => segment), ...this.#loose];
+    return [...this.#segments.map(({ segment }) => segment), ...this.#loose.segments];
   }
 
   /** Makes a segment of each group, and removes from disk the segments that these replace. */
@@ -193,7 +189,7 @@ export class PackIndex {
     // that comes back would name packs that are deleted next.
     if (names.size > 0 || added.length === 0) syncDirectory(this.#files, this.#indexDirectory);
     const kept = namesOf(this.#segments).filter((name) => !replaced.includes(name));
-    this.#loose = [];
+    this.#loose.clear();
     this.#listing = null;
     this.#loadSegments([...kept, ...added]);
   }
@@ -229,12 +225,8 @@ export class PackIndex {
     const indexed = new Set(this.#segments.flatMap(({ segment }) => segment.packs.map(({ id }) => id)));
     const isPresent = new Set(present);
     this.#absent = new Set([...indexed].filter((id) => !isPresent.has(id)));
-    const known = new Set(this.#loose.flatMap(({ packs }) => packs.map(({ id }) => id)));
-    const stale = new Set([...known].filter((id) => indexed.has(id) || !isPresent.has(id)));
-    if (stale.size > 0) {
-      const rest = mergeInMemory(this.#loose, stale);
-      this.#loose = rest.packs.length > 0 ? [rest] : [];
-    }
+    const known = this.#loose.ids();
+    this.#loose.forget(new Set([...known].filter((id) => indexed.has(id) || !isPresent.has(id))));
     this.#dropped = new Set([...this.#dropped].filter((id) => isPresent.has(id)));
     for (const id of present) {
       if (indexed.has(id) || known.has(id) || this.#dropped.has(id)) continue;
@@ -247,15 +239,15 @@ export class PackIndex {
   #addLoose(pack: WrittenPack): void {
     this.#absent.delete(pack.id);
     this.#dropped.delete(pack.id);
-    let added = Segment.ofPack(pack);
-    // Each is at least twice as long as the next, so there are few of them and a row is seldom merged.
-    for (;;) {
-      const last = this.#loose.at(-1);
-      if (last === undefined || last.chunkCount > 2 * added.chunkCount) break;
-      this.#loose.pop();
-      added = mergeInMemory([last, added]);
-    }
-    this.#loose.push(added);
+    this.#loose.add(pack);
+  }
+
+  #readSharing(segment: Segment, gone: ReadonlySet<PackId>): Segment[] {
+    const kept = segment.sharingPacks().filter(({ id }) => !gone.has(id) && !this.#absent.has(id));
+    return kept.flatMap(({ id }) => {
+      const pack = this.#readLoose(id);
+      return pack === null ? [] : [Segment.ofPack(pack)];
+    });
   }
 
   #readLoose(id: PackId): WrittenPack | null {
@@ -297,7 +289,7 @@ export class PackIndex {
 
 /**
  * Which segments a new one of so many rows takes in. Merging only as many of the smallest as are about the size of what
- * is new keeps the total work logarithmic.
+ * is new keeps the total work logarithmic: in ten thousand saves of a thousand rows each row is written nine times.
  */
 function chooseMerged(segments: readonly NamedSegment[], rows: number): NamedSegment[] {
   const merged: NamedSegment[] = [];
@@ -313,10 +305,6 @@ function chooseMerged(segments: readonly NamedSegment[], rows: number): NamedSeg
 
 function namesOf(segments: readonly NamedSegment[]): string[] {
   return segments.map(({ name }) => name);
-}
-
-function rowsOf(segments: readonly Segment[]): number {
-  return segments.reduce((total, { chunkCount }) => total + chunkCount, 0);
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

@@ -53,7 +53,8 @@ export class Segment {
   isDamaged = false;
   readonly #starts: Uint32Array;
   readonly #blockDigests: Buffer;
-  readonly #rows: Uint32Array;
+  /** Empty until the first block is read into its place. */
+  #rows: Uint32Array;
   /** By number of the pack: how many frames the packs before it have. */
   readonly #framesBefore: Uint32Array;
   /** For each block, whether it is in memory. */
@@ -100,8 +101,10 @@ export class Segment {
   static decode(bytes: Buffer): Segment {
     const { headBytes } = decodeSegmentHeader(bytes, bytes.length);
     const head = decodeSegmentHead(bytes.subarray(0, headBytes));
-    // A copy, so that the words are aligned.
-    const rows = new Uint32Array(new Uint8Array(bytes.subarray(headBytes)).buffer);
+    let body: Uint8Array = bytes.subarray(headBytes);
+    // Words are aligned; a small buffer may start anywhere in one that it shares.
+    if (body.byteOffset % 4 !== 0) body = new Uint8Array(body);
+    const rows = new Uint32Array(body.buffer, body.byteOffset, body.length / 4);
     const segment = new Segment(head, rows, null);
     for (let block = 0; block < 2 ** head.bits; block++) segment.#check(block, segment.#wordsOf(block));
     return segment;
@@ -128,10 +131,7 @@ export class Segment {
         files.read(fd, bytes, 0);
       }
       const head = decodeSegmentHead(bytes.subarray(0, headBytes));
-      // Memory of this size comes from the kernel untouched; what is never read into takes up none.
-      const rows = Buffer.allocUnsafeSlow((head.starts[2 ** head.bits] as number) * rowBytes);
-      const words = new Uint32Array(rows.buffer, 0, rows.length / 4);
-      const segment = new Segment(head, words, { files, fd, rowsAt: headBytes });
+      const segment = new Segment(head, new Uint32Array(), { files, fd, rowsAt: headBytes });
       isKept = true;
       return segment;
     } finally {
@@ -161,7 +161,20 @@ export class Segment {
   /** The rows of a block, verified. Those that no lookup has needed so far are not kept in memory for this. */
   block(block: number): Uint32Array {
     if (this.#isRead[block] === 1) return this.#wordsOf(block);
-    return this.#readInto(block, new Uint32Array(this.#wordsOf(block).length));
+    return this.#readInto(block, new Uint32Array(this.#countOf(block) * rowWords));
+  }
+
+  /** Packs of which some object is named at its place in another pack. */
+  sharingPacks(): IndexedPack[] {
+    const rows = new Uint32Array(this.packs.length);
+    for (let block = 0; block < 2 ** this.bits; block++) {
+      const words = this.block(block);
+      for (let rest = words.length / rowWords; rest < words.length; rest += restWords) {
+        const pack = this.#packOf(words[rest + frameWord] as number);
+        rows[pack] = (rows[pack] as number) + 1;
+      }
+    }
+    return this.packs.filter((pack, n) => (rows[n] as number) < pack.chunkCount);
   }
 
   /** Reads and verifies every block. Code `corrupt`. */
@@ -185,19 +198,29 @@ export class Segment {
   #restOf(id: Digest): number {
     const { bits } = this;
     const block = bits === 0 ? 0 : prefixOf(id) >>> (32 - bits);
-    if (this.#isRead[block] === 0) {
-      this.#readInto(block, this.#wordsOf(block));
-      this.#isRead[block] = 1;
-    }
-    const start = this.#starts[block] as number;
-    const count = (this.#starts[block + 1] as number) - start;
+    if (this.#isRead[block] === 0) this.#keepBlock(block);
+    const base = (this.#starts[block] as number) * rowWords;
     const width = 2 ** (32 - bits);
-    return searchRows(this.#rows, start * rowWords, count, id, block * width, (block + 1) * width);
+    return searchRows(this.#rows, base, this.#countOf(block), id, block * width, (block + 1) * width);
+  }
+
+  #countOf(block: number): number {
+    return (this.#starts[block + 1] as number) - (this.#starts[block] as number);
   }
 
   #wordsOf(block: number): Uint32Array {
-    const [start, end] = [this.#starts[block] as number, this.#starts[block + 1] as number];
-    return this.#rows.subarray(start * rowWords, end * rowWords);
+    const start = this.#starts[block] as number;
+    return this.#rows.subarray(start * rowWords, (start + this.#countOf(block)) * rowWords);
+  }
+
+  #keepBlock(block: number): void {
+    if (this.#rows.length === 0) {
+      // Memory of this size comes from the kernel untouched; what is never read into takes up none.
+      const bytes = Buffer.allocUnsafeSlow(this.chunkCount * rowBytes);
+      this.#rows = new Uint32Array(bytes.buffer, 0, bytes.length / 4);
+    }
+    this.#readInto(block, this.#wordsOf(block));
+    this.#isRead[block] = 1;
   }
 
   #readInto(block: number, words: Uint32Array): Uint32Array {
@@ -223,8 +246,18 @@ export class Segment {
 
   #locationAt(words: Uint32Array, rest: number): Location {
     const frame = words[rest + frameWord] as number;
+    const pack = this.#packOf(frame);
+    return {
+      pack: (this.packs[pack] as IndexedPack).id,
+      frame: frame - (this.#framesBefore[pack] as number),
+      offset: words[rest + offsetWord] as number,
+      length: words[rest + lengthWord] as number,
+    };
+  }
+
+  /** The number of the pack that has a frame: the last that starts at or before it. */
+  #packOf(frame: number): number {
     const before = this.#framesBefore;
-    // The last pack that starts at or before the frame; of those without frames, none.
     let pack = 0;
     let end = this.packs.length;
     while (end - pack > 1) {
@@ -232,13 +265,7 @@ export class Segment {
       if ((before[middle] as number) <= frame) pack = middle;
       else end = middle;
     }
-    const holder = this.packs[pack];
-    if (holder === undefined || frame >= (before[pack + 1] as number)) this.refuseFrame();
-    return {
-      pack: holder.id,
-      frame: frame - (before[pack] as number),
-      offset: words[rest + offsetWord] as number,
-      length: words[rest + lengthWord] as number,
-    };
+    if (end === 0 || frame >= (before[pack + 1] as number)) this.refuseFrame();
+    return pack;
   }
 }

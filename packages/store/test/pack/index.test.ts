@@ -231,6 +231,23 @@ test("drop forgets packs, durably, and nothing else", (t) => {
   }
 });
 
+test("what a dropped pack shared with another is found in the other", (t) => {
+  const here = place(t);
+  // Two processes that stored the same at the same time.
+  const packs = [packOf(here, "fox", "shared"), packOf(here, "badger", "shared")];
+  const saving = here.open();
+  saving.save();
+  const first = saving.find(hash(content("shared")))?.pack;
+  const [gone, kept] = first === packs[0]?.pack.id ? packs : [...packs].reverse();
+  const index = here.open();
+  index.drop(new Set([gone?.pack.id as PackId]));
+  rmSync(gone?.path as string);
+  for (const seen of [index, here.open()]) {
+    assert.equal(find(seen, "shared"), kept?.pack.id);
+    assert.equal([...seen.entries()].length, 2);
+  }
+});
+
 test("a pack that was dropped and is not yet deleted is not read again", (t) => {
   const here = place(t);
   const fox = packOf(here, "fox");
