@@ -105,7 +105,7 @@ export class PackIndex {
 
   /** True when the pack is there as far as the index knows. */
   hasPack(id: PackId): boolean {
-    return this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
+    return !this.#absent.has(id) && this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
   }
 
   /** Makes a pack that is durable known here; `save` makes the knowledge durable. Saves by itself when that is much. */
@@ -121,6 +121,7 @@ export class PackIndex {
     return [...packs.values()];
   }
 
+  /** To be read to its end before anything is reloaded or saved. */
   *entries(): Generator<{ id: Digest; location: Location }> {
     // What is damaged must be known before the first entry is given away.
     this.#withoutDamaged(() => {
