@@ -27,6 +27,8 @@ const tests = [
   { command: "rsync", package: "rsync", why: "compares restored trees independently of our own code" },
   { command: "setfattr", package: "attr", why: "makes files with extended attributes" },
   { command: "setfacl", package: "acl", why: "makes files with access control lists" },
+  { command: "mkfs.btrfs", package: "btrfs-progs", why: "disks are tested on a filesystem with subvolumes" },
+  { command: "mkfs.xfs", package: "xfsprogs", why: "disks are tested on a filesystem with shared extents" },
   { command: "tar", package: "tar", why: "an independent reader of downloaded directories" },
   { command: "zstd", package: "zstd", why: "the benchmark's tar contender compresses with it" },
 ];

@@ -6,12 +6,12 @@ import { syncDirectory } from "../platform/durable.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import { buildDisk, describe, publish, syncStaged, type StagedDisk } from "./create.js";
+import { buildDisk, describe, publish, syncStaged } from "./create.js";
 import { firstGeneration, type DiskDescription } from "./description.js";
 import { freeze, isPristine } from "./freeze.js";
-import { filesName, makeGeneration } from "./generation.js";
+import { filesName, makeGeneration, makePlainGeneration } from "./generation.js";
 import { pinLiveTrees } from "./live-trees.js";
-import { capturePlain, fillPlain } from "./plain.js";
+import { copyPlainGeneration, fillPlain } from "./plain.js";
 import { adoptLayer, buildName, provideLayer } from "./provide-layer.js";
 import { descriptionName, type DiskRegistry } from "./registry.js";
 import { discard } from "./trash.js";
@@ -31,7 +31,10 @@ export function cloneDisk(
 ): void {
   buildDisk(disks, id, (staged) => {
     if (source.driver === "directory") {
-      copyPlain(disks, repository, source, staged, options);
+      copyPlainGeneration(disks.files, disks.upperPath(source), staged.generation, options.work);
+      describe(disks, staged, { driver: "directory", top: null });
+      syncStaged(disks, staged);
+      disks.guarded("exclusive", () => publish(disks, repository, staged));
       return;
     }
     const make = (top: LayerId): void => {
@@ -63,7 +66,7 @@ export function cloneSnapshot(
     repository.reading(pinLiveTrees(repository, snapshot), (trees) => {
       const { driver } = source;
       if (driver === "directory") {
-        makeGeneration(disks.files, staged.generation, null);
+        makePlainGeneration(disks.files, staged.generation);
         fillPlain(repository, treeDigest(snapshot.tree), staged.files, options);
         describe(disks, staged, { driver, top: null });
         syncStaged(disks, staged);
@@ -92,29 +95,4 @@ export function cloneSnapshot(
       );
     }),
   );
-}
-
-/** By way of the objects, which no snapshot has and the next collection removes. */
-function copyPlain(
-  disks: DiskRegistry,
-  repository: Repository,
-  source: DiskDescription,
-  staged: StagedDisk,
-  options: CloneOptions,
-): void {
-  repository.withObjects(() => {
-    const writer = repository.chunks.writer();
-    try {
-      const { tree } = capturePlain(repository, writer, disks.upperPath(source), options);
-      writer.finish();
-      writer.commit();
-      makeGeneration(disks.files, staged.generation, null);
-      fillPlain(repository, tree, staged.files, options);
-      describe(disks, staged, { driver: "directory", top: null });
-      syncStaged(disks, staged);
-    } finally {
-      writer.abort();
-    }
-    disks.guarded("exclusive", () => publish(disks, repository, staged));
-  });
 }

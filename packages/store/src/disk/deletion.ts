@@ -6,6 +6,7 @@ import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durab
 import { StoreError } from "../errors.js";
 import type { SnapshotId } from "../ids.js";
 import type { Repository } from "../snapshot/repository.js";
+import { forgetWalk } from "../snapshot/stat-cache.js";
 import type { DiskRegistry } from "./registry.js";
 import { labelOf, moveToTrash, trashNames } from "./trash.js";
 
@@ -15,6 +16,7 @@ const labelPrefix = "disk-";
 export function deleteDisk(disks: DiskRegistry, repository: Repository, id: string): string {
   const { files, layout } = disks;
   return disks.guarded("exclusive", () => {
+    forgetWalk(repository, disks.path(id));
     const name = moveToTrash(files, layout.trash, disks.path(id), `${labelPrefix}${id}`);
     syncDirectory(files, layout.trash);
     syncDirectory(files, layout.disks);

@@ -24,7 +24,7 @@ import { compactWhenLong } from "./compact.js";
 import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
 import { deleteDisk } from "./deletion.js";
 import type { DiskDescription } from "./description.js";
-import { makeGeneration, workName } from "./generation.js";
+import { makeGeneration, makePlainGeneration, workName } from "./generation.js";
 import { Layers } from "./layers.js";
 import { DiskRegistry } from "./registry.js";
 import { restoreDisk } from "./restore.js";
@@ -57,7 +57,8 @@ export class DiskSet {
     const { id, driver = "overlay", directories = [] } = options;
     const { files } = this.#disks;
     buildDisk(this.#disks, id, (staged) => {
-      makeGeneration(files, staged.generation, null);
+      if (driver === "directory") makePlainGeneration(files, staged.generation);
+      else makeGeneration(files, staged.generation, null);
       makeInitialDirectories(files, staged.files, directories);
       describe(this.#disks, staged, { driver, top: null });
       syncStaged(this.#disks, staged);

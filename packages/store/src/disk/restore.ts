@@ -8,6 +8,7 @@ import type { Owners } from "../snapshot/owners.js";
 import { treeDigest } from "../snapshot/record.js";
 import type { Repository } from "../snapshot/repository.js";
 import { restoreTree, type RestoreCounts } from "../snapshot/restore.js";
+import type { PreviousWalk } from "../snapshot/stat-cache.js";
 import { requirePaths } from "../snapshot/wanted-paths.js";
 import type { Work } from "../snapshot/work.js";
 import { syncDirectory, withDirectory } from "../platform/durable.js";
@@ -17,10 +18,10 @@ import { captureStack } from "./capture.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
 import { countDifferences } from "../tree/diff.js";
 import { freeze, isPristine } from "./freeze.js";
-import { filesName, makeGeneration, syncGeneration } from "./generation.js";
+import { copySubvolumeGeneration, filesName, makeGeneration, syncGeneration } from "./generation.js";
 import { graft } from "./graft.js";
 import { HashingWriter } from "../tree/hashing-writer.js";
-import { pinLiveTrees } from "./live-trees.js";
+import { pinTreesAndWalk } from "./plain.js";
 import { adoptLayer, buildLayer, buildName, provideLayer, type ProvidedLayer } from "./provide-layer.js";
 import type { DiskRegistry } from "./registry.js";
 import { discard } from "./trash.js";
@@ -41,33 +42,49 @@ export function restoreDisk(
   snapshot: SnapshotInfo,
   options: DiskRestoreOptions,
 ): RestoreCounts {
-  return repository.reading(pinLiveTrees(repository, snapshot), (trees) => {
-    if (disk.driver === "directory") return restorePlain(disks, repository, disk, snapshot, options);
+  const resolve = pinTreesAndWalk(disks, repository, disk, options.owners, snapshot);
+  return repository.reading(resolve, ({ trees, previous }) => {
+    if (disk.driver === "directory")
+      return restorePlain(disks, repository, disk, snapshot, previous, options);
     return new OverlayRestore(disks, repository, disk, snapshot, options).run(trees);
   });
 }
 
-/** In place and only what differs; interrupted, it is to be run again. */
+/**
+ * Only what differs is written: into a copy that takes the directory's place where the filesystem makes one at once, else in
+ * place; that is to be run again when it was interrupted.
+ */
 function restorePlain(
   disks: DiskRegistry,
   repository: Repository,
   disk: DiskDescription,
   snapshot: SnapshotInfo,
+  previous: PreviousWalk | null,
   { dryRun, paths, owners, work }: DiskRestoreOptions,
 ): RestoreCounts {
   const { files, chunks } = repository;
   const root = readRoot(chunks, treeDigest(snapshot.tree));
-  return withDirectory(files, disks.upperPath(disk), (target) => {
-    const counts = restoreTree(files, chunks, root, target, {
-      owners,
-      work,
-      delete: true,
-      dryRun,
-      paths: paths?.map((path) => Buffer.from(path)) ?? null,
+  const present = disks.upperPath(disk);
+  const restoreInto = (path: string): RestoreCounts =>
+    withDirectory(files, path, (target) => {
+      const counts = restoreTree(files, chunks, root, target, {
+        owners,
+        work,
+        delete: true,
+        dryRun,
+        paths: paths?.map((path) => Buffer.from(path)) ?? null,
+        previous,
+      });
+      if (!dryRun) files.syncFilesystem(target);
+      return counts;
     });
-    if (!dryRun) files.syncFilesystem(target);
-    return counts;
-  });
+  const upper = nextGeneration(disk.upper);
+  const path = `${disks.path(disk.id)}/${upper}`;
+  if (dryRun || !copySubvolumeGeneration(files, path, present)) return restoreInto(present);
+  const counts = restoreInto(`${path}/${filesName}`);
+  disks.write({ ...disk, upper });
+  discard(files, disks.path(disk.id), [disk.upper]);
+  return counts;
 }
 
 class OverlayRestore {

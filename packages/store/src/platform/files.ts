@@ -66,6 +66,8 @@ export interface Files {
   /** Writes the whole buffer at a position. */
   write(fd: Fd, buffer: Uint8Array, position: number): void;
   truncate(fd: Fd, sizeBytes: number): void;
+  /** Gives an empty file the content of another by sharing its extents. False where the filesystem cannot. */
+  shareContent(from: Fd, to: Fd): boolean;
   /** Makes a file's or directory's content durable. After a failure the file must be thrown away. */
   sync(fd: Fd): void;
   /** Makes everything on the filesystem durable. */
@@ -75,6 +77,10 @@ export interface Files {
   /** Without `.` and `..`, in the filesystem's order. */
   list(fd: Fd): DirectoryEntry[];
   makeDirectory(directory: Fd, name: Name, mode: number): void;
+  /** An empty directory, of mode 0755 at most, that `copySubvolume` can copy. False where the filesystem has no such thing. */
+  makeSubvolume(directory: Fd, name: string): boolean;
+  /** Copies an open directory with all that is below it at once. False where it is not a subvolume. */
+  copySubvolume(from: Fd, directory: Fd, name: string): boolean;
   removeDirectory(directory: Fd, name: Name): void;
   unlink(directory: Fd, name: Name): void;
   rename(fromDirectory: Fd, from: Name, toDirectory: Fd, to: Name): void;

@@ -7,6 +7,7 @@ import { statfsSync } from "node:fs";
 import { constants as os } from "node:os";
 import koffi from "koffi";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { createSubvolume, shareExtents, snapshotSubvolume } from "./ioctl.js";
 import type { DirectoryEntry, Fd, Files, FileType, Name, OpenOptions, Stat } from "./files.js";
 
 const libc = koffi.load(null);
@@ -129,6 +130,17 @@ function fail(operation: string, name: Name | null): never {
   const errno = errnoNames.get(number) ?? `E${number}`;
   const what = name === null ? operation : `${operation} ${printable(name)}`;
   throw new StoreError(codeOf(errno), `${what}: ${errno}`, { data: { errno, operation } });
+}
+
+/** What the kernel says where a filesystem lacks a thing, and of what is not of its kind. */
+const notPossibleHere: ReadonlySet<number> = new Set(
+  [os.errno.ENOTTY, os.errno.EOPNOTSUPP, os.errno.EXDEV, os.errno.EINVAL, os.errno.ENOSYS].map(Number),
+);
+
+/** False for what is not possible here; any other failure is one. */
+function ifPossible(operation: string, result: number): boolean {
+  if (result === 0) return true;
+  return notPossibleHere.has(koffi.errno()) ? false : fail(operation, null);
 }
 
 /** Repeats a call that a signal interrupted. */
@@ -267,6 +279,9 @@ export const linuxFiles: Files = {
   truncate(fd, sizeBytes) {
     if (retry(() => call.ftruncate(fd, sizeBytes) as number) !== 0) fail("truncate", null);
   },
+  shareContent(from, to) {
+    return ifPossible("clone", shareExtents(from, to));
+  },
   sync(fd) {
     if (retry(() => call.fsync(fd) as number) !== 0) fail("fsync", null);
   },
@@ -307,6 +322,12 @@ export const linuxFiles: Files = {
   },
   makeDirectory(directory, name, mode) {
     if ((call.mkdirat(directory, terminated(name), mode) as number) !== 0) fail("mkdir", name);
+  },
+  makeSubvolume(directory, name) {
+    return ifPossible("create subvolume", createSubvolume(directory, name));
+  },
+  copySubvolume(from, directory, name) {
+    return ifPossible("snapshot subvolume", snapshotSubvolume(from, directory, name));
   },
   removeDirectory(directory, name) {
     if ((call.unlinkat(directory, terminated(name), flag.atRemoveDirectory) as number) !== 0) {

@@ -78,7 +78,7 @@ export function linkKey(entry: TreeEntry): string | null {
 }
 
 /** Opens a directory, one component after the other, so that no symlink is followed. */
-function openPlace(files: Files, root: Fd, place: Place | null): Fd {
+export function openPlace(files: Files, root: Fd, place: Place | null): Fd {
   const names: Buffer[] = [];
   for (let at = place; at?.parent != null; at = at.parent) names.push(at.name);
   let fd = files.open(root, ".", { directory: true });

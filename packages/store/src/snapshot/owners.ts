@@ -10,12 +10,14 @@ function translate(ranges: IdRange[], id: number, from: "host" | "tree", to: "ho
 }
 
 export interface Owners {
+  readonly idMap: IdMap;
   toTree(owner: { uid: number; gid: number }): { uid: number; gid: number };
   toHost(owner: { uid: number; gid: number }): { uid: number; gid: number };
 }
 
 export function owners(map: IdMap = { uids: [], gids: [] }): Owners {
   return {
+    idMap: map,
     toTree: ({ uid, gid }) => ({
       uid: translate(map.uids, uid, "host", "tree"),
       gid: translate(map.gids, gid, "host", "tree"),

@@ -14,7 +14,8 @@ import { StoreError } from "../errors.js";
 import type { SnapshotId, TreeId } from "../ids.js";
 import { walkBytesMax } from "../limits.js";
 import { compressFrame, decompressFrame } from "../pack/frame.js";
-import { readWhole, writeCache } from "../platform/durable.js";
+import { readWhole, removeIfPresent, writeCache } from "../platform/durable.js";
+import { anywhere } from "../platform/files.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { readRoot } from "../tree/directory.js";
 import { treeDigest } from "./record.js";
@@ -94,6 +95,11 @@ export function saveWalk(
   viewOf(options).copy(header, 56);
   const body = Buffer.concat([header, stored]);
   writeCache(files, layout.cache, cacheName(source), Buffer.concat([body, hash(body)]));
+}
+
+/** For a directory that is gone. */
+export function forgetWalk({ files, layout }: Repository, source: string): void {
+  removeIfPresent(files, anywhere, `${layout.cache}/${cacheName(source)}`);
 }
 
 function isSound(bytes: Buffer): boolean {

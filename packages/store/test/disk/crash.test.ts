@@ -126,6 +126,18 @@ const operations: Record<string, Operation> = {
     prepare: forgetTrees,
     act: ({ disks }) => disks.clone("one", { id: "new", snapshot: "s1" }),
   },
+  "clone of a directory": {
+    prepare: (bench) => {
+      bench.disks.create({ id: "plain", driver: "directory" });
+      const mount = bench.disks.attach("plain");
+      assert.equal(mount.driver, "directory");
+      fs.mkdirSync(`${mount.path}/d`);
+      fs.writeFileSync(`${mount.path}/d/f`, "first");
+      fs.linkSync(`${mount.path}/d/f`, `${mount.path}/link`);
+      bench.disks.detach("plain");
+    },
+    act: ({ disks }) => disks.clone("plain", { id: "new" }),
+  },
   snapshot: { act: ({ disks }) => disks.snapshot("one", { name: "s3" }) },
   restore: { act: ({ disks }) => disks.restore("one", "s1") },
   "restore with undo": { act: ({ disks }) => disks.restore("one", "s1", { undo: true }) },

@@ -4,9 +4,12 @@ import type { Files, OpenOptions } from "../../src/platform/files.js";
 const changes: ReadonlySet<string> = new Set<keyof Files>([
   "write",
   "truncate",
+  "shareContent",
   "sync",
   "syncFilesystem",
   "makeDirectory",
+  "makeSubvolume",
+  "copySubvolume",
   "removeDirectory",
   "unlink",
   "rename",

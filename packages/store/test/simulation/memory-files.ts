@@ -129,6 +129,12 @@ export class MemoryFiles implements Files {
     this.#changed("truncate");
   };
 
+  shareContent: Files["shareContent"] = () => false;
+
+  makeSubvolume: Files["makeSubvolume"] = () => false;
+
+  copySubvolume: Files["copySubvolume"] = () => false;
+
   sync: Files["sync"] = (fd) => {
     const number = this.#number(fd);
     const { type } = this.#inode(fd);

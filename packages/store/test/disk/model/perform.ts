@@ -32,7 +32,9 @@ export function perform(operation: NumberedOperation, earlier: Outcome | null): 
     setTimes(operation);
   } catch (error) {
     if (!(error instanceof StoreError) || typeof error.data["errno"] !== "string") throw error;
-    outcome.errno = error.data["errno"];
+    // POSIX lets a filesystem choose between the two for a directory that is not empty.
+    const { errno } = error.data;
+    outcome.errno = errno === "EEXIST" ? "ENOTEMPTY" : errno;
   }
   const moved = operation.kind === "rename" && outcome.errno === null && statOrNull(path) === null;
   const after = statOrNull(moved ? operation.to : path);
