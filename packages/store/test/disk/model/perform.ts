@@ -144,7 +144,7 @@ function copy(from: string, to: string): void {
 /** Makes a name of several a file of its own that is equal in all. */
 function part(path: string): void {
   const aside = "parted aside";
-  const times = linuxFiles.stat(anywhere, parentOf(path));
+  const times = onDirectory(parentOf(path), (fd) => linuxFiles.statOpen(fd));
   const rootTimes = linuxFiles.stat(anywhere, ".");
   shell("cp", "-a", "-T", "--", path, aside);
   linuxFiles.rename(anywhere, aside, anywhere, path);
@@ -173,10 +173,10 @@ function setTimes(operation: NumberedOperation): void {
 }
 
 /** Through symlinks, as the kernel came there. */
-function onDirectory(path: string, run: (fd: number) => void): void {
+function onDirectory<Result>(path: string, run: (fd: number) => Result): Result {
   const fd = linuxFiles.open(anywhere, path, { directory: true, follow: true });
   try {
-    run(fd);
+    return run(fd);
   } finally {
     linuxFiles.close(fd);
   }
