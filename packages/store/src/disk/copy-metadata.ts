@@ -1,7 +1,7 @@
 /** Gives a copy the owner, attributes, mode and time of what it is a copy of. */
 import type { Fd, Files } from "../platform/files.js";
 
-/** A name in a directory; null for the open file or directory itself. */
+/** A name in a directory; null for the open directory itself. */
 export interface Place {
   directory: Fd;
   name: Buffer | null;
@@ -23,8 +23,8 @@ export function copyMetadata(files: Files, from: Place, to: Place): void {
     from.name === null ? files.xattrNamesOpen(from.directory) : files.xattrNames(from.directory, from.name);
   for (const attribute of attributes) {
     if (isLabel(attribute)) continue;
-    const value = files.xattr(from.directory, from.name ?? "", attribute);
-    if (value !== null) files.setXattr(to.directory, to.name ?? "", attribute, value);
+    const value = files.xattr(from.directory, from.name ?? ".", attribute);
+    if (value !== null) files.setXattr(to.directory, to.name ?? ".", attribute, value);
   }
   if (stat.type !== "symlink") files.setMode(to.directory, to.name, stat.mode);
   files.setModified(to.directory, to.name, stat.mtimeSeconds, stat.mtimeNanoseconds);

@@ -89,13 +89,13 @@ class TreeCopy {
       const target = files.open(to, name, { access: "create" });
       try {
         if (!files.shareContent(source, target)) this.#content(source, target);
-        copyMetadata(files, { directory: source, name: null }, { directory: target, name: null });
       } finally {
         files.close(target);
       }
     } finally {
       files.close(source);
     }
+    copyMetadata(files, { directory: from, name }, { directory: to, name });
   }
 
   #content(source: Fd, target: Fd): void {

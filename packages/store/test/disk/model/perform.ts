@@ -22,19 +22,27 @@ const copiedEntriesMax = 40;
 /** `earlier`: what came of it in the place to be followed. The working directory is the root. */
 export function perform(operation: NumberedOperation, earlier: Outcome | null): Outcome {
   const { path } = operation;
-  // The kernel refuses through an overlay mount what would be a mark of its own.
-  if (earlier !== null && operation.kind === "whiteout" && earlier.errno === "EPERM") return earlier;
   if (earlier?.parted === true) part(path);
   const before = statOrNull(path);
   const outcome: Outcome = { errno: null, copied: false, parted: false };
+  // Opened before, because the way to them may go through what is about to change.
+  const parents = parentsOf(operation).flatMap(openOrNothing);
   try {
+    // The kernel refuses through an overlay mount what would be a mark of its own.
+    if (operation.kind === "whiteout" && earlier?.errno === "EPERM") throw refused("EPERM");
     outcome.copied = act(operation, earlier?.copied === true);
-    setTimes(operation);
+    setOwnTime(operation);
   } catch (error) {
     if (!(error instanceof StoreError) || typeof error.data["errno"] !== "string") throw error;
     // POSIX lets a filesystem choose between the two for a directory that is not empty.
     const { errno } = error.data;
     outcome.errno = errno === "EEXIST" ? "ENOTEMPTY" : errno;
+  } finally {
+    // Also after a failure: a rename that overlayfs refuses may have touched the directory by then.
+    for (const parent of parents) {
+      linuxFiles.setModified(parent, null, ...timeOf(operation));
+      linuxFiles.close(parent);
+    }
   }
   const moved = operation.kind === "rename" && outcome.errno === null && statOrNull(path) === null;
   const after = statOrNull(moved ? operation.to : path);
@@ -154,22 +162,33 @@ function part(path: string): void {
   linuxFiles.setModified(anywhere, ".", rootTimes.mtimeSeconds, rootTimes.mtimeNanoseconds);
 }
 
-/** Gives what changed, and the directories it changed in, times that follow from the operation. */
-function setTimes(operation: NumberedOperation): void {
-  const { kind, path, number } = operation;
-  if (kind === "mode" || kind === "setXattr" || kind === "removeXattr" || kind === "touch") return;
-  const seconds = 1_000_000_000 + number;
-  const nanoseconds = (number * 7919) % 1_000_000_000;
-  const made = kind === "link" || kind === "rename" || kind === "copy" ? null : path;
-  const removed = kind === "unlink" || kind === "rmdir" || kind === "remove";
-  if (made !== null && !removed) linuxFiles.setModified(anywhere, made, seconds, nanoseconds);
-  const parents = [
-    parentOf(path),
-    ...("to" in operation && kind !== "symlink" ? [parentOf(operation.to)] : []),
-  ];
-  for (const parent of parents) {
-    onDirectory(parent, (fd) => linuxFiles.setModified(fd, null, seconds, nanoseconds));
+/** The directories in which names are made or go. */
+function parentsOf(operation: NumberedOperation): string[] {
+  const { kind, path } = operation;
+  if (kind === "mode" || kind === "setXattr" || kind === "removeXattr" || kind === "touch") return [];
+  return [parentOf(path), ...("to" in operation && kind !== "symlink" ? [parentOf(operation.to)] : [])];
+}
+
+function openOrNothing(directory: string): number[] {
+  try {
+    return [linuxFiles.open(anywhere, directory, { directory: true, follow: true })];
+  } catch {
+    return [];
   }
+}
+
+/** Times follow from the operation, so that they are the same in both places. Seconds and nanoseconds. */
+function timeOf({ number }: NumberedOperation): [number, number] {
+  return [1_000_000_000 + number, (number * 7919) % 1_000_000_000];
+}
+
+const timed: readonly string[] = [
+  ...["mkdir", "fifo", "socket", "whiteout", "symlink"],
+  ...["create", "overwrite", "append", "truncate"],
+];
+
+function setOwnTime(operation: NumberedOperation): void {
+  if (timed.includes(operation.kind)) linuxFiles.setModified(anywhere, operation.path, ...timeOf(operation));
 }
 
 /** Through symlinks, as the kernel came there. */
