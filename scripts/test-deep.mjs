@@ -14,7 +14,7 @@ if (!Number.isInteger(depth) || depth < 1) {
 }
 
 const files = compiledTests(root, ["packages/store"]).filter((file) =>
-  /\/(simulation|processes)\/|\/(damage|decoders)\.test\.js$/.test(file),
+  /\/(simulation|processes|verification)\/|\/(damage|decoders)\.test\.js$/.test(file),
 );
 const started = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], {
   cwd: root,

@@ -37,12 +37,18 @@ export function addStore(program: Command, bind: Bind): void {
     verb("snapshots", "list the snapshots, newest first").action(bind(() => import("./store/snapshots.js"))),
     "chaser store snapshots",
   );
-  verb("show", "show one snapshot")
-    .argument("<snapshot>", snapshotHelp)
-    .action(bind(() => import("./store/show.js")));
-  verb("delete", "delete a snapshot and say how many bytes that freed")
-    .argument("<snapshot>", snapshotHelp)
-    .action(bind(() => import("./store/delete.js")));
+  addExamples(
+    verb("show", "show one snapshot")
+      .argument("<snapshot>", snapshotHelp)
+      .action(bind(() => import("./store/show.js"))),
+    "chaser store show monday",
+  );
+  addExamples(
+    verb("delete", "delete a snapshot and say how many bytes that freed")
+      .argument("<snapshot>", snapshotHelp)
+      .action(bind(() => import("./store/delete.js"))),
+    "chaser store delete monday",
+  );
   addExamples(
     verb("restore", "write a snapshot's files into a directory")
       .argument("<snapshot>", snapshotHelp)
@@ -116,7 +122,10 @@ export function addStore(program: Command, bind: Bind): void {
     "chaser store fsck --read-data",
     "chaser store fsck --repair",
   );
-  verb("gc", "return the space of what no snapshot needs")
-    .option("--dry-run", "say what would be freed, change nothing")
-    .action(bind(() => import("./store/gc.js")));
+  addExamples(
+    verb("gc", "return the space of what no snapshot needs")
+      .option("--dry-run", "say what would be freed, change nothing")
+      .action(bind(() => import("./store/gc.js"))),
+    "chaser store gc --dry-run",
+  );
 }

@@ -6,6 +6,7 @@ import type { Engine, Hooks } from "../../src/engine/engine.js";
 import { StoreError } from "../../src/errors.js";
 import {
   decodeObjects,
+  decodeObjectsHead,
   encodeBundleHeader,
   encodeEnd,
   encodeObjects,
@@ -158,7 +159,9 @@ describe("a bundle", () => {
       "a tree that is not there": [snapshots({ tree: "00".repeat(32) }), ...others],
       "a name that is a path": [snapshots({ name: "../one" }), ...others],
       "an object left out": [first, tree, { kind: 3, payload: encodeEnd({ objects: 2, plainBytes: 200 }) }],
-      "an object that nothing names": [first, ...objects, extra, end],
+      "an object that nothing names": [first, ...objects, extra, endOf([...objects, extra])],
+      "an object twice": [first, ...objects, tree, endOf([...objects, tree])],
+      "an end that counts more": [first, ...objects, endOf([...objects, extra])],
       "objects before the snapshots": [...objects, first, end],
       "two lists of snapshots": [first, first, ...others],
       "no end": [first, ...objects],
@@ -241,6 +244,20 @@ function takeApart(bundle: Buffer): Section[] {
     at += 5 + bytes + 32;
   }
   return sections;
+}
+
+/** The end that tells the truth about these sections of objects. */
+function endOf(sections: Section[]): Section {
+  const heads = sections.map(({ payload }) => decodeObjectsHead(payload));
+  const sum = (of: (head: (typeof heads)[number]) => number): number =>
+    heads.reduce((total, head) => total + of(head), 0);
+  return {
+    kind: 3,
+    payload: encodeEnd({
+      objects: sum(({ lengths }) => lengths.length),
+      plainBytes: sum(({ plainBytes }) => plainBytes),
+    }),
+  };
 }
 
 /** With digests that are right. */

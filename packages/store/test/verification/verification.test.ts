@@ -1,0 +1,75 @@
+/** Takes each verification of what is read away in turn: the tests of the code around it must then fail. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Random, seedOfRun } from "../random.js";
+import { depth, drawn } from "../simulation/share.js";
+import { allRefusals, sourceUrl, type Refusal } from "./refusals.js";
+import { unseen } from "./unseen.js";
+
+const testUrl = new URL("../", import.meta.url);
+const program = fileURLToPath(new URL("./without.js", import.meta.url));
+const refusalsTried = 3 * depth;
+/** Tests that hang have noticed. */
+const timeoutMs = 120_000;
+
+const bundles = "maintenance/bundle.test.js";
+const damagedPacks = "maintenance/check/packs.test.js";
+const damagedTrees = "maintenance/check/trees.test.js";
+
+/** Where the tests are that are not, or not only, in the file named after the source. */
+const testedIn: Record<string, string[]> = {
+  "disk/layers.js": ["maintenance/check/disks.test.js"],
+  "maintenance/bundle-format.js": [bundles],
+  "maintenance/bundle-import.js": [bundles],
+  "pack/format.js": [damagedPacks],
+  "pack/frame.js": [damagedPacks],
+  "pack/reader.js": [damagedPacks],
+  "pack/segment-format.js": ["pack/segment.test.js", "pack/index.test.js"],
+  "tree/closure.js": [bundles],
+  "tree/content-checker.js": [damagedTrees],
+  "tree/directory.js": [damagedTrees],
+};
+
+function testsFor({ file }: Refusal): string[] {
+  const own = file.replace(/\.js$/, ".test.js");
+  return [...(existsSync(new URL(own, testUrl)) ? [own] : []), ...(testedIn[file] ?? [])];
+}
+
+function isNoticed(refusal: Refusal): boolean {
+  const { file, start, end } = refusal;
+  const removal = { url: new URL(file, sourceUrl).href, start, end };
+  const tests = testsFor(refusal).map((name) => new URL(name, testUrl).href);
+  const { status } = spawnSync(process.execPath, [program, JSON.stringify({ removal, tests })], {
+    timeout: timeoutMs,
+    stdio: "ignore",
+  });
+  return status !== 0;
+}
+
+function nameOf({ file, text, ordinal }: Refusal): string {
+  return `${file}: ${text}${ordinal === 1 ? "" : `, number ${ordinal}`}`;
+}
+
+describe("without one of the verifications, a test fails", () => {
+  const random = new Random(seedOfRun());
+  const refusals = allRefusals();
+  for (const refusal of drawn(
+    refusals.filter((one) => !unseen.has(nameOf(one))),
+    refusalsTried,
+    (end) => random.below(end),
+  )) {
+    test(nameOf(refusal), (t) => {
+      t.diagnostic(`seed ${random.seed}`);
+      assert.ok(isNoticed(refusal), "all tests pass without it");
+    });
+  }
+
+  test("the verifications are found, and those that are listed as unseen are there", () => {
+    assert.ok(refusals.length > 80, `${refusals.length}`);
+    const known = new Set(refusals.map(nameOf));
+    for (const name of unseen.keys()) assert.ok(known.has(name), name);
+  });
+});
