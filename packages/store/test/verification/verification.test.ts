@@ -27,7 +27,7 @@ const testedIn: Record<string, string[]> = {
   "pack/format.js": [damagedPacks],
   "pack/frame.js": [damagedPacks],
   "pack/reader.js": [damagedPacks],
-  "pack/segment-format.js": ["pack/segment.test.js", "pack/index.test.js"],
+  "pack/segment-format.js": ["pack/segment.test.js", "pack/segment-merge.test.js", "pack/index.test.js"],
   "tree/closure.js": [bundles],
   "tree/content-checker.js": [damagedTrees],
   "tree/directory.js": [damagedTrees],
