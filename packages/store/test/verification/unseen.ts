@@ -81,4 +81,28 @@ export const unseen: ReadonlyMap<string, string> = new Map([
     "no object is above the limit: packs and bundles refuse them",
   ],
   ['tree/node.js: input.fail("more entries than bytes")', "the bytes end early; this only says so sooner"],
+  [
+    'pack/segment-format.js: throw new StoreError("store_version_unsupported", `index version ${header.readUInt32LE(8)} is not known`)',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
+  [
+    'pack/segment-format.js: throw new StoreError("corrupt", `index segment of ${bits} bits`)',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
+  [
+    'pack/segment-format.js: throw new StoreError("corrupt", "index segment has the wrong length")',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
+  [
+    'pack/segment-format.js: throw new StoreError("corrupt", "blocks of an index segment are out of order")',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
+  [
+    'pack/segment-format.js: throw new StoreError("corrupt", "blocks of an index segment do not add up")',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
+  [
+    'pack/segment-format.js: throw new StoreError("corrupt", "index segment names a pack that cannot be")',
+    "the digest of the head refuses damage; no test forges a head with a right digest",
+  ],
 ]);
