@@ -53,7 +53,7 @@ export function snapshotDisk(
         return captureStack(disks.files, disks.layers, writer, disks.stack(standing), null, options);
       },
     );
-    if (walked !== null) saveWalk(repository, disks.path(disk.id), owners, snapshot.id, walked);
+    if (walked !== null) saveWalk(repository, disks.path(disk.id), owners, snapshot.id, walked, previous);
     // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.
     const exact = work.allProblems().length === 0;
     if (captured !== null && exact && disks.layers.tree(captured) !== snapshot.tree) {

@@ -143,7 +143,7 @@ export class Engine {
             return scanned;
           },
         );
-        if (walk !== null) saveWalk(repository, source, options, added.id, walk);
+        if (walk !== null) saveWalk(repository, source, options, added.id, walk, previous);
         return added;
       });
       return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };

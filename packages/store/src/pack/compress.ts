@@ -16,6 +16,8 @@ const slotsMax = 24;
 /** A thread takes some 20 ms to come up: about what it takes to compress this much. */
 const framesBeforeThreads = 64;
 const threadsMax = 4;
+/** Frames lie in shared memory, and a thread's own objects are few and gone at once. */
+const threadYoungMiB = 4;
 /** A thread that holds a frame this long has died. The slot is not used again, because it might not have. */
 const threadTimeoutMs = 60_000;
 
@@ -69,6 +71,7 @@ export class CompressionPool {
       const thread = new Worker(new URL("./compress-thread.js", import.meta.url), {
         workerData: memory,
         execArgv: [],
+        resourceLimits: { maxYoungGenerationSizeMb: threadYoungMiB },
       });
       thread.unref();
       // One that fails only makes the others, and the engine, do its work.

@@ -25,6 +25,7 @@ import {
   searchRows,
   writeId,
 } from "./segment-rows.js";
+import { sortedById } from "./format.js";
 import type { WrittenPack } from "./writer.js";
 
 export interface Location {
@@ -84,7 +85,7 @@ export class Segment {
 
   /** What a pack says of itself. */
   static ofPack({ id, kind, chunks, frames, fileBytes }: WrittenPack): Segment {
-    const sorted = [...chunks].sort((a, b) => a.id.compare(b.id));
+    const sorted = sortedById(chunks);
     const rows = new Uint32Array(sorted.length * rowWords);
     sorted.forEach((chunk, n) => {
       writeId(rows, sorted.length, n, chunk.id);

@@ -2,6 +2,7 @@
  * Fills packs. Small chunks are grouped in the order they come into frames of about 128 KiB; a pack is closed at about
  * 32 MiB. Nothing counts as stored before `finish` has returned: only then is every pack durable.
  */
+import { DigestSet } from "../chunk/digest-set.js";
 import { hash, digestKey, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
 import { frameBytesTarget, objectBytesMax, packBytesTarget } from "../limits.js";
@@ -47,7 +48,9 @@ export class PackWriter {
   #frameLength = 0;
   /** Frames begun in the open pack; those not yet written are in the queue. */
   #frameNumber = 0;
-  readonly #pending = new Map<string, Buffer | null>();
+  /** Chunks whose pack is not yet durable; those of tree packs with their bytes. */
+  readonly #pending = new DigestSet();
+  readonly #pendingBytes = new Map<string, Buffer>();
 
   /** `onPack` is told of each pack as soon as it is durable, `beforeName` just before others can see it. */
   constructor(
@@ -68,12 +71,12 @@ export class PackWriter {
 
   /** True when the chunk was given to this writer and its pack is not yet durable. */
   has(id: Digest): boolean {
-    return this.#pending.has(digestKey(id));
+    return this.#pending.has(id);
   }
 
   /** The bytes of a chunk that was added and not yet written to a pack that can be read. Only tree packs keep them. */
   pendingBytes(id: Digest): Buffer | null {
-    return this.#pending.get(digestKey(id)) ?? null;
+    return this.#pendingBytes.get(digestKey(id)) ?? null;
   }
 
   /** Copies the bytes. The caller has made sure that the chunk is not stored yet. */
@@ -90,7 +93,8 @@ export class PackWriter {
     this.#frame.bytes.set(bytes, this.#frameLength);
     pack.chunks.push({ id, frame: this.#frameNumber, offset: this.#frameLength, length: bytes.length });
     this.#frameLength += bytes.length;
-    this.#pending.set(digestKey(id), this.#kind === "tree" ? Buffer.from(bytes) : null);
+    this.#pending.add(id);
+    if (this.#kind === "tree") this.#pendingBytes.set(digestKey(id), Buffer.from(bytes));
     if (this.#frameLength >= frameBytesTarget) this.#closeFrame();
     if (pack.length >= packBytesTarget) this.#closePack();
   }
@@ -120,6 +124,7 @@ export class PackWriter {
     const pack = this.#pack;
     this.#pack = null;
     this.#pending.clear();
+    this.#pendingBytes.clear();
     if (pack === null) return;
     this.#files.close(pack.fd);
     try {
@@ -190,6 +195,7 @@ export class PackWriter {
     this.#pack = null;
     syncDirectory(this.#files, this.#directory);
     this.#pending.clear();
+    this.#pendingBytes.clear();
     this.#onPack({
       id: tail.id,
       kind: this.#kind,

@@ -63,6 +63,8 @@ export interface Files {
   close(fd: Fd): void;
   /** Reads at a position until the buffer is full or the file ends; returns how many bytes. */
   read(fd: Fd, buffer: Uint8Array, position: number): number;
+  /** Reads at a position with one call, which may give less although the file goes on; returns how many bytes. */
+  readSome(fd: Fd, buffer: Uint8Array, position: number): number;
   /** Writes the whole buffer at a position. */
   write(fd: Fd, buffer: Uint8Array, position: number): void;
   truncate(fd: Fd, sizeBytes: number): void;

@@ -260,12 +260,16 @@ export const linuxFiles: Files = {
     let done = 0;
     while (done < buffer.length) {
       const part = done === 0 ? buffer : buffer.subarray(done);
-      const count = retry(() => call.pread(fd, part, part.length, position + done) as number);
-      if (count < 0) fail("read", null);
+      const count = this.readSome(fd, part, position + done);
       if (count === 0) break;
       done += count;
     }
     return done;
+  },
+  readSome(fd, buffer, position) {
+    const count = retry(() => call.pread(fd, buffer, buffer.length, position) as number);
+    if (count < 0) fail("read", null);
+    return count;
   },
   write(fd, buffer, position) {
     let done = 0;

@@ -58,7 +58,8 @@ export class FileReader {
   #readSettled(fd: Fd): FileReading | null {
     let length: number;
     try {
-      length = this.#files.read(fd, scratch, 0);
+      // Where one call gives less than the file has, its size says so.
+      length = this.#files.readSome(fd, scratch, 0);
     } catch (error) {
       // What replaced the file in the meantime may be no file; the stat that follows says so.
       if (isErrno(error, "EISDIR", "EAGAIN", "EINVAL", "ESPIPE")) return null;

@@ -38,7 +38,7 @@ export interface ScanOptions {
   base?: DirectoryTreeEntry | null;
   overlay?: boolean;
   /** The last walk of the same directory, whose unchanged files are not read again. Not with `overlay`. */
-  previous?: PreviousWalk | null;
+  previous?: Omit<PreviousWalk, "stored"> | null;
   /** True for paths to leave out. */
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
   /** The store, which is left out wherever it is met. */
@@ -100,10 +100,7 @@ class Scanner {
     this.#work = options.work;
     const settledBeforeSeconds = settledBefore(Date.now());
     this.#recorder = new WalkRecorder(settledBeforeSeconds);
-    this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => {
-      this.#work.addBytes(count);
-      this.#work.step();
-    });
+    this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => this.#work.addBytes(count));
     this.#metadata = new MetadataReader(files, options.owners, options.work, options.overlay === true);
     this.#links = new LinkGroups(options.base?.id ?? null);
     this.#previousWalk = options.previous?.walk ?? null;

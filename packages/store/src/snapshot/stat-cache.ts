@@ -26,9 +26,16 @@ const magic = "CHSRSTAT";
 const version = 2;
 const headerBytes = 88;
 
+export interface StoredWalk {
+  codec: number;
+  bytes: Uint8Array;
+}
+
 export interface PreviousWalk {
   root: DirectoryTreeEntry;
   walk: RecordedWalk;
+  /** As it is stored. */
+  stored: StoredWalk;
   /** Whether it was made under the same options as the walk that is wanted. */
   hasSameView: boolean;
 }
@@ -60,14 +67,15 @@ export function loadPreviousWalk(
     const root = readRoot(repository.chunks, treeDigest(snapshot.tree));
     const stored = bytes.subarray(headerBytes, bytes.length - digestBytes);
     // A copy with memory of its own begins where words may.
-    const plain = new Uint8Array(decompressFrame(stored, bytes.readUInt32LE(12), bytes.readUInt32LE(16)));
+    const codec = bytes.readUInt32LE(12);
+    const plain = new Uint8Array(decompressFrame(stored, codec, bytes.readUInt32LE(16)));
     const walk = RecordedWalk.decode(plain);
     const { files, directories } = root.sums;
     if (walk === null || walk.directories !== directories + 1 || walk.rows !== files + walk.directories)
       return null;
     const hasSameView = viewOf(options).equals(bytes.subarray(56, headerBytes));
     pin(snapshot.tree);
-    return { root, walk, hasSameView };
+    return { root, walk, stored: { codec, bytes: stored }, hasSameView };
   } catch (error) {
     if (error instanceof StoreError && (error.code === "corrupt" || error.code === "chunk_missing"))
       return null;
@@ -82,10 +90,11 @@ export function saveWalk(
   options: ViewOptions,
   snapshot: SnapshotId,
   walk: RecordedWalk,
+  previous: PreviousWalk | null,
 ): void {
   if (walk.bytes.length > walkBytesMax) return;
   const { files, layout } = repository;
-  const { codec, stored } = compressFrame(walk.bytes);
+  const { codec, bytes } = previous?.walk === walk ? previous.stored : compressWalk(walk);
   const header = Buffer.alloc(headerBytes);
   header.write(magic, 0, "latin1");
   header.writeUInt32LE(version, 8);
@@ -93,13 +102,18 @@ export function saveWalk(
   header.writeUInt32LE(walk.bytes.length, 16);
   header.write(snapshot, 24, "hex");
   viewOf(options).copy(header, 56);
-  const body = Buffer.concat([header, stored]);
+  const body = Buffer.concat([header, bytes]);
   writeCache(files, layout.cache, cacheName(source), Buffer.concat([body, hash(body)]));
 }
 
 /** For a directory that is gone. */
 export function forgetWalk({ files, layout }: Repository, source: string): void {
   removeIfPresent(files, anywhere, `${layout.cache}/${cacheName(source)}`);
+}
+
+function compressWalk(walk: RecordedWalk): StoredWalk {
+  const { codec, stored } = compressFrame(walk.bytes);
+  return { codec, bytes: stored };
 }
 
 function isSound(bytes: Buffer): boolean {

@@ -8,6 +8,7 @@ import {
   encodePackTail,
   packHeaderBytes,
   packTrailerBytes,
+  sortedById,
   type ChunkEntry,
   type FrameEntry,
 } from "../../src/pack/format.js";
@@ -127,6 +128,15 @@ describe("a table of contents, even with a right pack id, is refused", () => {
       withCode("corrupt", /out of place/),
     );
   });
+});
+
+test("chunks are sorted by all of their ids, also where these begin alike", () => {
+  const ids = Array.from({ length: 2000 }, (_, n) => hash(Buffer.from(`${n}`)));
+  for (const [n, id] of ids.entries()) {
+    if (n % 2 === 0) id.fill(n % 3, 0, 4);
+  }
+  const sorted = sortedById(ids.map((id) => ({ id }))).map(({ id }) => id.toString("hex"));
+  assert.deepEqual(sorted, ids.map((id) => id.toString("hex")).sort());
 });
 
 test("a trailer cannot make a reader allocate more than the file is long", () => {

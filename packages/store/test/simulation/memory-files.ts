@@ -101,6 +101,8 @@ export class MemoryFiles implements Files {
     this.#release(fd);
   };
 
+  readSome: Files["readSome"] = (fd, buffer, position) => this.read(fd, buffer, position);
+
   read: Files["read"] = (fd, buffer, position) => {
     this.#before("read", false);
     const inode = this.#inode(fd);

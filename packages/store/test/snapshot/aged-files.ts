@@ -28,9 +28,9 @@ export function agedFiles(): { files: Files; calls: string[]; denied: Set<string
       calls.push("list");
       return linuxFiles.list(fd);
     },
-    read(fd, buffer, position) {
+    readSome(fd, buffer, position) {
       calls.push("read");
-      return linuxFiles.read(fd, buffer, position);
+      return linuxFiles.readSome(fd, buffer, position);
     },
   };
   return { files, calls, denied };
