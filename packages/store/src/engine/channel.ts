@@ -4,14 +4,8 @@
  */
 import type { LongCall } from "../api.js";
 import { StoreError } from "../errors.js";
-import {
-  fromPlain,
-  type FromEngine,
-  type MethodArguments,
-  type MethodName,
-  type MethodResult,
-  type ToEngine,
-} from "./messages.js";
+import { fromPlain } from "../plain-error.js";
+import type { FromEngine, MethodArguments, MethodName, MethodResult, ToEngine } from "./messages.js";
 
 export interface Transport {
   send(message: ToEngine): void;

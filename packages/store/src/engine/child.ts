@@ -1,6 +1,7 @@
 /** The engine's process: passes messages between its parent's channel and an engine thread, and ends with its parent. */
 import { startThread } from "./start.js";
-import { toPlain, type FromEngine, type MethodName, type StartOptions, type ToEngine } from "./messages.js";
+import { toPlain } from "../plain-error.js";
+import type { FromEngine, MethodName, StartOptions, ToEngine } from "./messages.js";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as StartOptions;
 

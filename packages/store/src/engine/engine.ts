@@ -186,6 +186,7 @@ export class Engine {
           paths: options.paths?.map((path) => Buffer.from(path)) ?? null,
           previous,
           storePlace,
+          objects: this.#withThreads ? repository.layout : null,
         }),
       );
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };

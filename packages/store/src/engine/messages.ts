@@ -1,6 +1,6 @@
 /** What an engine and its owner say to each other, over a thread's port or a process's channel. */
 import type { Progress } from "../api.js";
-import { StoreError, type StoreErrorCode } from "../errors.js";
+import type { PlainError } from "../plain-error.js";
 import type { Engine, Hooks } from "./engine.js";
 
 type Methods = {
@@ -35,27 +35,3 @@ export type FromEngine =
   | { kind: "error"; id: number; error: PlainError }
   | { kind: "progress"; id: number; progress: Progress }
   | { kind: "closed" };
-
-/** An error in a form that every channel can carry. */
-export interface PlainError {
-  code: StoreErrorCode | null;
-  message: string;
-  stack: string | undefined;
-  data: Record<string, unknown>;
-}
-
-export function toPlain(error: unknown): PlainError {
-  if (error instanceof StoreError) {
-    return { code: error.code, message: error.message, stack: error.stack, data: { ...error.data } };
-  }
-  const other = error instanceof Error ? error : new Error(String(error));
-  return { code: null, message: other.message, stack: other.stack, data: {} };
-}
-
-/** An error without a code is a bug of ours, not a condition that a caller could meet: it keeps its own message and stack. */
-export function fromPlain(plain: PlainError): Error {
-  if (plain.code !== null) return new StoreError(plain.code, plain.message, { data: plain.data });
-  const error = new Error(plain.message);
-  if (plain.stack !== undefined) error.stack = plain.stack;
-  return error;
-}

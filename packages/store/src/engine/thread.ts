@@ -1,9 +1,10 @@
 /** The engine's thread: opens the store, then runs calls one after the other. */
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
+import { toPlain } from "../plain-error.js";
 import { linuxFiles } from "../platform/linux.js";
 import { stoppableLocks } from "../platform/stoppable-locks.js";
 import { Engine, type Hooks } from "./engine.js";
-import { toPlain, type FromEngine, type StartOptions, type ToEngine } from "./messages.js";
+import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
 
 /** A person's eye wants no more. */
 const progressIntervalMs = 100;

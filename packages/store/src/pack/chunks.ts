@@ -10,12 +10,15 @@ import type { Files } from "../platform/files.js";
 import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex } from "./index.js";
-import { PackReader } from "./reader.js";
+import { PackReader, type ObjectUse } from "./reader.js";
 import { PackWriter, type WrittenPack } from "./writer.js";
 
 export interface ObjectSource {
-  /** The verified bytes; a view that the caller must not change. Code `chunk_missing` when there are none. */
-  get(id: Digest): Buffer;
+  /**
+   * The verified bytes, not to be changed; used "once", they hold only until the next call. Code `chunk_missing` when there
+   * are none.
+   */
+  get(id: Digest, use?: ObjectUse): Buffer;
 }
 
 /** What a walk stores to. */
@@ -141,12 +144,12 @@ export class Chunks implements ObjectSource {
     this.#reader = new PackReader(files, packDirectory);
   }
 
-  get(id: Digest): Buffer {
-    const bytes = this.#read(id);
+  get(id: Digest, use: ObjectUse = "keep"): Buffer {
+    const bytes = this.#read(id, use);
     if (bytes !== null) return bytes;
     // Another process may have written, or collection may have moved it, since the index was read.
     this.reload();
-    const again = this.#read(id);
+    const again = this.#read(id, use);
     if (again !== null) return again;
     throw new StoreError("chunk_missing", `chunk ${id.toString("hex")} is not in the store`, {
       data: { chunk: id.toString("hex") },
@@ -173,8 +176,8 @@ export class Chunks implements ObjectSource {
     this.compression.close();
   }
 
-  #read(id: Digest): Buffer | null {
+  #read(id: Digest, use: ObjectUse): Buffer | null {
     const location = this.index.find(id);
-    return location === null ? null : this.#reader.read(id, location);
+    return location === null ? null : this.#reader.read(id, location, use);
   }
 }

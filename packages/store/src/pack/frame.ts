@@ -1,5 +1,4 @@
 /** The unit of compression. A frame is stored as zstd, or raw where compression gains nothing. */
-import { Decompressor } from "zstd-napi";
 import zstd from "zstd-napi/binding.js";
 import { StoreError } from "../errors.js";
 
@@ -12,7 +11,7 @@ const zstdMagic = 0xfd2fb528;
 const compressor = new zstd.CCtx();
 compressor.setParameter(zstd.CParameter.compressionLevel, 1);
 compressor.setParameter(zstd.CParameter.contentSizeFlag, 1);
-const decompressor = new Decompressor();
+const decompressor = new zstd.DCtx();
 
 /** Room to compress that many bytes into, whatever they are. */
 export function compressionRoomBytes(plainBytes: number): number {
@@ -30,24 +29,37 @@ export function compressFrame(
     : { codec: codec.raw, stored: plain };
 }
 
-/** `plainBytes` comes from a verified table of contents and bounds what is allocated. */
-export function decompressFrame(stored: Uint8Array, frameCodec: number, plainBytes: number): Buffer {
+/**
+ * `plainBytes` comes from a verified table of contents and bounds what is allocated. The result is a view of `room` where that
+ * is large enough.
+ */
+export function decompressFrame(
+  stored: Uint8Array,
+  frameCodec: number,
+  plainBytes: number,
+  room: Buffer = Buffer.allocUnsafe(0),
+): Buffer {
+  const plain = (): Buffer =>
+    room.length < plainBytes ? Buffer.allocUnsafe(plainBytes) : room.subarray(0, plainBytes);
   if (frameCodec === codec.raw) {
     if (stored.length !== plainBytes) throw new StoreError("corrupt", "raw frame has the wrong length");
-    return Buffer.from(stored.buffer, stored.byteOffset, stored.length);
+    const copy = plain();
+    copy.set(stored);
+    return copy;
   }
   if (frameCodec !== codec.zstd) throw new StoreError("corrupt", `frame codec ${frameCodec} is unknown`);
   if (declaredBytes(stored) !== plainBytes) {
     throw new StoreError("corrupt", "zstd frame declares another length than the table of contents");
   }
-  let plain: Buffer;
+  const decompressed = plain();
+  let length: number;
   try {
-    plain = decompressor.decompress(stored);
+    length = decompressor.decompress(decompressed, stored);
   } catch (error) {
     throw new StoreError("corrupt", "zstd frame cannot be decompressed", { cause: error });
   }
-  if (plain.length !== plainBytes) throw new StoreError("corrupt", "frame has the wrong length");
-  return plain;
+  if (length !== plainBytes) throw new StoreError("corrupt", "frame has the wrong length");
+  return decompressed;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Reads packs: contents on demand, frames verified against their digest, chunks against their id. */
 import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
+import { chunkBytesMax, frameBytesTarget } from "../limits.js";
 import { hash, type Digest } from "../chunk/hash.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import {
@@ -10,6 +11,7 @@ import {
   packTrailerBytes,
   type FrameEntry,
   type PackContents,
+  type PackKind,
 } from "./format.js";
 import { decompressFrame } from "./frame.js";
 import { packPath } from "./writer.js";
@@ -17,6 +19,7 @@ import { packPath } from "./writer.js";
 /** Packs kept open at once, and plain frames kept for neighbours of a chunk just read. */
 const openPacksMax = 64;
 const cachedFramesMax = 32;
+const frameRoomBytes = Math.max(frameBytesTarget, chunkBytesMax);
 
 /** Reads and checks the contents of an open pack. */
 export function readPackContents(files: Files, fd: Fd, expected: PackId): PackContents {
@@ -38,9 +41,16 @@ export function readPackContents(files: Files, fd: Fd, expected: PackId): PackCo
   return contents;
 }
 
-/** The bytes of a frame as they are in the pack, verified. */
-export function readStoredFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer {
-  const stored = Buffer.allocUnsafe(frame.storedBytes);
+/** Frames as they are stored; used by one call at a time. */
+const storedScratch = Buffer.allocUnsafe(2 * frameBytesTarget);
+
+/** The bytes of a frame as they are in the pack, verified; a view of `room` where that is large enough. */
+export function readStoredFrame(files: Files, fd: Fd, frame: FrameEntry, room?: Buffer): Buffer {
+  const { storedBytes } = frame;
+  const stored =
+    room !== undefined && storedBytes <= room.length
+      ? room.subarray(0, storedBytes)
+      : Buffer.allocUnsafe(storedBytes);
   if (files.read(fd, stored, frame.offset) !== stored.length) {
     throw new StoreError("corrupt", "pack ends within a frame");
   }
@@ -48,45 +58,57 @@ export function readStoredFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer
   return stored;
 }
 
-/** The plain bytes of a frame, verified. */
-export function readFrame(files: Files, fd: Fd, frame: FrameEntry): Buffer {
-  return decompressFrame(readStoredFrame(files, fd, frame), frame.codec, frame.plainBytes);
+/** The plain bytes of a frame, verified; a view of `room` where that is large enough. */
+export function readFrame(files: Files, fd: Fd, frame: FrameEntry, room?: Buffer): Buffer {
+  const stored = readStoredFrame(files, fd, frame, storedScratch);
+  return decompressFrame(stored, frame.codec, frame.plainBytes, room);
 }
 
 interface OpenedPack {
   fd: Fd;
+  kind: PackKind;
   frames: FrameEntry[];
 }
+
+interface CachedFrame {
+  plain: Buffer;
+  /** Memory that serves for another frame when this one is forgotten, which spares the collector of garbage much work. */
+  room: Buffer | null;
+}
+
+/** What a caller does with bytes: keeps them, or views of them, or has done with them before it asks for more. */
+export type ObjectUse = "keep" | "once";
 
 export class PackReader {
   readonly #files: Files;
   readonly #directory: string;
   readonly #packs = new Map<PackId, OpenedPack>();
-  readonly #frames = new Map<string, Buffer>();
+  readonly #frames = new Map<FrameEntry, CachedFrame>();
+  /** Of the frame that was forgotten last. */
+  #spareRoom: Buffer | null = null;
 
   constructor(files: Files, directory: string) {
     this.#files = files;
     this.#directory = directory;
   }
 
-  /** The verified bytes of a chunk; a view that the caller must not change. Null when the pack is gone. */
-  read(id: Digest, location: { pack: PackId; frame: number; offset: number; length: number }): Buffer | null {
+  /**
+   * The verified bytes of a chunk, not to be changed; used "once", they hold only until the next call. Null when the pack is
+   * gone.
+   */
+  read(
+    id: Digest,
+    location: { pack: PackId; frame: number; offset: number; length: number },
+    use: ObjectUse = "keep",
+  ): Buffer | null {
     const pack = this.#open(location.pack);
     if (pack === null) return null;
-    const key = `${location.pack}:${location.frame}`;
-    let plain = this.#frames.get(key);
-    if (plain === undefined) {
-      const frame = pack.frames[location.frame];
-      if (frame === undefined) throw new StoreError("corrupt", "index names a frame that the pack lacks");
-      plain = readFrame(this.#files, pack.fd, frame);
-      this.#frames.set(key, plain);
-      forgetOldest(this.#frames, cachedFramesMax);
-    }
-    const bytes = plain.subarray(location.offset, location.offset + location.length);
+    const frame = this.#frame(pack, location.frame);
+    const bytes = frame.plain.subarray(location.offset, location.offset + location.length);
     if (bytes.length !== location.length || !hash(bytes).equals(id)) {
       throw new StoreError("corrupt", `chunk ${id.toString("hex")} does not match its id`);
     }
-    return bytes;
+    return use === "keep" && frame.room !== null ? Buffer.from(bytes) : bytes;
   }
 
   /** Forgets the packs that are not to be read any more; as long as one is open, its bytes on disk are not free. */
@@ -103,6 +125,26 @@ export class PackReader {
     for (const pack of this.#packs.values()) this.#files.close(pack.fd);
     this.#packs.clear();
     this.#frames.clear();
+    this.#spareRoom = null;
+  }
+
+  #frame({ fd, kind, frames }: OpenedPack, number: number): CachedFrame {
+    const entry = frames[number];
+    if (entry === undefined) throw new StoreError("corrupt", "index names a frame that the pack lacks");
+    const cached = this.#frames.get(entry);
+    if (cached !== undefined) return cached;
+    // What is decoded from trees are views of their frames, so only others are worth the copy that keeping then takes.
+    const room = kind === "data" && entry.plainBytes <= frameRoomBytes ? this.#takeRoom() : null;
+    const frame = { room, plain: readFrame(this.#files, fd, entry, room ?? undefined) };
+    this.#frames.set(entry, frame);
+    forgetOldest(this.#frames, cachedFramesMax, (forgotten) => (this.#spareRoom ??= forgotten.room));
+    return frame;
+  }
+
+  #takeRoom(): Buffer {
+    const room = this.#spareRoom ?? Buffer.allocUnsafeSlow(frameRoomBytes);
+    this.#spareRoom = null;
+    return room;
   }
 
   #open(id: PackId): OpenedPack | null {
@@ -116,7 +158,8 @@ export class PackReader {
       throw error;
     }
     try {
-      const opened = { fd, frames: readPackContents(this.#files, fd, id).frames };
+      const { kind, frames } = readPackContents(this.#files, fd, id);
+      const opened = { fd, kind, frames };
       this.#packs.set(id, opened);
       forgetOldest(this.#packs, openPacksMax, (pack) => this.#files.close(pack.fd));
       return opened;
@@ -127,13 +170,13 @@ export class PackReader {
   }
 }
 
-function forgetOldest<Value>(
-  map: Map<string, Value>,
+function forgetOldest<Key, Value>(
+  map: Map<Key, Value>,
   sizeMax: number,
-  dispose?: (value: Value) => void,
+  dispose: (value: Value) => void,
 ): void {
   if (map.size <= sizeMax) return;
-  const [key, value] = map.entries().next().value as [string, Value];
+  const [key, value] = map.entries().next().value as [Key, Value];
   map.delete(key);
-  dispose?.(value);
+  dispose(value);
 }

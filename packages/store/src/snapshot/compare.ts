@@ -62,6 +62,10 @@ export class Comparison {
     );
   }
 
+  isDirectoryUpToDate(directory: Fd, entry: DirectoryTreeEntry): boolean {
+    return this.hasMetadata(entry, this.#files.statOpen(directory)) && this.hasXattrsOfOpen(directory, entry);
+  }
+
   hasXattrsOfOpen(directory: Fd, entry: DirectoryTreeEntry): boolean {
     const names = this.#files.xattrNamesOpen(directory);
     return this.#sameXattrs(names, directory, { name: here, xattrs: entry.xattrs });

@@ -2,18 +2,40 @@
  * Makes entries of a tree real: creates files, directories, links and nodes with all their metadata, relative to open
  * directories and never through a symlink. What the present rights do not allow is reported as a problem.
  */
+import type { Digest } from "../chunk/hash.js";
 import type { ObjectSource } from "../pack/chunks.js";
 import { isErrno, type Fd, type Files } from "../platform/files.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, SpecialEntry, TreeEntry } from "../tree/entry.js";
 import { LinkTargets } from "./link-targets.js";
 import { Metadata, type MetadataOptions, type Present, type Target } from "./metadata.js";
+import { FilesHere, isAlone, RunCollector, type FileMaker, type RunTarget } from "./file-run.js";
+import { FilesInThreads } from "./files-in-threads.js";
 import { NewFiles } from "./new-file.js";
 import { pathOf, type Place } from "./place.js";
+import type { ObjectPlaces } from "./restore-batch.js";
 
 export interface MaterializeOptions extends MetadataOptions {
   /** False for nodes that would mean something else where they are made. Default: all may be made. */
   mayMakeNode?: (entry: TreeEntry) => boolean;
+  /**
+   * Where threads find the objects of the tree. Null: without threads. With them `flush` makes what is not made yet, and no
+   * attribute may have another name on disk.
+   */
+  objects?: ObjectPlaces | null;
+}
+
+/** A directory being filled. */
+interface Level {
+  directory: Fd;
+  entry: DirectoryTreeEntry;
+  place: Place;
+  /** Whether the directory above is plain, and whether this one is. */
+  parentIsPlain: boolean;
+  plain: boolean;
+  entries: TreeEntry[];
+  position: number;
+  runs: RunCollector;
 }
 
 const here = Buffer.from(".");
@@ -27,6 +49,7 @@ export class Materializer {
   readonly #options: MaterializeOptions;
   readonly #metadata: Metadata;
   readonly #newFiles: NewFiles;
+  readonly #maker: FileMaker;
   /** Of what is made in a plain directory. */
   #own: Present | null = null;
 
@@ -38,27 +61,32 @@ export class Materializer {
     this.#options = options;
     this.#metadata = new Metadata(files, options);
     this.#newFiles = new NewFiles(files, source, this.#metadata, options.work);
+    const close = (fd: Fd): void => files.close(fd);
+    const here = new FilesHere(this.#newFiles, options.work, close);
+    const { work, owners, objects = null } = options;
+    this.#maker =
+      objects === null ? here : new FilesInThreads(here, { work, objects, idMap: owners.idMap, close });
   }
 
   get writtenBytes(): number {
-    return this.#newFiles.writtenBytes;
+    return this.#maker.writtenBytes;
+  }
+
+  /** Returns when everything is made. */
+  flush(): void {
+    this.#maker.flush();
+  }
+
+  /** To be called after an error, before any directory is closed. */
+  abandon(): void {
+    this.#maker.abandon();
   }
 
   /** Creates an entry, with all that is below a directory. The name must be free. `plain`: `directory` is; see `isPlain`. */
   create(directory: Fd, entry: TreeEntry, place: Place, plain = false): void {
     this.#options.work.step();
-    if (entry.type === "directory") {
-      this.#createDirectory(directory, entry, place, plain);
-      return;
-    }
-    const link = this.links.link(directory, entry);
-    if (link === "failed") this.#problem(place, "link_not_restored", "hard link became a copy");
-    if (link !== "linked") {
-      if (!this.#createNew(directory, entry, place, plain)) return;
-      this.links.remember(directory, entry, place);
-    }
-    this.created += 1;
-    this.#options.work.progress.files += 1;
+    if (entry.type === "directory") this.#createTree(directory, entry, place, plain);
+    else this.#createOther(directory, entry, place, plain);
   }
 
   /** Sets mode, owner, attributes and times of an open directory, after everything below it is done. */
@@ -68,21 +96,86 @@ export class Materializer {
     this.#metadata.apply(target, entry, { uid, gid, mode: null, bare: false }, place);
   }
 
-  #createDirectory(directory: Fd, entry: DirectoryTreeEntry, place: Place, plain: boolean): void {
-    this.#files.makeDirectory(directory, entry.name, 0o700);
+  /** Takes over an open directory: when all that was given before is made, runs `finish` and closes it. */
+  finishDirectory(directory: Fd, finish: () => void): void {
+    this.#maker.finishDirectory(directory, finish);
+  }
+
+  /** Collects files that are alone, out of the entries of a directory, and has each run of neighbours made. */
+  runs(target: RunTarget, node: Digest, entries: TreeEntry[], place: Place): RunCollector {
+    return new RunCollector((from, to) => {
+      this.created += to - from;
+      this.#maker.make({ ...target, node, from, to }, entries, place);
+    });
+  }
+
+  /** Depth first, with a stack of its own: how deep a tree is must not depend on the thread's stack. */
+  #createTree(parent: Fd, entry: DirectoryTreeEntry, place: Place, plain: boolean): void {
+    const levels = [this.#makeLevel(parent, entry, place, plain)];
+    try {
+      for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+        const number = level.position++;
+        const below = level.entries[number];
+        if (below !== undefined && isAlone(below)) {
+          level.runs.add(number);
+          continue;
+        }
+        level.runs.end();
+        if (below === undefined) {
+          levels.pop();
+          this.#finishLevel(level);
+          continue;
+        }
+        const belowPlace = { parent: level.place, name: below.name };
+        this.#options.work.step();
+        if (below.type !== "directory") this.#createOther(level.directory, below, belowPlace, level.plain);
+        else levels.push(this.#makeLevel(level.directory, below, belowPlace, level.plain));
+      }
+    } catch (error) {
+      this.abandon();
+      for (const level of levels) this.#files.close(level.directory);
+      throw error;
+    }
+  }
+
+  #makeLevel(parent: Fd, entry: DirectoryTreeEntry, place: Place, parentIsPlain: boolean): Level {
+    this.#files.makeDirectory(parent, entry.name, 0o700);
     this.created += 1;
-    const child = this.#files.open(directory, entry.name, { directory: true });
+    const directory = this.#files.open(parent, entry.name, { directory: true });
     try {
       // What would make it other than plain is inherited.
-      const childIsPlain = plain || isPlain(this.#files, child);
-      for (const below of readDirectory(this.#source, entry.id)) {
-        this.create(child, below, { parent: place, name: below.name }, childIsPlain);
-      }
-      const target = { directory: child, name: here, open: child };
-      this.#metadata.apply(target, entry, this.#given(target, plain), place);
-    } finally {
-      this.#files.close(child);
+      const plain = parentIsPlain || isPlain(this.#files, directory);
+      const entries = readDirectory(this.#source, entry.id);
+      const runs = this.runs({ directory, plain }, entry.id, entries, place);
+      return { directory, entry, place, parentIsPlain, plain, entries, position: 0, runs };
+    } catch (error) {
+      this.#files.close(directory);
+      throw error;
     }
+  }
+
+  #finishLevel({ directory, entry, place, parentIsPlain }: Level): void {
+    this.finishDirectory(directory, () => {
+      const target = { directory, name: here, open: directory };
+      this.#metadata.apply(target, entry, this.#given(target, parentIsPlain), place);
+    });
+  }
+
+  /** Creates what is not a directory. */
+  #createOther(
+    directory: Fd,
+    entry: Exclude<TreeEntry, DirectoryTreeEntry>,
+    place: Place,
+    plain: boolean,
+  ): void {
+    const link = this.links.link(directory, entry);
+    if (link === "failed") this.#problem(place, "link_not_restored", "hard link became a copy");
+    if (link !== "linked") {
+      if (!this.#createNew(directory, entry, place, plain)) return;
+      this.links.remember(directory, entry, place);
+    }
+    this.created += 1;
+    this.#options.work.progress.files += 1;
   }
 
   /** False for what cannot be made. */

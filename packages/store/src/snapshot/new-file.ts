@@ -59,7 +59,7 @@ export class NewFiles {
     let at = 0;
     for (const item of readContent(this.#source, entry.content, entry.sizeBytes)) {
       if (item.kind === "chunk") {
-        const bytes = this.#source.get(item.id);
+        const bytes = this.#source.get(item.id, "once");
         if (bytes.length !== item.length)
           throw new StoreError("corrupt", "chunk has another length than its list says");
         this.#files.write(fd, bytes, at);

@@ -4,17 +4,21 @@
  */
 import type { ObjectSource } from "../pack/chunks.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+import { sameEntry } from "../tree/diff.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { Comparison } from "./compare.js";
+import { isAlone, type RunCollector } from "./file-run.js";
 import { KnownLevel, type Known } from "./known.js";
 import { Materializer } from "./materialize.js";
 import type { Owners } from "./owners.js";
 import { pathOf, rootPlace, type Place } from "./place.js";
 import { countTree, removeTree } from "./remove.js";
-import { Selector, type Selection } from "./selection.js";
+import type { ObjectPlaces } from "./restore-batch.js";
+import { countSelected, Selector, type Selection } from "./selection.js";
 import type { PreviousWalk } from "./stat-cache.js";
 import type { StorePlace } from "./store-place.js";
+import { findUnchanged, threadsFor, type Unchanged } from "./unchanged.js";
 import { requirePaths, standsAt } from "./wanted-paths.js";
 import type { Work } from "./work.js";
 
@@ -29,6 +33,8 @@ export interface RestoreTreeOptions {
   previous?: PreviousWalk | null;
   /** The store, which is neither removed nor written to where it stands in the target. */
   storePlace?: StorePlace;
+  /** With threads: where these find objects. See `MaterializeOptions`. */
+  objects?: ObjectPlaces | null;
 }
 
 export interface RestoreCounts {
@@ -50,6 +56,28 @@ export function restoreTree(
   return new Restorer(files, source, target, options).run(root);
 }
 
+/** A directory that is there, or was made on the way to something wanted, being compared. */
+interface Level {
+  directory: Fd;
+  place: Place;
+  wanted: TreeEntry[];
+  position: number;
+  known: KnownLevel | null;
+  /** Files that are missing. */
+  runs: RunCollector;
+  /** To be run when all below is done. */
+  finish: () => void;
+}
+
+/** An entry of the tree, and what stands on disk in its place. */
+interface Met {
+  entry: TreeEntry;
+  place: Place;
+  selection: Selection;
+  present: Stat | null;
+  known: Known | null;
+}
+
 class Restorer {
   readonly #files: Files;
   readonly #source: ObjectSource;
@@ -58,6 +86,7 @@ class Restorer {
   readonly #selector: Selector;
   readonly #materializer: Materializer;
   readonly #comparison: Comparison;
+  readonly #unchanged: Unchanged | null;
   readonly #counts: RestoreCounts = { created: 0, changed: 0, deleted: 0, unchanged: 0, writtenBytes: 0 };
 
   constructor(files: Files, source: ObjectSource, target: Fd, options: RestoreTreeOptions) {
@@ -68,17 +97,24 @@ class Restorer {
     this.#selector = new Selector(options.paths);
     this.#materializer = new Materializer(files, source, target, options);
     this.#comparison = new Comparison(files, source, this.#materializer.links, options);
+    this.#unchanged = this.#findUnchanged();
   }
 
   run(root: DirectoryTreeEntry): RestoreCounts {
+    const { dryRun, previous = null, paths } = this.#options;
     // What only the target has is wanted where it is to be removed.
-    requirePaths(this.#source, root, this.#options.paths ?? [], (components) => {
+    requirePaths(this.#source, root, paths ?? [], (components) => {
       return this.#options.delete && standsAt(this.#files, this.#target, components);
     });
-    const previous = this.#options.previous ?? null;
-    const known = previous && { entry: previous.root, row: previous.walk.directories - 1 };
-    this.#children(this.#target, root, rootPlace, known);
-    if (!this.#options.dryRun && this.#selector.of(rootPlace) === "all") {
+    if (this.#unchanged?.isAll === true && previous?.root.id.equals(root.id) === true) {
+      this.#countUnchanged(root);
+    } else {
+      const known = previous && { entry: previous.root, row: previous.walk.directories - 1 };
+      const directory = this.#files.open(this.#target, ".", { directory: true });
+      this.#walk(this.#level(directory, root, rootPlace, known, () => undefined));
+    }
+    const isMetadataWanted = !dryRun && this.#selector.of(rootPlace) === "all";
+    if (isMetadataWanted && !this.#comparison.isDirectoryUpToDate(this.#target, root)) {
       this.#materializer.directoryMetadata(this.#target, root, rootPlace);
     }
     this.#counts.created += this.#materializer.created;
@@ -86,20 +122,73 @@ class Restorer {
     return this.#counts;
   }
 
-  #children(directory: Fd, entry: DirectoryTreeEntry, place: Place, known: Known | null): void {
-    const wanted = readDirectory(this.#source, entry.id);
-    if (this.#options.delete) {
-      const names = new Set(wanted.map((child) => child.name.toString("latin1")));
-      for (const { name, key } of this.#files.list(directory)) {
-        if (names.has(key)) continue;
-        const childPlace = { parent: place, name };
-        if (this.#selector.of(childPlace) !== "all") continue;
-        if (!this.#isSpared(this.#stat(directory, name), childPlace)) this.#delete(directory, name);
+  #findUnchanged(): Unchanged | null {
+    const { previous = null, objects = null, paths, work } = this.#options;
+    if (previous?.hasSameView !== true || paths !== null) return null;
+    const threads = objects === null ? 0 : threadsFor(previous.walk);
+    return findUnchanged(this.#files, this.#target, previous.walk, threads, () => work.step());
+  }
+
+  /** Depth first, with a stack of its own: how deep a tree is must not depend on the thread's stack. */
+  #walk(root: Level): void {
+    const levels = [root];
+    try {
+      for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+        const number = level.position++;
+        const entry = level.wanted[number];
+        if (entry === undefined) {
+          level.runs.end();
+          levels.pop();
+          this.#materializer.finishDirectory(level.directory, level.finish);
+          continue;
+        }
+        const below = this.#wanted(level, entry, number);
+        if (below !== null) levels.push(below);
       }
+      this.#materializer.flush();
+    } catch (error) {
+      this.#materializer.abandon();
+      for (const level of levels) this.#files.close(level.directory);
+      throw error;
     }
-    const level = this.#knownLevel(entry, wanted, known);
-    for (const child of wanted) {
-      this.#entry(directory, child, { parent: place, name: child.name }, level?.find(child.name) ?? null);
+  }
+
+  /** Takes over the descriptor. */
+  #level(
+    directory: Fd,
+    entry: DirectoryTreeEntry,
+    place: Place,
+    known: Known | null,
+    finish: () => void,
+  ): Level {
+    try {
+      const wanted = readDirectory(this.#source, entry.id);
+      if (this.#options.delete) this.#deleteOthers(directory, wanted, place);
+      return {
+        directory,
+        place,
+        wanted,
+        position: 0,
+        known: this.#knownLevel(entry, wanted, known),
+        runs: this.#materializer.runs({ directory, plain: false }, entry.id, wanted, place),
+        finish,
+      };
+    } catch (error) {
+      this.#files.close(directory);
+      throw error;
+    }
+  }
+
+  #deleteOthers(directory: Fd, wanted: TreeEntry[], place: Place): void {
+    const names = new Set(wanted.map((child) => child.name.toString("latin1")));
+    for (const { name, key } of this.#files.list(directory)) {
+      if (names.has(key)) continue;
+      const childPlace = { parent: place, name };
+      if (this.#selector.of(childPlace) !== "all") continue;
+      if (this.#isSpared(this.#stat(directory, name), childPlace)) continue;
+      this.#counts.deleted += this.#options.dryRun
+        ? countTree(this.#files, directory, name)
+        : removeTree(this.#files, directory, name);
     }
   }
 
@@ -110,37 +199,69 @@ class Restorer {
     return new KnownLevel(id.equals(entry.id) ? wanted : readDirectory(this.#source, id), walk, known.row);
   }
 
-  #entry(directory: Fd, entry: TreeEntry, place: Place, known: Known | null): void {
+  /** Deals with entry `number` of a directory. A level when it is one that has to be gone into. */
+  #wanted(level: Level, entry: TreeEntry, number: number): Level | null {
+    const place = { parent: level.place, name: entry.name };
     const selection = this.#selector.of(place);
-    if (selection === "none") return;
+    if (selection === "none") return null;
     this.#options.work.step();
-    const present = this.#stat(directory, entry.name);
+    const known = level.known?.find(entry.name) ?? null;
+    const present = this.#stat(level.directory, entry.name);
+    if (entry.type === "directory" && this.#isUnchanged(entry, present, known)) {
+      this.#counts.unchanged += 1;
+      this.#countUnchanged(entry);
+      return null;
+    }
+    if (present === null && selection === "all" && isAlone(entry) && !this.#options.dryRun) {
+      level.runs.add(number);
+      return null;
+    }
+    level.runs.end();
     if (present !== null && this.#options.storePlace?.isStore(present) === true) {
       this.#options.work.problem(pathOf(place), "path_blocked", "the store itself stands here");
-      return;
+      return null;
     }
+    return this.#entry(level.directory, { entry, place, selection, present, known });
+  }
+
+  /** True for a directory that, with all below it, is as the last walk saw it, which is as it is wanted. */
+  #isUnchanged(entry: DirectoryTreeEntry, present: Stat | null, known: Known | null): boolean {
+    const unchanged = this.#unchanged;
+    if (unchanged === null || known === null || present === null) return false;
+    return (
+      unchanged.isWholeSameAlone(known.row) &&
+      // What was found by its path is what stands here.
+      unchanged.walk.matches(unchanged.walk.ownRow(known.row), present) &&
+      sameEntry(known.entry, entry)
+    );
+  }
+
+  /** Counts what is below a directory. */
+  #countUnchanged({ sums }: DirectoryTreeEntry): void {
+    this.#counts.unchanged += sums.files + sums.directories;
+  }
+
+  #entry(directory: Fd, met: Met): Level | null {
+    const { entry, place, selection, present, known } = met;
     if (entry.type === "directory") {
-      if (present?.type === "directory") {
-        this.#presentDirectory(directory, entry, place, { present, selection, known });
-      } else this.#missingDirectory(directory, entry, place, present, selection);
-      return;
+      return present?.type === "directory"
+        ? this.#presentDirectory(directory, entry, present, met)
+        : this.#missingDirectory(directory, entry, met);
     }
-    if (selection !== "all") return;
+    if (selection !== "all") return null;
     if (present !== null && this.#comparison.isUpToDate(directory, entry, present, known)) {
       this.#counts.unchanged += 1;
       this.#materializer.links.remember(directory, entry, place);
-      return;
-    }
-    if (this.#isSpared(present, place)) return;
-    if (this.#options.dryRun) {
+    } else if (this.#isSpared(present, place)) {
+      return null;
+    } else if (this.#options.dryRun) {
       this.#counts[present === null ? "created" : "changed"] += 1;
-      return;
-    }
-    if (present !== null) {
+    } else if (present !== null) {
       this.#replace(directory, entry, place);
-      return;
+    } else {
+      this.#materializer.create(directory, entry, place);
     }
-    this.#materializer.create(directory, entry, place);
+    return null;
   }
 
   /** What is created in the place of something is counted as changed, not as created. */
@@ -155,84 +276,60 @@ class Restorer {
   #missingDirectory(
     directory: Fd,
     entry: DirectoryTreeEntry,
-    place: Place,
-    present: Stat | null,
-    selection: Selection,
-  ): void {
+    { place, present, selection }: Met,
+  ): Level | null {
     if (selection !== "all") {
-      if (present === null) this.#directoryOnTheWay(directory, entry, place);
-      else {
-        const message = `a ${present.type} stands where a directory has to be`;
-        this.#options.work.problem(pathOf(place), "path_blocked", message);
-      }
-      return;
-    }
-    if (this.#options.dryRun) {
+      if (present === null) return this.#directoryOnTheWay(directory, entry, place);
+      const message = `a ${present.type} stands where a directory has to be`;
+      this.#options.work.problem(pathOf(place), "path_blocked", message);
+    } else if (this.#options.dryRun) {
       this.#counts[present === null ? "created" : "changed"] += 1;
       this.#counts.created += entry.sums.files + entry.sums.directories;
-      return;
+    } else if (present !== null) {
+      this.#replace(directory, entry, place);
+    } else {
+      this.#materializer.create(directory, entry, place);
     }
-    if (present !== null) this.#replace(directory, entry, place);
-    else this.#materializer.create(directory, entry, place);
+    return null;
   }
 
   #presentDirectory(
     directory: Fd,
     entry: DirectoryTreeEntry,
-    place: Place,
-    { present, selection, known }: { present: Stat; selection: Selection; known: Known | null },
-  ): void {
+    present: Stat,
+    { place, selection, known }: Met,
+  ): Level {
     const { dryRun } = this.#options;
     // Without privilege, a directory that its owner may not write is opened to him until its metadata is set.
     const opened = !dryRun && (present.mode & 0o700) !== 0o700;
     if (opened) this.#files.setMode(directory, entry.name, present.mode | 0o700);
     const child = this.#files.open(directory, entry.name, { directory: true });
-    try {
-      this.#children(child, entry, place, known);
+    return this.#level(child, entry, place, known, () => {
       if (selection !== "all") {
         if (opened) this.#files.setMode(child, ".", present.mode);
         return;
       }
-      const sameXattrs = this.#comparison.hasXattrsOfOpen(child, entry);
       // What counts is the state that was met; what was done below may have moved the time, which is then put back.
-      const same = sameXattrs && this.#comparison.hasMetadata(entry, present);
+      const same =
+        this.#comparison.hasMetadata(entry, present) && this.#comparison.hasXattrsOfOpen(child, entry);
       this.#counts[same ? "unchanged" : "changed"] += 1;
-      if (dryRun) return;
-      if (sameXattrs && this.#comparison.hasMetadata(entry, this.#files.statOpen(child))) return;
+      if (dryRun || this.#comparison.isDirectoryUpToDate(child, entry)) return;
       this.#materializer.directoryMetadata(child, entry, place);
-    } finally {
-      this.#files.close(child);
-    }
+    });
   }
 
   /** A missing directory above a wanted path is made, with what the tree says of it. */
-  #directoryOnTheWay(directory: Fd, entry: DirectoryTreeEntry, place: Place): void {
+  #directoryOnTheWay(directory: Fd, entry: DirectoryTreeEntry, place: Place): Level | null {
     this.#counts.created += 1;
     if (this.#options.dryRun) {
-      this.#countSelected(entry, place);
-      return;
+      this.#counts.created += countSelected(this.#source, this.#selector, entry, place);
+      return null;
     }
     this.#files.makeDirectory(directory, entry.name, 0o700);
     const child = this.#files.open(directory, entry.name, { directory: true });
-    try {
-      this.#children(child, entry, place, null);
+    return this.#level(child, entry, place, null, () => {
       this.#materializer.directoryMetadata(child, entry, place);
-    } finally {
-      this.#files.close(child);
-    }
-  }
-
-  /** Counts as created what is selected below a directory that is missing. */
-  #countSelected(entry: DirectoryTreeEntry, place: Place): void {
-    for (const child of readDirectory(this.#source, entry.id)) {
-      const childPlace = { parent: place, name: child.name };
-      const selection = this.#selector.of(childPlace);
-      if (selection === "none" || (selection === "some" && child.type !== "directory")) continue;
-      this.#counts.created += 1;
-      if (child.type !== "directory") continue;
-      if (selection === "some") this.#countSelected(child, childPlace);
-      else this.#counts.created += child.sums.files + child.sums.directories;
-    }
+    });
   }
 
   /** True for the store and what it stands in: these are never removed. */
@@ -243,12 +340,6 @@ class Restorer {
       work.problem(pathOf(place), "holds_store", "is not removed, because the store is in it");
     }
     return true;
-  }
-
-  #delete(directory: Fd, name: Buffer): void {
-    this.#counts.deleted += this.#options.dryRun
-      ? countTree(this.#files, directory, name)
-      : removeTree(this.#files, directory, name);
   }
 
   #stat(directory: Fd, name: Buffer): Stat | null {

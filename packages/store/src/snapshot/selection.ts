@@ -1,4 +1,7 @@
 /** Which part of a tree is wanted. */
+import type { ObjectSource } from "../pack/chunks.js";
+import { readDirectory } from "../tree/directory.js";
+import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { pathOf, type Place } from "./place.js";
 
 /** "some": not the entry itself, but something below it. */
@@ -22,6 +25,26 @@ export class Selector {
     }
     return some;
   }
+}
+
+/** How many entries are selected below a directory that is itself not. */
+export function countSelected(
+  source: ObjectSource,
+  selector: Selector,
+  entry: DirectoryTreeEntry,
+  place: Place,
+): number {
+  let count = 0;
+  for (const child of readDirectory(source, entry.id)) {
+    const childPlace = { parent: place, name: child.name };
+    const selection = selector.of(childPlace);
+    if (selection === "none" || (selection === "some" && child.type !== "directory")) continue;
+    count += 1;
+    if (child.type !== "directory") continue;
+    if (selection === "some") count += countSelected(source, selector, child, childPlace);
+    else count += child.sums.files + child.sums.directories;
+  }
+  return count;
 }
 
 /** True when `path` is `parent` or below it. */

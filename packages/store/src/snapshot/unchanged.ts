@@ -79,16 +79,18 @@ function isSame(files: Files, root: Fd, walk: RecordedWalk, directory: number): 
 /** Which directories are as they were, and whether all are below one that is. */
 export class Unchanged {
   readonly walk: RecordedWalk;
+  /** Everything is as it was. */
+  readonly isAll: boolean;
   readonly #same: Uint8Array;
-  /** Changed directories before each. */
+  /** Changed directories, and those with links, before each. */
   readonly #changedBefore: Uint32Array;
 
   /** `same` as in `ComparisonMemory`. */
   constructor(walk: RecordedWalk, same: Uint8Array) {
     this.walk = walk;
-    const isAll = same.every((value) => value === 1);
+    this.isAll = same.every((value) => value === 1);
     // Links to one file are named after the first of them, so they are looked at together or not at all.
-    this.#same = isAll ? same : same.map((value, directory) => (walk.hasLinks(directory) ? 0 : value));
+    this.#same = same.map((value, directory) => (walk.hasLinks(directory) ? 0 : value));
     this.#changedBefore = new Uint32Array(walk.directories + 1);
     for (let n = 0; n < walk.directories; n++) {
       this.#changedBefore[n + 1] = (this.#changedBefore[n] as number) + 1 - (this.#same[n] as number);
@@ -97,11 +99,16 @@ export class Unchanged {
 
   /** The directory and its entries that are no directories. */
   isSame(directory: number): boolean {
-    return this.#same[directory] === 1;
+    return this.isAll || this.#same[directory] === 1;
   }
 
   /** The directory and everything below it. */
   isWholeSame(directory: number): boolean {
+    return this.isAll || this.isWholeSameAlone(directory);
+  }
+
+  /** The same, and nothing in it has another link. */
+  isWholeSameAlone(directory: number): boolean {
     const first = directory - this.walk.directoriesBelow(directory);
     return this.#changedBefore[first] === this.#changedBefore[directory + 1];
   }

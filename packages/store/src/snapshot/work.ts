@@ -51,6 +51,18 @@ export class Work {
     return this.problems.length + this.#problemsLeftOut;
   }
 
+  /** What was met since the last call, and how much of it was only counted. */
+  takeProblems(): { problems: Problem[]; leftOut: number } {
+    const taken = { problems: this.problems.splice(0), leftOut: this.#problemsLeftOut };
+    this.#problemsLeftOut = 0;
+    return taken;
+  }
+
+  /** Counts problems that are not kept. */
+  leaveOut(count: number): void {
+    this.#problemsLeftOut += count;
+  }
+
   problem(path: Uint8Array, code: string, message: string): void {
     if (this.problems.length < problemsMax) this.problems.push({ path: Buffer.from(path), code, message });
     else this.#problemsLeftOut += 1;

@@ -2,6 +2,7 @@
 import { digestKey, hash, type Digest } from "../chunk/hash.js";
 import type { ObjectSource, ObjectWriter } from "../pack/chunks.js";
 import type { PackKind } from "../pack/format.js";
+import type { ObjectUse } from "../pack/reader.js";
 
 export class HashingWriter implements ObjectWriter {
   readonly deduplicatedBytes = 0;
@@ -19,7 +20,7 @@ export class HashingWriter implements ObjectWriter {
     return id;
   }
 
-  get(id: Digest): Buffer {
-    return this.#nodes.get(digestKey(id)) ?? this.#below.get(id);
+  get(id: Digest, use?: ObjectUse): Buffer {
+    return this.#nodes.get(digestKey(id)) ?? this.#below.get(id, use);
   }
 }

@@ -37,6 +37,8 @@ const typeNumbers = {
   block: 7,
 } as const satisfies Record<TreeEntry["type"], number>;
 const types = Object.keys(typeNumbers) as TreeEntry["type"][];
+const slash = 0x2f;
+const dot = 0x2e;
 const flagXattrs = 1;
 const flagLinkGroup = 2;
 
@@ -99,10 +101,16 @@ export function encodeEntry(out: ByteWriter, entry: TreeEntry): void {
 
 /** Names that could lead out of the directory, or that no filesystem can hold. The empty name is `decodeNode`'s business. */
 function checkName(input: ByteReader, name: Buffer): void {
-  const dots = name.every((byte) => byte === 0x2e);
-  if ((name.length > 0 && name.length <= 2 && dots) || name.includes(0x2f) || name.includes(0)) {
-    input.fail(`name ${JSON.stringify(name.toString("latin1"))} is not allowed`);
+  let dots = 0;
+  for (const byte of name) {
+    if (byte === 0 || byte === slash) return refuseName(input, name);
+    if (byte === dot) dots += 1;
   }
+  if (dots === name.length && (dots === 1 || dots === 2)) refuseName(input, name);
+}
+
+function refuseName(input: ByteReader, name: Buffer): never {
+  input.fail(`name ${JSON.stringify(name.toString("latin1"))} is not allowed`);
 }
 
 function readXattrs(input: ByteReader): Xattr[] {

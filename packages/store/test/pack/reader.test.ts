@@ -90,6 +90,20 @@ test("more packs can be read in turn than are kept open, and close frees every d
   );
 });
 
+test("what is kept stays as it was when its frame's memory serves for others, and what is used once is no copy", (t) => {
+  const directory = temporaryDirectory(t);
+  const chunks = Array.from({ length: 100 }, (_, n) => Buffer.alloc(100_000, `content ${n} `));
+  const made = makePack(directory, chunks);
+  const reader = new PackReader(linuxFiles, directory);
+  t.after(() => reader.close());
+  const kept = chunks.map((chunk) => reader.read(hash(chunk), locationIn(made, chunk)));
+  for (const [n, chunk] of chunks.entries()) assert.ok(kept[n]?.equals(chunk), `chunk ${n}`);
+  const [first] = chunks as [Buffer];
+  const once = (): ArrayBufferLike | undefined =>
+    reader.read(hash(first), locationIn(made, first), "once")?.buffer;
+  assert.equal(once(), once());
+});
+
 /** How many descriptors on packs this process holds. */
 function descriptors(): number {
   const fd = linuxFiles.open(-100, "/proc/self/fd", { directory: true });
