@@ -25,7 +25,7 @@ import { StoreError } from "../errors.js";
 import { fsck } from "../maintenance/fsck.js";
 import { repairStore } from "../maintenance/repair.js";
 import { isDamage } from "../maintenance/check/findings.js";
-import { collect, planNow } from "../maintenance/collect.js";
+import { collect, foretell } from "../maintenance/collect.js";
 import type { CollectionPlan } from "../maintenance/plan.js";
 import { measureUsage } from "../maintenance/usage.js";
 import type { TreeId } from "../ids.js";
@@ -229,8 +229,8 @@ export class Engine {
     if (options.dryRun) {
       const layers = this.#disks.unneededLayers();
       return repository.withObjects(() => {
-        const plan = planNow(repository, new Work("collect", hooks));
-        return report(plan, plan.freedBytes + layers.allocatedBytes, layers.count);
+        const { plan, freedBytes } = foretell(repository, new Work("collect", hooks));
+        return report(plan, freedBytes + layers.allocatedBytes, layers.count);
       });
     }
     const layers = this.#disks.sweepLayers();

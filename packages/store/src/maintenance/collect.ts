@@ -16,8 +16,8 @@ import { readLeases, type Leased } from "../snapshot/lease.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { moveNeeded, type MovedPack } from "./move.js";
-import { isNeeded, packStates, type PackState } from "./packs.js";
-import { planCollection, type CollectionPlan } from "./plan.js";
+import { allocatedBytesOf, framesOf, packStates, type PackState } from "./packs.js";
+import { freedBytesOf, planCollection, type CollectionPlan } from "./plan.js";
 import { currentReferences, keepReferences, type References } from "./references.js";
 import { sweepRecords, sweepUnfinished } from "./sweep.js";
 
@@ -35,7 +35,7 @@ export function collect(repository: Repository, work: Work, options: { thin: boo
     const references = currentReferences(repository, needed.trees, () => work.step());
     // Now, because the trees that went cannot be followed any more once their objects are gone.
     const keptBytes = keepReferences(repository, references);
-    const plan = planCollection(packStates(repository, references, needed.packs), options);
+    const plan = planOf(repository, references, needed, options);
     const moved = moveNeeded(repository, plan.rewritten, options, work);
     const { trash, freedBytes } = withLock(files, layout.objectsLock, "exclusive", () =>
       takeAway(repository, references, needed, plan, moved),
@@ -45,10 +45,22 @@ export function collect(repository: Repository, work: Work, options: { thin: boo
 }
 
 /** What a full collection would do now. To be asked while nothing is collected. */
-export function planNow(repository: Repository, work: Work): CollectionPlan {
+export function foretell(repository: Repository, work: Work): Collected {
   const needed = whatIsNeeded(repository, { sweep: false });
   const references = currentReferences(repository, needed.trees, () => work.step());
-  return planCollection(packStates(repository, references, needed.packs), { thin: true });
+  const plan = planOf(repository, references, needed, { thin: true });
+  const allocatedBytes = ({ pack }: PackState): number => allocatedBytesOf(repository, pack.id);
+  return { plan, freedBytes: freedBytesOf(plan, allocatedBytes, { thin: true }) };
+}
+
+function planOf(
+  repository: Repository,
+  references: References,
+  needed: Leased,
+  options: { thin: boolean },
+): CollectionPlan {
+  const states = packStates(repository, references, needed.packs);
+  return planCollection(states, (state) => framesOf(repository, references, state), options);
 }
 
 /** The leases, and with their trees those of all snapshots. */
@@ -71,11 +83,20 @@ function takeAway(
   const now = whatIsNeeded(repository, { sweep: true });
   // A ref that is gone but not durably so would come back to objects that are deleted now.
   repository.refs.sync();
+  // The same chunks make the same pack: one that an earlier, interrupted run wrote, or somebody writes now, is not to go.
+  const planned = [...plan.deleted, ...plan.rewritten.map(({ state }) => state)].filter(
+    ({ pack }) => !now.packs.has(pack.id) && moved.every((other) => other.pack.id !== pack.id),
+  );
   if (!isSame(before.trees, now.trees)) references.advance(chunks, now.trees);
-  const gone = unneeded(repository, references, [...plan.deleted, ...plan.rewritten], moved, now.packs);
+  const gone = isSame(before.trees, now.trees)
+    ? planned
+    : planned.filter((state) => isStillUnneeded(repository, references, state, moved));
   const indexBytes = allocatedUnder(files, layout.index);
   for (const { pack } of moved) chunks.index.addPack(pack);
-  const trash = discardPacks(repository, gone);
+  const trash = discardPacks(
+    repository,
+    gone.map(({ pack }) => pack.id),
+  );
   let freedBytes = indexBytes - allocatedUnder(files, layout.index);
   for (const { isNew, allocatedBytes } of moved) if (isNew) freedBytes -= allocatedBytes;
   if (now.writers === 0) freedBytes += sweepUnfinished(repository);
@@ -92,27 +113,17 @@ function discardPacks({ files, layout, chunks }: Repository, packs: PackId[]): s
   return trash;
 }
 
-/** Packs of the plan that can still go: of which nothing is needed but what was moved. */
-function unneeded(
+/** Is what came to be needed since the plan was made in other packs? */
+function isStillUnneeded(
   repository: Repository,
   references: References,
-  planned: PackState[],
+  state: PackState,
   moved: MovedPack[],
-  leased: ReadonlySet<PackId>,
-): PackId[] {
+): boolean {
   const kept = new Set(moved.flatMap(({ pack }) => pack.chunks.map(({ id }) => digestKey(id))));
-  // The same chunks make the same pack: one that an earlier, interrupted run wrote is not to go now.
-  const again = new Set(moved.map(({ pack }) => pack.id));
-  return planned
-    .filter(({ pack, frames }) => {
-      if (leased.has(pack.id) || again.has(pack.id)) return false;
-      return (frames ?? []).every(({ chunks }) =>
-        chunks.every(
-          (chunk) => kept.has(digestKey(chunk.id)) || !isNeeded(repository, references, pack.id, chunk),
-        ),
-      );
-    })
-    .map(({ pack }) => pack.id);
+  return framesOf(repository, references, state).every(({ needed }) =>
+    needed.every(({ id }) => kept.has(digestKey(id))),
+  );
 }
 
 function isSame<Value>(a: ReadonlySet<Value>, b: ReadonlySet<Value>): boolean {

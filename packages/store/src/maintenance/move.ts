@@ -4,8 +4,8 @@ import { readFrame, readStoredFrame } from "../pack/reader.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import type { FrameState, PackState } from "./packs.js";
-import { isDead, isThin } from "./plan.js";
+import type { FrameState } from "./packs.js";
+import { isDead, isThin, type RewrittenPack } from "./plan.js";
 
 export interface MovedPack {
   pack: WrittenPack;
@@ -17,7 +17,7 @@ export interface MovedPack {
 /** The new packs are durable, and no index names them yet. */
 export function moveNeeded(
   repository: Repository,
-  states: PackState[],
+  packs: RewrittenPack[],
   { thin }: { thin: boolean },
   work: Work,
 ): MovedPack[] {
@@ -31,14 +31,13 @@ export function moveNeeded(
   for (const kind of ["data", "tree"] as const) {
     const writer = new PackWriter(files, layout.packs, kind, chunks.compression, onPack);
     try {
-      for (const { pack, frames } of states) {
-        if (pack.kind !== kind) continue;
-        const kept = (frames ?? []).filter((state) => !isDead(state));
-        withFile(files, packPath(layout.packs, pack.id), (fd) => {
-          for (const state of kept) {
+      for (const { state, frames } of packs) {
+        if (state.pack.kind !== kind) continue;
+        withFile(files, packPath(layout.packs, state.pack.id), (fd) => {
+          for (const frame of frames.filter((frame) => !isDead(frame))) {
             work.step();
-            if (thin && isThin(state)) addNeeded(files, fd, state, writer);
-            else writer.addFrame(state.frame, readStoredFrame(files, fd, state.frame), state.chunks);
+            if (thin && isThin(frame)) addNeeded(files, fd, frame, writer);
+            else writer.addFrame(frame.frame, readStoredFrame(files, fd, frame.frame), frame.chunks);
           }
         });
       }

@@ -1,12 +1,25 @@
 /** What of each pack is needed: the common ground of collection and accounting. */
 import type { PackId } from "../ids.js";
-import type { ChunkEntry, FrameEntry, PackContents } from "../pack/format.js";
+import type { ChunkEntry, FrameEntry } from "../pack/format.js";
 import { readPackContents } from "../pack/reader.js";
+import { lengthWord } from "../pack/segment-rows.js";
 import type { IndexedPack } from "../pack/segment-format.js";
 import { packPath } from "../pack/writer.js";
 import { anywhere, isErrno } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { References } from "./references.js";
+
+/** Says of each object whether anything needs it. */
+export type Needs = Pick<References, "needs">;
+
+/** As far as the index tells. An object that stands in two packs counts in the one that the index names. */
+export interface PackState {
+  pack: IndexedPack;
+  /** Plain bytes of the objects in it, and of those that something needs. */
+  plainBytes: number;
+  neededPlainBytes: number;
+  neededObjects: number;
+}
 
 export interface FrameState {
   frame: FrameEntry;
@@ -16,86 +29,77 @@ export interface FrameState {
   neededPlainBytes: number;
 }
 
-export interface PackState {
-  pack: IndexedPack;
-  allocatedBytes: number;
-  /** Null when every object is needed. */
-  frames: FrameState[] | null;
-}
-
-/** Does a snapshot need the object, and from this pack? One that stands in two packs is needed in the one that the index names. */
-export function isNeeded(
-  repository: Repository,
-  references: References,
-  pack: PackId,
-  { id }: ChunkEntry,
-): boolean {
-  return references.needs(id) && repository.chunks.index.find(id)?.pack === pack;
-}
-
 /** Of all packs but those of `leased`, which are being written. */
 export function packStates(
   repository: Repository,
   references: References,
   leased: ReadonlySet<PackId> = new Set(),
 ): PackState[] {
+  const states = new Map<PackId, PackState>();
+  const claims = references.claims();
   const { index } = repository.chunks;
-  const needed = new Map<PackId, number>();
-  for (const { id, location } of index.entries()) {
-    if (references.needs(id)) needed.set(location.pack, (needed.get(location.pack) ?? 0) + 1);
+  for (const segment of index.segments()) {
+    const own = segment.packs.map((pack): PackState => {
+      const state = states.get(pack.id) ?? { pack, plainBytes: 0, neededPlainBytes: 0, neededObjects: 0 };
+      states.set(pack.id, state);
+      return state;
+    });
+    claims.restart();
+    segment.scan((words, prefix, rest, number) => {
+      const state = own[number] as PackState;
+      if (!index.isThere(state.pack.id)) return;
+      const length = words[rest + lengthWord] as number;
+      state.plainBytes += length;
+      if (!claims.claim(words, prefix, rest)) return;
+      state.neededPlainBytes += length;
+      state.neededObjects += 1;
+    });
   }
-  return index.packs().flatMap((pack) => {
-    if (leased.has(pack.id)) return [];
-    return packState(repository, references, pack, needed.get(pack.id) === pack.chunkCount) ?? [];
-  });
+  return [...states.values()].filter(({ pack }) => index.isThere(pack.id) && !leased.has(pack.id));
 }
 
-/** Null when the pack is gone. */
-function packState(
-  repository: Repository,
-  references: References,
-  pack: IndexedPack,
-  isWhole: boolean,
-): PackState | null {
-  const opened = openContents(repository, pack.id, isWhole);
-  if (opened === null) return null;
-  const { allocatedBytes, contents } = opened;
-  if (contents === null) return { pack, allocatedBytes, frames: null };
-  const frames: FrameState[] = contents.frames.map((frame) => ({
-    frame,
-    chunks: [],
-    needed: [],
-    neededPlainBytes: 0,
-  }));
-  for (const chunk of contents.chunks) {
-    const state = frames[chunk.frame] as FrameState;
-    state.chunks.push(chunk);
-    if (!isNeeded(repository, references, pack.id, chunk)) continue;
-    state.needed.push(chunk);
-    state.neededPlainBytes += chunk.length;
-  }
-  for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
-  return { pack, allocatedBytes, frames };
-}
-
-/** Null when the pack is gone. Contents are only read when they are asked for. */
-function openContents(
-  repository: Repository,
-  id: PackId,
-  withoutContents: boolean,
-): { allocatedBytes: number; contents: PackContents | null } | null {
+/** Reads the contents of the pack. */
+export function framesOf(repository: Repository, references: Needs, { pack }: PackState): FrameState[] {
   const { files, layout } = repository;
-  let fd;
+  const fd = files.open(anywhere, packPath(layout.packs, pack.id));
   try {
-    fd = files.open(anywhere, packPath(layout.packs, id));
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return null;
-    throw error;
-  }
-  try {
-    const { allocatedBytes } = files.statOpen(fd);
-    return { allocatedBytes, contents: withoutContents ? null : readPackContents(files, fd, id) };
+    const contents = readPackContents(files, fd, pack.id);
+    const frames = contents.frames.map((frame): FrameState => ({
+      frame,
+      chunks: [],
+      needed: [],
+      neededPlainBytes: 0,
+    }));
+    for (const chunk of contents.chunks) {
+      const state = frames[chunk.frame] as FrameState;
+      state.chunks.push(chunk);
+      if (!isNeeded(repository, references, pack.id, chunk)) continue;
+      state.needed.push(chunk);
+      state.neededPlainBytes += chunk.length;
+    }
+    for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
+    return frames;
   } finally {
     files.close(fd);
+  }
+}
+
+/** Does anything need the object, and from this pack? */
+export function isNeeded(
+  repository: Repository,
+  references: Needs,
+  pack: PackId,
+  { id }: ChunkEntry,
+): boolean {
+  return references.needs(id) && repository.chunks.index.find(id)?.pack === pack;
+}
+
+/** 0 when the pack is gone. */
+export function allocatedBytesOf({ files, layout }: Repository, id: PackId): number {
+  try {
+    return files.stat(anywhere, packPath(layout.packs, id)).allocatedBytes;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return 0;
+    throw error;
   }
 }

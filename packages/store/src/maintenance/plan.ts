@@ -6,28 +6,59 @@ import { allocationBytes, deadShareMax, packBytesTarget, thinShareMax } from "..
 import { packHeaderBytes, packOverheadBytes, type PackKind } from "../pack/format.js";
 import type { FrameState, PackState } from "./packs.js";
 
+export interface RewrittenPack {
+  state: PackState;
+  frames: FrameState[];
+}
+
 export interface CollectionPlan {
   /** Packs of which nothing is needed. */
   deleted: PackState[];
   /** Packs that are replaced by what is needed of them. */
-  rewritten: PackState[];
-  /** Allocated bytes that come back. Exact unless frames are thinned out, whose new size only compression tells. */
-  freedBytes: number;
+  rewritten: RewrittenPack[];
 }
 
-/** `thin`: also chunk by chunk, where a frame is mostly dead. */
-export function planCollection(states: PackState[], { thin }: { thin: boolean }): CollectionPlan {
-  const deleted: PackState[] = [];
-  const rewritten: PackState[] = [];
+/** `framesOf` is asked of few packs. `thin`: also chunk by chunk, where a frame is mostly dead. */
+export function planCollection(
+  states: PackState[],
+  framesOf: (state: PackState) => FrameState[],
+  { thin }: { thin: boolean },
+): CollectionPlan {
+  const deleted = states.filter(({ neededObjects }) => neededObjects === 0);
+  const rewritten: RewrittenPack[] = [];
   for (const state of states) {
-    const { frames, pack } = state;
-    if (frames === null) continue;
+    if (state.neededObjects === 0 || !mayBeWorthIt(state)) continue;
+    const frames = framesOf(state);
     const reclaimable = frames.reduce((total, frame) => total + reclaimableBytes(frame, thin), 0);
-    if (frames.every(isDead)) deleted.push(state);
-    else if (reclaimable > deadShareMax * pack.fileBytes) rewritten.push(state);
+    if (reclaimable > deadShareMax * state.pack.fileBytes) rewritten.push({ state, frames });
   }
-  const gone = [...deleted, ...rewritten].reduce((total, { allocatedBytes }) => total + allocatedBytes, 0);
-  return { deleted, rewritten, freedBytes: gone - rewrittenBytes(rewritten, thin) };
+  return { deleted, rewritten };
+}
+
+/** A frame takes no more than its plain bytes, and each of them may hold what the index names elsewhere. */
+function mayBeWorthIt({ pack, plainBytes, neededPlainBytes, neededObjects }: PackState): boolean {
+  if (neededObjects === pack.chunkCount) return false;
+  return plainBytes - neededPlainBytes > deadShareMax * pack.fileBytes;
+}
+
+/**
+ * Allocated bytes that come back. Exact unless frames are thinned out, whose new size only compression tells.
+ * `allocatedBytesOf` says what a pack takes now.
+ */
+export function freedBytesOf(
+  { deleted, rewritten }: CollectionPlan,
+  allocatedBytesOf: (state: PackState) => number,
+  { thin }: { thin: boolean },
+): number {
+  const gone = [...deleted, ...rewritten.map(({ state }) => state)];
+  const before = gone.reduce((total, state) => total + allocatedBytesOf(state), 0);
+  const kinds: PackKind[] = ["data", "tree"];
+  return kinds.reduce((total, kind) => {
+    const kept = rewritten
+      .filter(({ state }) => state.pack.kind === kind)
+      .flatMap(({ frames }) => frames.filter((frame) => !isDead(frame)));
+    return total - packedBytes(kept, thin);
+  }, before);
 }
 
 export function isDead({ neededPlainBytes }: FrameState): boolean {
@@ -39,35 +70,24 @@ export function isThin({ frame, neededPlainBytes }: FrameState): boolean {
   return neededPlainBytes > 0 && neededPlainBytes < thinShareMax * frame.plainBytes;
 }
 
-/** Bytes in the pack that nothing needs, a frame that is needed in part taken in proportion. */
-export function deadBytes(state: FrameState): number {
-  const { frame, neededPlainBytes } = state;
-  if (isDead(state)) return frame.storedBytes;
-  return Math.floor(frame.storedBytes * (1 - neededPlainBytes / frame.plainBytes));
-}
-
 function reclaimableBytes(state: FrameState, thin: boolean): number {
   if (isDead(state)) return state.frame.storedBytes;
   return thin && isThin(state) ? deadBytes(state) : 0;
 }
 
-/** Allocated bytes of the packs that replace these: filled one after the other, as `PackWriter` does. */
-function rewrittenBytes(states: PackState[], thin: boolean): number {
-  const kinds: PackKind[] = ["data", "tree"];
-  return kinds.reduce((total, kind) => {
-    const kept = states
-      .filter(({ pack }) => pack.kind === kind)
-      .flatMap(({ frames }) => (frames ?? []).filter((frame) => !isDead(frame)));
-    return total + packedBytes(kept, thin);
-  }, 0);
+/** Of a frame that is needed in part, in proportion. */
+function deadBytes({ frame, neededPlainBytes }: FrameState): number {
+  return Math.floor(frame.storedBytes * (1 - neededPlainBytes / frame.plainBytes));
 }
 
+/** Allocated bytes of the packs that take these frames: filled one after the other, as `PackWriter` does. */
 function packedBytes(frames: FrameState[], thin: boolean): number {
   let total = 0;
   let open = { stored: 0, frames: 0, chunks: 0 };
   const close = (): void => {
     if (open.frames === 0) return;
-    total += allocated(open.stored + packOverheadBytes(open.frames, open.chunks));
+    const fileBytes = open.stored + packOverheadBytes(open.frames, open.chunks);
+    total += Math.ceil(fileBytes / allocationBytes) * allocationBytes;
     open = { stored: 0, frames: 0, chunks: 0 };
   };
   for (const state of frames) {
@@ -79,8 +99,4 @@ function packedBytes(frames: FrameState[], thin: boolean): number {
   }
   close();
   return total;
-}
-
-function allocated(fileBytes: number): number {
-  return Math.ceil(fileBytes / allocationBytes) * allocationBytes;
 }

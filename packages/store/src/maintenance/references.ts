@@ -20,6 +20,7 @@ import { anywhere, isErrno, type Files } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { namedBy, type MetObject } from "../tree/reach.js";
+import type { Claims } from "./reference-rows.js";
 import { ReferenceTable } from "./reference-table.js";
 
 const headerBytes = 24;
@@ -39,6 +40,11 @@ export class References {
   /** True when something that is needed names the object. */
   needs(id: Digest): boolean {
     return this.#table.has(id);
+  }
+
+  /** For a walk through an index: says of each object whether it is needed and was not met before. */
+  claims(): Claims {
+    return this.#table.claims();
   }
 
   /** Adds and takes away trees until they are those of `wanted`. All of them must be readable. */
@@ -94,7 +100,7 @@ export class References {
     const body = Buffer.concat([
       header,
       Buffer.from(trees.join(""), "hex"),
-      ids,
+      new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
       new Uint8Array(counts.buffer, counts.byteOffset, counts.byteLength),
       roles,
     ]);
@@ -121,11 +127,12 @@ export class References {
       (_, n) =>
         bytes.toString("hex", headerBytes + n * digestBytes, headerBytes + (n + 1) * digestBytes) as TreeId,
     );
-    const counts = new Uint32Array(rowCount);
-    bytes.copy(new Uint8Array(counts.buffer), 0, countsAt, rolesAt);
+    // Copies, so that the words are aligned.
+    const wordsOf = (from: number, to: number): Uint32Array =>
+      new Uint32Array(new Uint8Array(bytes.subarray(from, to)).buffer);
     const table = new ReferenceTable({
-      ids: bytes.subarray(idsAt, countsAt),
-      counts,
+      ids: wordsOf(idsAt, countsAt),
+      counts: wordsOf(countsAt, rolesAt),
       roles: bytes.subarray(rolesAt, end),
     });
     return new References(trees, table);

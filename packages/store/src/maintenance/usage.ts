@@ -2,14 +2,12 @@
 import type { StoreUsage } from "../api.js";
 import type { Repository } from "../snapshot/repository.js";
 import { packsIn } from "../pack/index.js";
-import { packPath } from "../pack/writer.js";
 import { withDirectory } from "../platform/durable.js";
-import { anywhere, type Files } from "../platform/files.js";
+import type { Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
 import { whatIsNeeded } from "./collect.js";
-import { packStates, type PackState } from "./packs.js";
-import { deadBytes as deadBytesOf, isDead } from "./plan.js";
+import { allocatedBytesOf, packStates } from "./packs.js";
 import { currentReferences, keepReferences, type References } from "./references.js";
 
 export function measureUsage(repository: Repository): StoreUsage {
@@ -23,13 +21,14 @@ export function measureUsage(repository: Repository): StoreUsage {
   const packTreeBytes = allocatedUnder(files, layout.packs, seen);
   const counted = [layout.layers, layout.disks, layout.packs];
   const otherBytes = overhead(files, layout.root, counted, seen);
-  let packBytes = 0;
+  const packBytes = packsIn(files, layout.packs).reduce(
+    (total, id) => total + allocatedBytesOf(repository, id),
+    0,
+  );
   let deadBytes = 0;
-  for (const { allocatedBytes, frames } of statesOf(repository, references)) {
-    packBytes += allocatedBytes;
-    if (frames === null) continue;
-    const isAllDead = frames.every(isDead);
-    deadBytes += isAllDead ? allocatedBytes : frames.reduce((total, frame) => total + deadBytesOf(frame), 0);
+  for (const state of references === null ? [] : packStates(repository, references)) {
+    const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
+    deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
   }
   const snapshots = repository.allSnapshots();
   return {
@@ -56,19 +55,6 @@ function referencesOrNull(repository: Repository): References | null {
     if (isDamage(error)) return null;
     throw error;
   }
-}
-
-/** Without references everything counts as needed. */
-function statesOf(
-  repository: Repository,
-  references: References | null,
-): Pick<PackState, "allocatedBytes" | "frames">[] {
-  if (references !== null) return packStates(repository, references);
-  const { files, layout } = repository;
-  return packsIn(files, layout.packs).map((id) => {
-    const { allocatedBytes } = files.stat(anywhere, packPath(layout.packs, id));
-    return { allocatedBytes, frames: null };
-  });
 }
 
 /** The root itself and all in it that is not counted elsewhere, foreign files too: `du` counts them. */

@@ -140,7 +140,7 @@ export class Chunks implements ObjectSource {
     this.#files = files;
     this.#directory = packDirectory;
     this.index = PackIndex.open(files, packDirectory, indexDirectory);
-    this.#packs = new Set(this.index.packs().map(({ id }) => id));
+    this.#packs = this.#packsThere();
     this.#reader = new PackReader(files, packDirectory);
   }
 
@@ -166,8 +166,13 @@ export class Chunks implements ObjectSource {
     if (!this.index.reload()) return;
     this.#reader.retain((pack) => this.index.hasPack(pack));
     const before = this.#packs;
-    this.#packs = new Set(this.index.packs().map(({ id }) => id));
+    this.#packs = this.#packsThere();
     if ([...before].some((id) => !this.#packs.has(id))) this.losses += 1;
+  }
+
+  #packsThere(): Set<PackId> {
+    const ids = this.index.packs().map(({ id }) => id);
+    return new Set(ids.filter((id) => this.index.isThere(id)));
   }
 
   close(): void {

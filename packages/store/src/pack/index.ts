@@ -105,13 +105,18 @@ export class PackIndex {
 
   /** True when the pack is there as far as the index knows. */
   hasPack(id: PackId): boolean {
-    return !this.#absent.has(id) && this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
+    return this.isThere(id) && this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
   }
 
   /** Makes a pack that is durable known here; `save` makes the knowledge durable. Saves by itself when that is much. */
   addPack(pack: WrittenPack): void {
     this.#addLoose(pack);
     if (this.#loose.rowCount > this.#looseRowsMax) this.save();
+  }
+
+  /** False for a pack that segments name although it is gone. */
+  isThere(id: PackId): boolean {
+    return !this.#absent.has(id);
   }
 
   /** Every pack the index knows. */
@@ -121,13 +126,21 @@ export class PackIndex {
     return [...packs.values()];
   }
 
-  /** To be read to its end before anything is reloaded or saved. */
-  *entries(): Generator<{ id: Digest; location: Location }> {
-    // What is damaged must be known before the first entry is given away.
+  /**
+   * All of them, verified, until anything is reloaded or saved. An object that several name is read where the first says whose
+   * pack is there.
+   */
+  segments(): Segment[] {
     this.#withoutDamaged(() => {
       for (const { segment } of this.#segments) segment.verify();
     });
-    for (const segment of this.#all()) yield* segment.entries();
+    return this.#all();
+  }
+
+  /** To be read to its end before anything is reloaded or saved. */
+  *entries(): Generator<{ id: Digest; location: Location }> {
+    // What is damaged must be known before the first entry is given away.
+    for (const segment of this.segments()) yield* segment.entries();
   }
 
   /** Writes a segment for the packs that have none, and merges segments when there are many. */

@@ -18,7 +18,8 @@ export const lengthWord = 9;
 /** Guesses before the search halves instead: ids that somebody chose may lie as unevenly as they like. */
 const guessesMax = 8;
 
-function turned(word: number): number {
+/** A word of an id as a number that sorts as its bytes do. */
+export function turned(word: number): number {
   return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }
 
@@ -62,7 +63,8 @@ export function readId(words: Uint32Array, count: number, row: number): Digest {
   return id;
 }
 
-function compareRest(id: Digest, words: Uint32Array, rest: number): number {
+/** The order of an id and a rest whose prefixes are the same. */
+export function compareRest(id: Digest, words: Uint32Array, rest: number): number {
   for (let n = 0; n < frameWord; n++) {
     const difference = wordOf(id, 4 * (n + 1)) - turned(words[rest + n] as number);
     if (difference !== 0) return difference;

@@ -159,6 +159,20 @@ export class Segment {
     }
   }
 
+  /**
+   * Tells of each row, in the order of ids: the words that hold it, where its prefix and its rest are among them, and the
+   * number of its pack in `packs`.
+   */
+  scan(visit: (words: Uint32Array, prefix: number, rest: number, pack: number) => void): void {
+    for (let block = 0; block < 2 ** this.bits; block++) {
+      const words = this.block(block);
+      const count = words.length / rowWords;
+      for (let row = 0, rest = count; row < count; row++, rest += restWords) {
+        visit(words, row, rest, this.#packOf(words[rest + frameWord] as number));
+      }
+    }
+  }
+
   /** The rows of a block, verified. Those that no lookup has needed so far are not kept in memory for this. */
   block(block: number): Uint32Array {
     if (this.#isRead[block] === 1) return this.#wordsOf(block);
