@@ -74,7 +74,7 @@ export function goalsOf({ comparison, collection, index }: Measurements): Goal[]
       bound: 1,
       value: mine && archive ? mine.firstBytes / archive.firstBytes : null,
       unit: "",
-      limitedBy: "frames of 128 KiB, so that one file can be read alone; deduplication makes up for them",
+      limitedBy: "frames of 256 KiB, so that one file can be read alone; deduplication makes up for them",
     },
     {
       name: "second snapshot, nothing changed",

@@ -30,7 +30,7 @@ interface Task {
   work: () => void;
 }
 
-const frameBytes = 128 * 1024;
+const frameBytes = 256 * 1024;
 const lookups = 1_000_000;
 
 /** Any 32 bytes will do as an id here. */
@@ -53,16 +53,16 @@ function byteTasks(bytes: number): Task[] {
         for (let at = 0; at < text.length;) at = chunker.cut(text, at, text.length);
       },
     },
-    ...hashWith("hash, native, 128 KiB", hashing.acceleratedHash()),
-    ...hashWith("hash, portable, 128 KiB", hashing.portableHash()),
+    ...hashWith("hash, native, 256 KiB", hashing.acceleratedHash()),
+    ...hashWith("hash, portable, 256 KiB", hashing.portableHash()),
     {
-      name: "frame: compress 128 KiB",
+      name: "frame: compress 256 KiB",
       unit: "MB/s",
       amount: frame.length,
       work: () => void frames.compressFrame(frame),
     },
     {
-      name: "frame: decompress 128 KiB",
+      name: "frame: decompress 256 KiB",
       unit: "MB/s",
       amount: frame.length,
       work: () => void frames.decompressFrame(packed.stored, packed.codec, frame.length),

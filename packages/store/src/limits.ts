@@ -14,8 +14,11 @@ export const chunkBytesMax = 256 * KiB;
 /** (format) Any object in a pack, tree nodes and chunk lists included. Bounds what a reader must allocate. */
 export const objectBytesMax = 16 * MiB;
 
-/** A frame is closed when it holds this much: the ratio hardly grows beyond, the cost of reading one chunk does. */
-export const frameBytesTarget = 128 * KiB;
+/**
+ * A frame is closed when it holds this much. Of a node_modules of 95,000 files, a store with frames of 256 KiB takes 150.8 MB, and one
+ * with frames of 128 KiB 157.4 MB; beyond, the ratio hardly grows, and the cost of reading one chunk does.
+ */
+export const frameBytesTarget = 256 * KiB;
 
 /** A pack is closed when it holds this much: large enough that one fsync a pack is cheap, small enough to rewrite. */
 export const packBytesTarget = 32 * MiB;

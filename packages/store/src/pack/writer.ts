@@ -1,5 +1,5 @@
 /**
- * Fills packs. Small chunks are grouped in the order they come into frames of about 128 KiB; a pack is closed at about
+ * Fills packs. Small chunks are grouped in the order they come into frames of about 256 KiB; a pack is closed at about
  * 32 MiB. Nothing counts as stored before `finish` has returned: only then is every pack durable.
  */
 import { DigestSet } from "../chunk/digest-set.js";

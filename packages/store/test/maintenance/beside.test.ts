@@ -133,7 +133,7 @@ describe("collection beside a reader", () => {
     const { engine, source, place } = made;
     // Two frames of six, of which one goes.
     const names = Array.from({ length: 12 }, (_, n) => `file-${String(n).padStart(2, "0")}`);
-    const contents = fill(made, names, 20_000);
+    const contents = fill(made, names, 40_000);
     engine.snapshot({}, source, { name: "all" });
     for (const name of names.slice(0, 6)) {
       rmSync(`${source}/${name}`);
@@ -174,7 +174,7 @@ test("a collection leaves what came to be needed after it had made its plan", (t
   const { root, source, place } = made;
   // Three frames of six.
   const names = Array.from({ length: 18 }, (_, n) => `file-${String(n).padStart(2, "0")}`);
-  const contents = fill(made, names, 20_000);
+  const contents = fill(made, names, 40_000);
   made.engine.snapshot({}, source, { name: "all" });
   const firstSix = names.slice(0, 6);
   for (const name of firstSix) rmSync(`${source}/${name}`);
