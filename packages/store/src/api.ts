@@ -136,6 +136,24 @@ export interface StoreUsage {
   /** Sum of the file sizes of all snapshots. */
   logicalBytes: number;
   snapshots: number;
+  /** With `audit`, else null. */
+  audit: UsageAudit | null;
+}
+
+/** What one snapshot takes. */
+export interface SnapshotUsage {
+  snapshot: SnapshotInfo;
+  /**
+   * Allocated bytes that deleting it would free: its record, its ref, and what of packs the collection that follows gives back. A
+   * frame that another snapshot needs in part is not in it. Exact unless a collection is due for another reason.
+   */
+  exclusiveBytes: number;
+}
+
+/** The outcome of an audit of the figures. */
+export interface UsageAudit {
+  /** What the kept counts, or the sum of the categories, have wrong. Empty: nothing. */
+  differences: string[];
 }
 
 export interface FsckFinding {
@@ -372,7 +390,10 @@ export interface Store extends AsyncDisposable {
   getSnapshot(snapshot: string): Promise<SnapshotInfo>;
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
-  usage(options?: LongCall): Promise<StoreUsage>;
+  /** `audit`: counts everything anew as well, by other ways, and says what differs. */
+  usage(options?: LongCall & { audit?: boolean }): Promise<StoreUsage>;
+  /** What each snapshot of a scope takes, newest first. */
+  snapshotUsage(options?: LongCall & Scope): Promise<SnapshotUsage[]>;
   /**
    * Checks the store, with `readData` every byte of it. `repair`: also rebuilds what can be rebuilt and puts aside, never
    * deletes, what cannot; it reads every byte, and others wait meanwhile.

@@ -21,6 +21,7 @@ import type {
   SnapshotResult,
   Scope,
   Store,
+  SnapshotUsage,
   StoreUsage,
   TreeChange,
   TreeListing,
@@ -79,8 +80,12 @@ class EngineStore implements Store {
     return this.#engine.call("restore", [snapshot, resolve(target), rest], options);
   }
 
-  usage(options: LongCall = {}): Promise<StoreUsage> {
-    return this.#engine.call("usage", [], options);
+  usage(options: LongCall & { audit?: boolean } = {}): Promise<StoreUsage> {
+    return this.#engine.call("usage", [{ audit: options.audit ?? false }], options);
+  }
+
+  snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {
+    return this.#engine.call("snapshotUsage", [options.diskId ?? null], options);
   }
 
   fsck(options: LongCall & { readData?: boolean; repair?: boolean } = {}): Promise<FsckReport> {

@@ -54,7 +54,13 @@ export interface WorkspaceUsage {
   exclusive_bytes: number;
   shared_bytes: number;
   written_bytes: number;
-  snapshots: { id: string; name: string; logical_bytes: number; new_bytes: number }[];
+  snapshots: {
+    id: string;
+    name: string;
+    logical_bytes: number;
+    new_bytes: number;
+    exclusive_bytes: number;
+  }[];
 }
 
 /** How a command ended, in a JSON answer or in the `complete` event of a stream. */

@@ -111,7 +111,10 @@ export function addStore(program: Command, bind: Bind): void {
     "chaser store import --rename monday=monday-laptop < monday.bundle",
   );
   addExamples(
-    verb("usage", "what the store holds, in bytes on disk").action(bind(() => import("./store/usage.js"))),
+    verb("usage", "what the store and each snapshot take, in bytes on disk")
+      .option("--audit", "count everything anew as well, and exit with 1 when something differs")
+      .action(bind(() => import("./store/usage.js"))),
+    "chaser store usage",
     "chaser store usage --json | jq .on_disk_bytes",
   );
   addExamples(

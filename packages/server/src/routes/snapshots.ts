@@ -94,16 +94,22 @@ export function registerSnapshots(app: App, { snapshots }: Context): void {
 
   app.openapi(list, async (c) => {
     const { account } = c.get("principal");
-    const all = await snapshots.list(account, c.req.valid("param").workspace);
+    const all = await snapshots.usage(account, c.req.valid("param").workspace);
     const { rows, nextCursor } = await pageOfList(c.req.valid("query"), all);
     setNextCursor(c, nextCursor);
-    return c.json(rows.map(snapshotView), 200);
+    return c.json(
+      rows.map(({ snapshot, exclusiveBytes }) => snapshotView(snapshot, exclusiveBytes)),
+      200,
+    );
   });
 
   app.openapi(show, async (c) => {
     const { account } = c.get("principal");
     const { workspace, snapshot } = c.req.valid("param");
-    return c.json(snapshotView(await snapshots.get(account, workspace, snapshot)), 200);
+    const found = await snapshots.get(account, workspace, snapshot);
+    const all = await snapshots.usage(account, workspace);
+    const usage = all.find((other) => other.snapshot.id === found.id);
+    return c.json(snapshotView(found, usage?.exclusiveBytes ?? null), 200);
   });
 
   app.openapi(restore, async (c) => {

@@ -186,7 +186,7 @@ export function registerWorkspaces(app: App, context: Context): void {
     const { account } = c.get("principal");
     const row = await workspaces.get(account, c.req.valid("param").workspace);
     const figures = await workspaces.diskUsage(account, row);
-    const list = await snapshots.list(account, row.id);
+    const list = await snapshots.usage(account, row.id);
     return c.json(
       {
         workspace_id: row.id,
@@ -194,11 +194,12 @@ export function registerWorkspaces(app: App, context: Context): void {
         exclusive_bytes: figures.exclusiveBytes,
         shared_bytes: figures.referencedBytes - figures.exclusiveBytes,
         written_bytes: figures.upperBytes,
-        snapshots: list.map((snapshot) => ({
+        snapshots: list.map(({ snapshot, exclusiveBytes }) => ({
           id: snapshot.id,
           name: snapshot.name,
           logical_bytes: snapshot.logicalBytes,
           new_bytes: snapshot.newBytes,
+          exclusive_bytes: exclusiveBytes,
         })),
       },
       200,

@@ -50,13 +50,14 @@ export const snapshotSchema = z
     new_bytes: bytes.openapi({ description: "what the store grew by when it was taken" }),
     exclusive_bytes: bytes
       .nullable()
-      .openapi({ description: "freed if it were deleted; null where that is not known yet" }),
+      .openapi({ description: "freed if it were deleted; null in the answer to a change" }),
   })
   .openapi("Snapshot");
 
 export type Snapshot = z.infer<typeof snapshotSchema>;
 
-export function snapshotView(info: SnapshotInfo): Snapshot {
+/** `exclusiveBytes`: null where nobody counted them. */
+export function snapshotView(info: SnapshotInfo, exclusiveBytes: number | null = null): Snapshot {
   return {
     id: info.id,
     name: info.name,
@@ -70,7 +71,7 @@ export function snapshotView(info: SnapshotInfo): Snapshot {
     directories: info.directories,
     logical_bytes: info.logicalBytes,
     new_bytes: info.newBytes,
-    exclusive_bytes: null,
+    exclusive_bytes: exclusiveBytes,
   };
 }
 

@@ -86,7 +86,13 @@ export const usageSchema = z
     shared_bytes: bytes.openapi({ description: "referenced minus exclusive" }),
     written_bytes: bytes.openapi({ description: "allocated bytes written since the disk was last frozen" }),
     snapshots: z.array(
-      z.object({ id: z.string(), name: z.string(), logical_bytes: bytes, new_bytes: bytes }),
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        logical_bytes: bytes,
+        new_bytes: bytes,
+        exclusive_bytes: bytes.openapi({ description: "freed if it were deleted" }),
+      }),
     ),
   })
   .openapi("WorkspaceUsage");

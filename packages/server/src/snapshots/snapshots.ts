@@ -1,4 +1,4 @@
-import type { RestoreResult, SnapshotInfo } from "@chaser/store";
+import type { RestoreResult, SnapshotInfo, SnapshotUsage } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
@@ -68,6 +68,12 @@ export class Snapshots {
   async list(account: AccountRow, workspaceName: string): Promise<SnapshotInfo[]> {
     const workspace = await this.#on.workspaces.get(account, workspaceName);
     return (await this.#on.stores.get(account)).disks.snapshots(workspace.id);
+  }
+
+  /** What each takes, newest first. */
+  async usage(account: AccountRow, workspaceName: string): Promise<SnapshotUsage[]> {
+    const workspace = await this.#on.workspaces.get(account, workspaceName);
+    return (await this.#on.stores.get(account)).snapshotUsage({ diskId: workspace.id });
   }
 
   /** By name, in any case, or by id. Code `not_found`. */

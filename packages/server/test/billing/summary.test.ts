@@ -12,6 +12,7 @@ test("the parts of the storage add up to what is used", () => {
     overheadBytes: 50,
     logicalBytes: 5000,
     snapshots: 2,
+    audit: null,
   };
   const s = storageSummary(
     usage,

@@ -17,6 +17,7 @@ import type {
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
+  SnapshotUsage,
   StoreUsage,
   TreeListing,
 } from "../api.js";
@@ -27,6 +28,7 @@ import { repairStore } from "../maintenance/repair.js";
 import { isDamage } from "../maintenance/check/findings.js";
 import { collect, foretell } from "../maintenance/collect.js";
 import type { CollectionPlan } from "../maintenance/plan.js";
+import { snapshotUsages } from "../maintenance/snapshot-usage.js";
 import { measureUsage } from "../maintenance/usage.js";
 import type { TreeId } from "../ids.js";
 import { temporaryName } from "../platform/durable.js";
@@ -196,8 +198,14 @@ export class Engine {
     }
   }
 
-  usage(_hooks: Hooks): StoreUsage {
-    return this.#repository.withObjects(() => measureUsage(this.#repository));
+  usage(hooks: Hooks, options: { audit: boolean } = { audit: false }): StoreUsage {
+    const work = new Work("check", hooks);
+    return this.#repository.withObjects(() => measureUsage(this.#repository, work, options));
+  }
+
+  snapshotUsage(hooks: Hooks, scope: string | null): SnapshotUsage[] {
+    const work = new Work("check", hooks);
+    return this.#repository.withObjects(() => snapshotUsages(this.#repository, scope, work));
   }
 
   fsck(hooks: Hooks, options: { readData: boolean; repair?: boolean }): FsckReport {

@@ -37,6 +37,11 @@ export class References {
     this.#table = table;
   }
 
+  /** Those whose references are counted. */
+  get trees(): ReadonlySet<TreeId> {
+    return this.#trees;
+  }
+
   /** True when something that is needed names the object. */
   needs(id: Digest): boolean {
     return this.#table.has(id);

@@ -1,5 +1,6 @@
 /** Where the bytes of a store are. The categories add up to what `du -s -B1` says of its directory, at rest. */
 import type { StoreUsage } from "../api.js";
+import type { Work } from "../snapshot/work.js";
 import type { Repository } from "../snapshot/repository.js";
 import { packsIn } from "../pack/index.js";
 import { withDirectory } from "../platform/durable.js";
@@ -8,12 +9,12 @@ import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
 import { whatIsNeeded } from "./collect.js";
 import { allocatedBytesOf, packStates } from "./packs.js";
-import { currentReferences, keepReferences, type References } from "./references.js";
+import { currentReferences, keepReferences, References } from "./references.js";
 
-export function measureUsage(repository: Repository): StoreUsage {
+export function measureUsage(repository: Repository, work: Work, { audit }: { audit: boolean }): StoreUsage {
   const { files, layout } = repository;
   // Before anything is measured, because keeping it takes space itself.
-  const references = referencesOrNull(repository);
+  const references = referencesOrNull(repository, work);
   // One set of inodes for the whole walk, so that hard links between layers count once.
   const seen = new Set<string>();
   const layerBytes = allocatedUnder(files, layout.layers, seen);
@@ -30,9 +31,10 @@ export function measureUsage(repository: Repository): StoreUsage {
     const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
     deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
   }
+  const total = layerBytes + diskBytes + packTreeBytes + otherBytes;
   const snapshots = repository.allSnapshots();
   return {
-    onDiskBytes: layerBytes + diskBytes + packTreeBytes + otherBytes,
+    onDiskBytes: total,
     chunkBytes: packBytes - deadBytes,
     deadBytes,
     layerBytes,
@@ -41,14 +43,39 @@ export function measureUsage(repository: Repository): StoreUsage {
     overheadBytes: otherBytes + packTreeBytes - packBytes,
     logicalBytes: snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0),
     snapshots: snapshots.length,
+    audit: audit ? { differences: differences(repository, work, references, total) } : null,
   };
 }
 
+/** Counts everything again, by other ways than before. */
+function differences(
+  repository: Repository,
+  work: Work,
+  references: References | null,
+  measuredBytes: number,
+): string[] {
+  const found: string[] = [];
+  const { files, layout } = repository;
+  const walkedBytes = allocatedUnder(files, layout.root);
+  if (walkedBytes !== measuredBytes) {
+    found.push(`the categories add up to ${measuredBytes} bytes, a walk of the store finds ${walkedBytes}`);
+  }
+  if (references === null)
+    return [...found, "a snapshot is damaged, so nothing tells what is needed: see fsck"];
+  const counted = new References();
+  counted.advance(repository.chunks, references.trees, () => work.step());
+  if (!counted.encode().equals(references.encode())) {
+    found.push("the counts of references were wrong; they are made anew now");
+    keepReferences(repository, counted);
+  }
+  return found;
+}
+
 /** Null while damage hides what is needed. */
-function referencesOrNull(repository: Repository): References | null {
+function referencesOrNull(repository: Repository, work: Work): References | null {
   try {
     const { trees } = whatIsNeeded(repository, { sweep: false });
-    const references = currentReferences(repository, trees);
+    const references = currentReferences(repository, trees, () => work.step());
     keepReferences(repository, references);
     return references;
   } catch (error) {

@@ -1,11 +1,15 @@
-import type { StoreUsage } from "@chaser/store";
+import type { SnapshotUsage, StoreUsage } from "@chaser/store";
 import type { Context } from "../../context.js";
+import { exitCode } from "../../exit.js";
 import { formatProperties, formatTable } from "../../output/table.js";
 import { formatBytes, formatCount } from "../../output/units.js";
 import { withStore, type StoreOptions } from "./opened.js";
 
-export async function run(context: Context, options: StoreOptions): Promise<void> {
-  const usage = await withStore(context, options, (store, call) => store.usage(call));
+export async function run(context: Context, options: StoreOptions & { audit?: boolean }): Promise<number> {
+  const { usage, snapshots } = await withStore(context, options, async (store, call) => ({
+    usage: await store.usage({ ...call, audit: options.audit ?? false }),
+    snapshots: await store.snapshotUsage(call),
+  }));
   const document = {
     on_disk_bytes: usage.onDiskBytes,
     chunk_bytes: usage.chunkBytes,
@@ -15,8 +19,35 @@ export async function run(context: Context, options: StoreOptions): Promise<void
     overhead_bytes: usage.overheadBytes,
     logical_bytes: usage.logicalBytes,
     snapshots: usage.snapshots,
+    by_snapshot: snapshots.map(({ snapshot, exclusiveBytes }) => ({
+      id: snapshot.id,
+      name: snapshot.name,
+      logical_bytes: snapshot.logicalBytes,
+      exclusive_bytes: exclusiveBytes,
+    })),
+    ...(usage.audit === null ? {} : { differences: usage.audit.differences }),
   };
-  context.show(document, () => describe(usage));
+  context.show(document, () => `${describe(usage)}${bySnapshot(snapshots)}${auditLine(usage)}`);
+  return (usage.audit?.differences.length ?? 0) > 0 ? exitCode.failure : exitCode.ok;
+}
+
+function bySnapshot(snapshots: SnapshotUsage[]): string {
+  if (snapshots.length === 0) return "";
+  const table = formatTable(
+    [
+      { title: "SNAPSHOT", value: ({ snapshot }) => snapshot.name },
+      { title: "SIZE", align: "right", value: ({ snapshot }) => formatBytes(snapshot.logicalBytes) },
+      { title: "ONLY ITS OWN", align: "right", value: ({ exclusiveBytes }) => formatBytes(exclusiveBytes) },
+    ],
+    snapshots,
+  );
+  return `\n${table}`;
+}
+
+function auditLine({ audit }: StoreUsage): string {
+  if (audit === null) return "";
+  if (audit.differences.length === 0) return "\naudit: counted anew, nothing differs";
+  return `\n${audit.differences.map((difference) => `audit: ${difference}`).join("\n")}`;
 }
 
 function describe(usage: StoreUsage): string {

@@ -21,6 +21,7 @@ function describe(usage: WorkspaceUsage): string {
       { title: "SNAPSHOT", value: (snapshot) => snapshot.name },
       { title: "SIZE", align: "right", value: (snapshot) => formatBytes(snapshot.logical_bytes) },
       { title: "NEW ON DISK", align: "right", value: (snapshot) => formatBytes(snapshot.new_bytes) },
+      { title: "ONLY ITS OWN", align: "right", value: (snapshot) => formatBytes(snapshot.exclusive_bytes) },
     ],
     usage.snapshots,
   );

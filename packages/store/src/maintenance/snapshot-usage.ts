@@ -1,0 +1,62 @@
+/** What each snapshot alone keeps on the disk: exactly what its deletion, with the collection that follows, frees. */
+import type { SnapshotInfo, SnapshotUsage } from "../api.js";
+import { digestKey } from "../chunk/hash.js";
+import type { PackId, TreeId } from "../ids.js";
+import type { RefScope } from "../snapshot/refs.js";
+import type { Repository } from "../snapshot/repository.js";
+import type { Work } from "../snapshot/work.js";
+import { whatIsNeeded } from "./collect.js";
+import { allocatedBytesOf, framesOf, packStates, type Needs, type PackState } from "./packs.js";
+import { freedBytesOf, planCollection } from "./plan.js";
+import { currentReferences, keepReferences, type References } from "./references.js";
+
+/** Of one scope, newest first. To be asked while nothing is collected. */
+export function snapshotUsages(repository: Repository, scope: RefScope, work: Work): SnapshotUsage[] {
+  const needed = whatIsNeeded(repository, { sweep: false });
+  const references = currentReferences(repository, needed.trees, () => work.step());
+  keepReferences(repository, references);
+  const states = packStates(repository, references, needed.packs);
+  const sharers = new Map<TreeId, number>();
+  for (const { tree } of repository.allSnapshots()) sharers.set(tree, (sharers.get(tree) ?? 0) + 1);
+  return repository.listSnapshots(scope).map((snapshot) => {
+    const isAlone = sharers.get(snapshot.tree) === 1;
+    const packBytes = isAlone ? freedFromPacks(repository, references, states, snapshot, work) : 0;
+    return { snapshot, exclusiveBytes: repository.snapshotFilesBytes(snapshot) + packBytes };
+  });
+}
+
+/** What the plan of a collection frees more without the snapshot than with it. */
+function freedFromPacks(
+  repository: Repository,
+  references: References,
+  states: PackState[],
+  { tree }: SnapshotInfo,
+  work: Work,
+): number {
+  const freed = references.freedWithout(repository.chunks, [tree], () => work.step());
+  const lost = new Map<PackId, { objects: number; plainBytes: number }>();
+  for (const id of freed) {
+    const location = repository.chunks.index.find(id);
+    if (location === null) continue;
+    const of = lost.get(location.pack) ?? { objects: 0, plainBytes: 0 };
+    lost.set(location.pack, { objects: of.objects + 1, plainBytes: of.plainBytes + location.length });
+  }
+  const concerned = states.filter(({ pack }) => lost.has(pack.id));
+  const without = concerned.map((state): PackState => {
+    const { objects, plainBytes } = lost.get(state.pack.id) ?? { objects: 0, plainBytes: 0 };
+    return {
+      ...state,
+      neededObjects: state.neededObjects - objects,
+      neededPlainBytes: state.neededPlainBytes - plainBytes,
+    };
+  });
+  const keys = new Set(freed.map(digestKey));
+  const needs: Needs = { needs: (id) => !keys.has(digestKey(id)) && references.needs(id) };
+  return plannedBytes(repository, without, needs) - plannedBytes(repository, concerned, references);
+}
+
+function plannedBytes(repository: Repository, states: PackState[], needs: Needs): number {
+  const options = { thin: false };
+  const plan = planCollection(states, (state) => framesOf(repository, needs, state), options);
+  return freedBytesOf(plan, ({ pack }) => allocatedBytesOf(repository, pack.id), options);
+}

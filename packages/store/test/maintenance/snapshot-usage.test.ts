@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { hash } from "../../src/chunk/hash.js";
+import { Random, seedOfRun } from "../random.js";
+import { du, makeStore } from "../snapshot/made-store.js";
+
+/** What deleting a snapshot is about. The index and the counts, which also change, are caches. */
+function snapshotBytes(root: string): number {
+  return du(`${root}/packs`) + du(`${root}/snapshots`) + du(`${root}/refs`);
+}
+
+/** Changes a few files: most small and several to a frame, some of several frames. */
+function change(random: Random, source: string): void {
+  for (let n = random.below(6); n >= 0; n--) {
+    const directory = `${source}/${random.below(3)}`;
+    mkdirSync(directory, { recursive: true });
+    const path = `${directory}/${random.below(10)}`;
+    const kind = random.below(5);
+    if (kind === 0) rmSync(path, { force: true });
+    else
+      writeFileSync(path, random.bytes(kind === 1 ? 300_000 + random.below(500_000) : random.below(60_000)));
+  }
+}
+
+describe("the exclusive bytes of a snapshot", () => {
+  test("are exactly what its deletion frees, after any history", (t) => {
+    const { engine, root, source } = makeStore(t);
+    const random = new Random(seedOfRun());
+    const names: string[] = [];
+    for (let step = 0; step < 40; step++) {
+      if (names.length < 3 || random.chance(0.6)) {
+        change(random, source);
+        names.push(engine.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
+        continue;
+      }
+      const [name] = names.splice(random.below(names.length), 1) as [string];
+      const usages = engine.snapshotUsage({}, null);
+      const foretold = usages.find(({ snapshot }) => snapshot.name === name)?.exclusiveBytes;
+      const before = snapshotBytes(root);
+      engine.deleteSnapshot({}, name);
+      assert.equal(before - snapshotBytes(root), foretold, `seed ${random.seed}, step ${step}`);
+    }
+  });
+
+  test("are those of its record and ref while another snapshot shows the same tree", (t) => {
+    const { engine, root, source } = makeStore(t);
+    writeFileSync(`${source}/file`, new Random(seedOfRun()).bytes(100_000));
+    engine.snapshot({}, source, { name: "one" });
+    engine.snapshot({}, source, { name: "two" });
+    const exclusive = engine.snapshotUsage({}, null).map(({ exclusiveBytes }) => exclusiveBytes);
+    assert.deepEqual(exclusive, [8192, 8192]);
+    engine.deleteSnapshot({}, "one");
+    const [only] = engine.snapshotUsage({}, null);
+    assert.equal(only?.exclusiveBytes, 8192 + du(`${root}/packs`) - 4096);
+  });
+});
+
+describe("an audit", () => {
+  test("finds nothing to say of a store after its snapshots came and went", (t) => {
+    const { engine, source } = makeStore(t);
+    const random = new Random(seedOfRun());
+    for (let step = 0; step < 6; step++) {
+      change(random, source);
+      engine.snapshot({}, source, { name: `step-${step}` });
+      if (step % 3 === 2) engine.deleteSnapshot({}, `step-${step - 1}`);
+      assert.deepEqual(engine.usage({}, { audit: true }).audit, { differences: [] }, `seed ${random.seed}`);
+    }
+    assert.equal(engine.usage({}).audit, null);
+  });
+
+  test("tells of counts that are wrong although their digest is right, and mends them", (t) => {
+    const { engine, root, source } = makeStore(t);
+    change(new Random(seedOfRun()), source);
+    engine.snapshot({}, source, { name: "one" });
+    engine.usage({});
+    const path = `${root}/cache/references`;
+    const bytes = readFileSync(path);
+    const counts = 24 + 32 * bytes.readUInt32LE(12) + 32 * bytes.readUInt32LE(16);
+    bytes.writeUInt32LE(bytes.readUInt32LE(counts) + 1, counts);
+    hash(bytes.subarray(0, -32)).copy(bytes, bytes.length - 32);
+    writeFileSync(path, bytes);
+    const { audit } = engine.usage({}, { audit: true });
+    assert.equal(audit?.differences.length, 1);
+    assert.match(audit.differences[0] as string, /references/);
+    assert.deepEqual(engine.usage({}, { audit: true }).audit, { differences: [] });
+  });
+});
