@@ -48,6 +48,7 @@ const storeExitCodes: Partial<Record<StoreErrorCode, number>> = {
   disk_in_use: exitCode.conflict,
   ref_conflict: exitCode.conflict,
   no_space: exitCode.quota,
+  quota_exceeded: exitCode.quota,
   permission_denied: exitCode.unreachable,
   aborted: exitCode.interrupted,
 };

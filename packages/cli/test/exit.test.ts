@@ -27,6 +27,7 @@ describe("exit codes", () => {
     assert.equal(exitCodeOfStoreError("snapshot_not_found"), 3);
     assert.equal(exitCodeOfStoreError("snapshot_name_taken"), 4);
     assert.equal(exitCodeOfStoreError("no_space"), 5);
+    assert.equal(exitCodeOfStoreError("quota_exceeded"), 5);
     assert.equal(exitCodeOfStoreError("permission_denied"), 6);
     assert.equal(exitCodeOfStoreError("aborted"), 130);
     assert.equal(exitCodeOfStoreError("io_error"), 1);

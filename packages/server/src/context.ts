@@ -51,7 +51,9 @@ export interface Context {
 export function createContext(foundation: Foundation): Context {
   const { data, db, runtime, network, plan, log } = foundation;
   const locks = new KeyedLock();
-  const stores = new AccountStores(data, (account, store) => reconcile(db, account, store, log));
+  const stores = new AccountStores(data, plan.storageBytesMax, (account, store) =>
+    reconcile(db, account, store, log),
+  );
   const quota = new Quota(plan, stores);
   const sessions = new Sessions({ db, stores, runtime, quota, locks, network, log });
   const workspaces = new Workspaces({ db, stores, sessions, quota, locks });

@@ -90,6 +90,7 @@ const storeCodes: Partial<Record<StoreErrorCode, ErrorCode>> = {
   disk_in_use: "session_active",
   unsupported: "unsupported",
   no_space: "storage_quota_exceeded",
+  quota_exceeded: "storage_quota_exceeded",
   too_large: "payload_too_large",
   ref_conflict: "operation_in_progress",
 };
@@ -110,6 +111,7 @@ const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
 const suggestions: Partial<Record<ErrorCode, string>> = {
   sandbox_unavailable: "run `chaser doctor` on the server's machine to see what is missing",
   session_ended: "run the command again; a new session is started for it",
+  storage_quota_exceeded: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
 };
 
 /** The caller's view of any error: a `ServerError` as it is, known codes by the tables, all else `internal` without its text. */
@@ -126,6 +128,13 @@ export function toServerError(error: unknown): ServerError {
   const suggestion = suggestions[code];
   return new ServerError(code, (error as Error).message, {
     cause: error,
+    ...detailsOf(error),
     ...(suggestion === undefined ? {} : { suggestion }),
   });
+}
+
+function detailsOf(error: unknown): { details?: Record<string, unknown> } {
+  if (!(error instanceof StoreError) || error.code !== "quota_exceeded") return {};
+  const { usedBytes, capBytes, neededBytes } = error.data;
+  return { details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes } };
 }

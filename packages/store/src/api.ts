@@ -20,6 +20,12 @@ export interface OpenStoreOptions {
   host?: EngineHost;
   /** Make the store when the directory is missing or empty. Default false. */
   create?: boolean;
+  /**
+   * The most that the store's directory may take, in allocated bytes. Calls that store something fail with code `quota_exceeded`
+   * where they would go beyond, and leave everything as it was; those that free space always work. What is written to an
+   * attached disk counts, and is not stopped. Holds for this `Store` alone, not for others open on the same directory. Default: none.
+   */
+  capBytes?: number;
 }
 
 /** One range of owner ids: `count` ids from `host` on stand in trees as `count` ids from `tree` on. */

@@ -18,6 +18,7 @@ export type StoreErrorCode =
   | "unsupported"
   | "permission_denied"
   | "no_space"
+  | "quota_exceeded"
   | "ref_conflict"
   | "too_large"
   | "aborted"

@@ -26,17 +26,24 @@ import type {
   TreeChange,
   TreeListing,
 } from "./api.js";
+import { StoreError } from "./errors.js";
 import type { EngineChannel } from "./engine/channel.js";
 import { startEngine } from "./engine/start.js";
 import { EngineDisks } from "./engine/disks.js";
 import { byteStream, importStream, itemStream } from "./engine/piecewise.js";
 
-/** Opens the store in a directory. Codes: `not_a_store`, `store_version_unsupported`, `permission_denied`. */
+/** Opens the store in a directory. Codes: `invalid_argument`, `not_a_store`, `store_version_unsupported`, `permission_denied`. */
 export async function openStore(directory: string, options: OpenStoreOptions = {}): Promise<Store> {
   const root = resolve(directory);
+  const { capBytes = null } = options;
+  if (capBytes !== null && !(capBytes >= 0))
+    throw new StoreError("invalid_argument", `capBytes is ${capBytes}, a number from 0 is needed`, {
+      data: { field: "capBytes" },
+    });
   const channel = startEngine(options.host ?? { kind: "thread" }, {
     root,
     create: options.create ?? false,
+    capBytes,
   });
   try {
     await channel.ready;

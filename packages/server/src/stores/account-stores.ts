@@ -8,13 +8,19 @@ import { workspaceUid } from "../limits.js";
 /** One store an account, so that deduplication never crosses accounts. Opened on first use, closed with the server. */
 export class AccountStores {
   readonly #data: DataDirectory;
+  readonly #capBytes: number;
   readonly #onOpen: (account: AccountRow, store: Store) => Promise<void>;
   readonly #stores = new Map<string, Promise<Store>>();
   #closed = false;
 
-  /** `onOpen` runs once for each store before anyone else sees it: the place to clean up after a crash. */
-  constructor(data: DataDirectory, onOpen: (account: AccountRow, store: Store) => Promise<void>) {
+  /** `onOpen` runs once for each store before anyone else sees it: the place to clean up after a crash. `capBytes`: for each store. */
+  constructor(
+    data: DataDirectory,
+    capBytes: number,
+    onOpen: (account: AccountRow, store: Store) => Promise<void>,
+  ) {
     this.#data = data;
+    this.#capBytes = capBytes;
     this.#onOpen = onOpen;
   }
 
@@ -34,7 +40,11 @@ export class AccountStores {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
     if (account.host_uid !== null) await chown(directory, account.host_uid, account.host_uid);
-    const store = await openStore(directory, { create: true, host: engineHost(account) });
+    const store = await openStore(directory, {
+      create: true,
+      host: engineHost(account),
+      capBytes: this.#capBytes,
+    });
     try {
       await this.#onOpen(account, store);
     } catch (error) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { testServer, type Client, type TestServer } from "../fixture/server.js";
+import { sandboxMissing, testServer, type Client, type TestServer } from "../fixture/server.js";
 
 describe("workspaces", () => {
   let server: Client & TestServer;
@@ -141,6 +141,8 @@ describe("workspaces", () => {
   });
 });
 
+const skip = await sandboxMissing();
+
 describe("storage quota", () => {
   test("an account over its cap cannot make more, and is told the figures", async () => {
     await using server = await testServer({ limits: { storageBytesMax: 1 } });
@@ -151,5 +153,28 @@ describe("storage quota", () => {
     assert.ok(error.details.used_bytes >= 1);
     assert.ok(error.details.needed_bytes > 0);
     assert.deepEqual(await server.expect(200, "GET", "/v1/workspaces"), []);
+  });
+
+  test("a snapshot that would cross the cap is refused with the figures, and nothing of it stays", { skip }, async () => {
+    const capBytes = 12_000_000;
+    await using server = await testServer({ limits: { storageBytesMax: capBytes } });
+    await server.workspace("w");
+    await server.exec("w", "head -c 8000000 /dev/urandom > file");
+    await server.idle("w");
+    const usedBytes = async (): Promise<number> =>
+      (await server.expect(200, "GET", "/v1/billing/summary")).storage.used_bytes;
+    const before = await usedBytes();
+    const error = await server.refused(
+      413,
+      "storage_quota_exceeded",
+      "POST",
+      "/v1/workspaces/w/snapshots",
+      {},
+    );
+    assert.equal(error.details.cap_bytes, capBytes);
+    assert.ok(error.details.used_bytes + error.details.needed_bytes > capBytes);
+    assert.deepEqual(await server.expect(200, "GET", "/v1/workspaces/w/snapshots"), []);
+    assert.ok((await usedBytes()) - before < 100_000);
+    assert.equal(await server.exec("w", "wc -c < file"), "8000000\n");
   });
 });

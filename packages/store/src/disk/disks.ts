@@ -171,12 +171,15 @@ export class DiskSet {
       const standing = dryRun ? disk : this.#compacted(disk);
       const kept = undo && !dryRun ? this.#keepForUndo(standing, wanted, owners, work) : null;
       const present = kept === null ? standing : settle(this.#disks, id);
-      const counts = restoreDisk(this.#disks, this.#repository, present, wanted, {
-        dryRun,
-        paths,
-        owners,
-        work,
-      });
+      let counts;
+      try {
+        counts = restoreDisk(this.#disks, this.#repository, present, wanted, { dryRun, paths, owners, work });
+      } catch (error) {
+        // Nothing was restored, so there is nothing to undo, and the snapshot would only take more room.
+        if (kept !== null && error instanceof StoreError && error.code === "quota_exceeded")
+          this.#repository.removeSnapshot(kept);
+        throw error;
+      }
       const durationMs = performance.now() - startedAt;
       return { ...counts, durationMs, problems: work.allProblems(), undo: kept };
     });

@@ -36,6 +36,7 @@ import { withLock } from "../platform/lock.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
+import type { Lease } from "../snapshot/lease.js";
 import { Repository } from "../snapshot/repository.js";
 import { restoreTree } from "../snapshot/restore.js";
 import type { RecordedWalk } from "../snapshot/recorded-walk.js";
@@ -43,8 +44,10 @@ import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, saveWalk, type PreviousWalk } from "../snapshot/stat-cache.js";
 import { StorePlace } from "../snapshot/store-place.js";
 import { Work } from "../snapshot/work.js";
+import { cappedFiles } from "../platform/capped-files.js";
 import { History, type DiffCall, type ImportCall } from "./history.js";
 import type { Hooks } from "./hooks.js";
+import { leastBytes, StoreCap } from "./store-cap.js";
 import type { StreamHandle } from "./streams.js";
 
 export type { Hooks };
@@ -84,9 +87,11 @@ export class Engine {
   readonly #history: History;
 
   readonly #withThreads: boolean;
+  readonly #cap: StoreCap;
 
-  private constructor(files: Files, repository: Repository, withThreads: boolean) {
+  private constructor(files: Files, repository: Repository, cap: StoreCap, withThreads: boolean) {
     this.#files = files;
+    this.#cap = cap;
     this.#withThreads = withThreads;
     this.#repository = repository;
     this.#disks = new DiskSet(repository);
@@ -95,19 +100,23 @@ export class Engine {
 
   /**
    * `create`: make the store when there is none yet. `withThreads`: `files` are the kernel's own, which other threads of this
-   * process reach too, so that they may help.
+   * process reach too, so that they may help. `capBytes`: the most that the store may take, see `OpenStoreOptions`.
    */
   static open(
     files: Files,
     root: string,
-    { create, withThreads = false }: { create: boolean; withThreads?: boolean },
+    options: { create: boolean; withThreads?: boolean; capBytes?: number },
   ): Engine {
+    const { create, withThreads = false, capBytes = Infinity } = options;
+    const cap = new StoreCap(files, root, capBytes);
+    const capped = capBytes === Infinity ? files : cappedFiles(files, cap);
+    const open = (): Engine => new Engine(files, Repository.open(capped, root), cap, withThreads);
     try {
-      return new Engine(files, Repository.open(files, root), withThreads);
+      return open();
     } catch (error) {
       if (!create || !(error instanceof StoreError) || error.code !== "not_a_store") throw error;
       Repository.create(files, root);
-      return new Engine(files, Repository.open(files, root), withThreads);
+      return open();
     }
   }
 
@@ -120,7 +129,7 @@ export class Engine {
     try {
       const resolve = (pin: (tree: TreeId) => void): PreviousWalk | null =>
         loadPreviousWalk(repository, source, options, pin);
-      const snapshot = repository.writing(resolve, (previous, lease) => {
+      const take = (previous: PreviousWalk | null, lease: Lease): SnapshotInfo => {
         let walk: RecordedWalk | null = null;
         const added = repository.addSnapshot(
           lease,
@@ -147,7 +156,8 @@ export class Engine {
         );
         if (walk !== null) saveWalk(repository, source, options, added.id, walk, previous);
         return added;
-      });
+      };
+      const snapshot = this.#growing(hooks, () => repository.writing(resolve, take));
       return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
       this.#files.close(directory);
@@ -285,17 +295,17 @@ export class Engine {
     this.#history.closeStream(stream);
   }
 
-  beginImport(_hooks: Hooks, options: ImportCall): number {
+  beginImport(hooks: Hooks, options: ImportCall): number {
     if (options.diskId !== undefined) this.#disks.get(options.diskId);
-    return this.#history.beginImport(options);
+    return this.#growing(hooks, () => this.#history.beginImport(options));
   }
 
-  importPiece(_hooks: Hooks, handle: number, bytes: Uint8Array): void {
-    this.#history.importPiece(handle, bytes);
+  importPiece(hooks: Hooks, handle: number, bytes: Uint8Array): void {
+    this.#growing(hooks, () => this.#history.importPiece(handle, bytes));
   }
 
   finishImport(hooks: Hooks, handle: number): SnapshotInfo[] {
-    return this.#history.finishImport(hooks, handle);
+    return this.#growing(hooks, () => this.#history.finishImport(hooks, handle));
   }
 
   abandonImport(_hooks: Hooks, handle: number): void {
@@ -313,10 +323,10 @@ export class Engine {
   }
 
   createDisk(
-    _hooks: Hooks,
+    hooks: Hooks,
     options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] },
   ): DiskInfo {
-    return this.#disks.create(options);
+    return this.#growing(hooks, () => this.#disks.create(options));
   }
 
   getDisk(_hooks: Hooks, id: string): DiskInfo {
@@ -340,11 +350,13 @@ export class Engine {
     sourceId: string,
     options: { id: string; snapshot?: string; idMap?: IdMap },
   ): DiskInfo {
-    return this.#disks.clone(sourceId, options, new Work("write", hooks), owners(options.idMap));
+    const work = new Work("write", hooks);
+    return this.#growing(hooks, () => this.#disks.clone(sourceId, options, work, owners(options.idMap)));
   }
 
   snapshotDisk(hooks: Hooks, id: string, options: DiskSnapshotCall): SnapshotResult {
-    return this.#disks.snapshot(id, options, owners(options.idMap), new Work("scan", hooks));
+    const work = new Work("scan", hooks);
+    return this.#growing(hooks, () => this.#disks.snapshot(id, options, owners(options.idMap), work));
   }
 
   diskSnapshots(_hooks: Hooks, id: string): SnapshotInfo[] {
@@ -358,7 +370,15 @@ export class Engine {
     snapshot: string,
     options: DiskRestoreCall,
   ): RestoreResult & { undo: SnapshotInfo | null } {
-    return this.#disks.restore(id, snapshot, options, owners(options.idMap), new Work("restore", hooks));
+    const work = new Work("restore", hooks);
+    const restore = (): RestoreResult & { undo: SnapshotInfo | null } =>
+      this.#disks.restore(id, snapshot, options, owners(options.idMap), work);
+    if (options.dryRun === true || !this.#cap.isSet) return restore();
+    if (this.#disks.get(id).driver === "overlay") return this.#growing(hooks, restore);
+    // Written in place, so it must not stop half way: what it comes to is known well enough before.
+    const { logicalBytes } = this.#repository.getSnapshot(id, snapshot);
+    this.#cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.usage(id).upperBytes));
+    return restore();
   }
 
   deleteDiskSnapshot(hooks: Hooks, id: string, snapshot: string): { freedBytes: number } {
@@ -386,6 +406,19 @@ export class Engine {
     const found = this.#repository.getSnapshot(scope, snapshot);
     const freedBytes = this.#repository.removeSnapshot(found);
     return { freedBytes: freedBytes + this.#collectLeft(hooks) };
+  }
+
+  /** For what stores something: never beyond the cap, and what it leaves behind when it would go beyond is freed at once. */
+  #growing<Result>(hooks: Hooks, run: () => Result): Result {
+    return this.#cap.within(run, () => {
+      try {
+        this.#disks.sweepLayers();
+        this.#collectLeft(hooks);
+      } catch (error) {
+        // The cap says more than what kept this from being tidied up now; the next collection does it.
+        if (!(error instanceof StoreError)) throw error;
+      }
+    });
   }
 
   /** After a deletion, which is done: that damage elsewhere hides what is needed keeps everything, and is no failure of it. */

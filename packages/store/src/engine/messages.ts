@@ -21,6 +21,7 @@ export type MethodResult<Name extends MethodName> = ReturnType<Methods[Name]>;
 export interface StartOptions {
   root: string;
   create: boolean;
+  capBytes: number | null;
 }
 
 export type ToEngine =

@@ -15,7 +15,7 @@ export interface ThreadData extends StartOptions {
 }
 
 const port = parentPort as MessagePort;
-const { root, create, aborted } = workerData as ThreadData;
+const { root, create, capBytes, aborted } = workerData as ThreadData;
 
 function send(message: FromEngine): void {
   port.postMessage(message);
@@ -55,7 +55,11 @@ function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void
 }
 
 try {
-  const engine = Engine.open(stoppableLocks(linuxFiles, isStopped), root, { create, withThreads: true });
+  const engine = Engine.open(stoppableLocks(linuxFiles, isStopped), root, {
+    create,
+    withThreads: true,
+    ...(capBytes === null ? {} : { capBytes }),
+  });
   port.on("message", (message: ToEngine) => {
     if (message.kind === "call") run(engine, message);
     else if (message.kind === "close") {

@@ -1,0 +1,106 @@
+/**
+ * Keeps a store below its cap. What the store holds is measured by a walk, whose cost is bounded: far from the cap a figure
+ * serves for fifty times as long as it took to make, so that at most 2 % of the time goes into walks, unless the filesystem
+ * has lost much space since. Near the cap, and before anything is refused, it is made anew.
+ */
+import { StoreError } from "../errors.js";
+import { allocatedUnder } from "../platform/allocated.js";
+import { quotaExceeded, type Room } from "../platform/capped-files.js";
+import { withDirectory } from "../platform/durable.js";
+import type { Files } from "../platform/files.js";
+
+/** A figure serves for as long as its walk took, times this. */
+const figureLifetimeFactor = 50;
+/** At least this long: two operations in a row need no walk each. */
+const figureLifetimeMsMin = 1000;
+/** The part of the cap that has to be free, by the last figure, for that figure to be trusted. */
+const comfortableShare = 0.2;
+/** What the least operation takes: a ref, a record, a lease, a directory or two. With less room nothing is begun. */
+export const leastBytes = 32 * 1024;
+
+interface Figure {
+  leftBytes: number;
+  freeBytes: number;
+  validUntilMs: number;
+}
+
+export class StoreCap implements Room {
+  readonly #files: Files;
+  readonly #root: string;
+  readonly #capBytes: number;
+  #figure: Figure | null = null;
+  #armed = false;
+
+  get isSet(): boolean {
+    return this.#capBytes !== Infinity;
+  }
+
+  /** `files`: those that nothing limits. `capBytes`: Infinity for none. */
+  constructor(files: Files, root: string, capBytes: number) {
+    this.#files = files;
+    this.#root = root;
+    this.#capBytes = capBytes;
+  }
+
+  /**
+   * Runs what may make the store grow. Code `quota_exceeded` before it begins when nothing fits, or at the write that crosses
+   * the cap; `giveBack` then frees what `run` had stored and nothing needs.
+   */
+  within<Result>(run: () => Result, giveBack: () => void): Result {
+    if (!this.isSet) return run();
+    this.expect(leastBytes);
+    this.#armed = true;
+    try {
+      return run();
+    } catch (error) {
+      this.#armed = false;
+      if (error instanceof StoreError && error.code === "quota_exceeded") giveBack();
+      throw error;
+    } finally {
+      this.#armed = false;
+    }
+  }
+
+  /** For what cannot stop half way, and can foretell what it needs. Code `quota_exceeded` when that is more than is left. */
+  expect(bytes: number): void {
+    if (!this.#isTrusted()) this.#measure();
+    if (this.#left() < bytes) this.#require(bytes);
+  }
+
+  take(bytes: number): void {
+    if (!this.#armed || bytes === 0) return;
+    if (this.#left() < bytes) this.#require(bytes);
+    if (this.#figure !== null) this.#figure.leftBytes -= bytes;
+  }
+
+  #left(): number {
+    return this.#figure?.leftBytes ?? 0;
+  }
+
+  /** Measures anew, because what was counted includes what is gone again. */
+  #require(bytes: number): void {
+    const usedBytes = this.#measure();
+    if (this.#left() < bytes) throw quotaExceeded(usedBytes, this.#capBytes, bytes);
+  }
+
+  #isTrusted(): boolean {
+    const figure = this.#figure;
+    if (figure === null || performance.now() > figure.validUntilMs) return false;
+    if (figure.leftBytes < comfortableShare * this.#capBytes) return false;
+    return figure.freeBytes - this.#freeBytes() < figure.leftBytes / 2;
+  }
+
+  #measure(): number {
+    const startedAt = performance.now();
+    const freeBytes = this.#freeBytes();
+    const usedBytes = allocatedUnder(this.#files, this.#root);
+    const endedAt = performance.now();
+    const lifetimeMs = Math.max(figureLifetimeMsMin, (endedAt - startedAt) * figureLifetimeFactor);
+    this.#figure = { leftBytes: this.#capBytes - usedBytes, freeBytes, validUntilMs: endedAt + lifetimeMs };
+    return usedBytes;
+  }
+
+  #freeBytes(): number {
+    return withDirectory(this.#files, this.#root, (directory) => this.#files.freeBytes(directory));
+  }
+}
