@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
 import { linuxFiles } from "../../src/platform/linux.js";
@@ -13,6 +13,16 @@ const MiB = 1024 * 1024;
 
 function onDisk(directory: string): number {
   return Number(execFileSync("du", ["-s", "-B1", directory], { encoding: "utf8" }).split("\t")[0]);
+}
+
+/**
+ * Stands in the store and counts, so that each store here is near its cap, where what it holds is measured each time.
+ * Returns how to change it.
+ */
+function ballast(root: string): (bytes: number) => void {
+  const write = (bytes: number): void => writeFileSync(`${root}/ballast`, Buffer.alloc(bytes, "ballast"));
+  write(40 * MiB);
+  return write;
 }
 
 /** A store of one small snapshot, and a source that has grown by `bytes` that nothing compresses. */
@@ -98,6 +108,7 @@ describe("a store with a cap", () => {
 
   test("sees what others store meanwhile", (t) => {
     const { root, source } = scene(t, 1000);
+    ballast(root);
     const engine = opened(t, root, onDisk(root) + 4 * MiB);
     engine.snapshot({}, source, { name: "own" });
     const other = Engine.open(linuxFiles, root, { create: false });
@@ -114,12 +125,13 @@ describe("a store with a cap", () => {
       // Comes from elsewhere, so that there is no layer yet that shows it.
       await using from = await openStore(`${root}-from`, { create: true });
       await from.snapshot(source, { name: "full" });
+      const weigh = ballast(root);
       await using store = await openStore(root, { capBytes: onDisk(root) + 6.75 * MiB });
       const { disks } = store;
       await disks.create({ id: "disk", driver, directories: [{ path: "own", mode: 0o755 }] });
       await store.import(from.export(["full"]), { diskId: "disk" });
 
-      writeFileSync(`${root}/ballast`, randomBytes(MiB));
+      weigh(41 * MiB);
       await assert.rejects(disks.restore("disk", "full", { undo: true }), exceeded);
       await assert.rejects(disks.clone("disk", { id: "copy", snapshot: "full" }), exceeded);
       const names = (await disks.snapshots("disk")).map(({ name }) => name);
@@ -129,7 +141,7 @@ describe("a store with a cap", () => {
       assert.deepEqual([files, directories], [0, 1]);
       assert.equal((await store.fsck({ readData: true })).ok, true);
 
-      rmSync(`${root}/ballast`);
+      weigh(40 * MiB);
       await disks.restore("disk", "full", { undo: true });
     });
   }
