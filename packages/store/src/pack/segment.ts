@@ -5,7 +5,8 @@
 import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
-import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { openIfPresent } from "../platform/durable.js";
+import type { Fd, Files } from "../platform/files.js";
 import {
   decodeSegmentHead,
   decodeSegmentHeader,
@@ -113,13 +114,8 @@ export class Segment {
 
   /** Null when there is no such file. Code `corrupt` when its head is damaged; blocks are verified when they are used. */
   static open(files: Files, path: string): Segment | null {
-    let fd: Fd;
-    try {
-      fd = files.open(anywhere, path);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return null;
-      throw error;
-    }
+    const fd = openIfPresent(files, path);
+    if (fd === null) return null;
     let isKept = false;
     try {
       const fileBytes = files.statOpen(fd).sizeBytes;

@@ -1,5 +1,6 @@
 /** Allocated bytes (`st_blocks * 512`) of everything at and below a path, each inode once, as `du -s -B1` counts. */
-import { anywhere, isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+import { openIfPresent } from "./durable.js";
+import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
 
 /** Is told every name of a file that has several; `key` says which file it is. */
 export type OnLink = (key: string, stat: Stat) => void;
@@ -11,13 +12,8 @@ export function allocatedUnder(
   seen = new Set<string>(),
   onLink: OnLink = () => undefined,
 ): number {
-  let directory: Fd;
-  try {
-    directory = files.open(anywhere, path, { directory: true });
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
-  }
+  const directory = openIfPresent(files, path, { directory: true });
+  if (directory === null) return 0;
   try {
     return files.statOpen(directory).allocatedBytes + below(files, directory, seen, onLink);
   } finally {

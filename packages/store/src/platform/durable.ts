@@ -1,6 +1,6 @@
 /** The two ways a small file of the store comes into being so that a power cut leaves it whole or absent. */
 import { StoreError } from "../errors.js";
-import { anywhere, isErrno, type Fd, type Files } from "./files.js";
+import { anywhere, isErrno, type Fd, type Files, type OpenOptions } from "./files.js";
 
 /** Opens a directory, runs, and closes it whatever happens. */
 export function withDirectory<Result>(files: Files, path: string, run: (directory: Fd) => Result): Result {
@@ -77,15 +77,20 @@ export function writeCache(files: Files, directoryPath: string, name: string, co
   }
 }
 
-/** The whole content of a file of the store, or null when there is none. */
-export function readWhole(files: Files, path: string): Buffer | null {
-  let fd: Fd;
+/** Null when there is nothing under the path. */
+export function openIfPresent(files: Files, path: string, options?: OpenOptions): Fd | null {
   try {
-    fd = files.open(anywhere, path);
+    return files.open(anywhere, path, options);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return null;
     throw error;
   }
+}
+
+/** The whole content of a file of the store, or null when there is none. */
+export function readWhole(files: Files, path: string): Buffer | null {
+  const fd = openIfPresent(files, path);
+  if (fd === null) return null;
   try {
     const content = Buffer.alloc(files.statOpen(fd).sizeBytes);
     return content.subarray(0, files.read(fd, content, 0));

@@ -6,8 +6,8 @@
  */
 import { isContentId, type PackId, type TreeId } from "../ids.js";
 import type { Layout } from "../layout.js";
-import { namesIn, readWhole, removeIfPresent, temporaryName } from "../platform/durable.js";
-import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { namesIn, openIfPresent, readWhole, removeIfPresent, temporaryName } from "../platform/durable.js";
+import { anywhere, type Fd, type Files } from "../platform/files.js";
 
 /** A writer also has files under unfinished names. */
 export type LeaseKind = "reader" | "writer";
@@ -93,14 +93,9 @@ export function readLeases(files: Files, layout: Layout, { sweep }: { sweep: boo
 }
 
 function isHeld(files: Files, path: string): boolean {
-  let fd: Fd;
-  try {
-    fd = files.open(anywhere, path);
-  } catch (error) {
-    // It was released meanwhile.
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
-  }
+  const fd = openIfPresent(files, path);
+  // It was released meanwhile.
+  if (fd === null) return false;
   try {
     return !files.lock(fd, "shared", false);
   } finally {
