@@ -201,7 +201,7 @@ export interface FsckReport {
 
 export interface GcReport {
   dryRun: boolean;
-  /** Allocated bytes returned to the filesystem (or that would be). */
+  /** Allocated bytes returned to the filesystem (or that would be), not counting what `cache/` keeps for the next time. */
   freedBytes: number;
   deletedPacks: number;
   rewrittenPacks: number;

@@ -23,7 +23,7 @@ import { sweepRecords, sweepUnfinished } from "./sweep.js";
 
 export interface Collected {
   plan: CollectionPlan;
-  /** Allocated bytes that came back; negative when the counts kept for the next time outweigh them. */
+  /** Allocated bytes that came back, not counting what `cache/` keeps for the next time. */
   freedBytes: number;
 }
 
@@ -34,13 +34,13 @@ export function collect(repository: Repository, work: Work, options: { thin: boo
     const needed = repository.withObjects(() => whatIsNeeded(repository, { sweep: false }));
     const references = currentReferences(repository, needed.trees, () => work.step());
     // Now, because the trees that went cannot be followed any more once their objects are gone.
-    const keptBytes = keepReferences(repository, references);
+    keepReferences(repository, references);
     const plan = planOf(repository, references, needed, options);
     const moved = moveNeeded(repository, plan.rewritten, options, work);
     const { trash, freedBytes } = withLock(files, layout.objectsLock, "exclusive", () =>
       takeAway(repository, references, needed, plan, moved),
     );
-    return { plan, freedBytes: freedBytes - keptBytes + removeFromTrash(files, layout.trash, trash) };
+    return { plan, freedBytes: freedBytes + removeFromTrash(files, layout.trash, trash) };
   });
 }
 

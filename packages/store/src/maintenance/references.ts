@@ -16,7 +16,6 @@ import type { TreeId } from "../ids.js";
 import { listDepthMax } from "../limits.js";
 import type { ObjectSource } from "../pack/chunks.js";
 import { readWhole, writeCache } from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { namedBy, type MetObject } from "../tree/reach.js";
@@ -182,23 +181,7 @@ export function currentReferences(
   return references;
 }
 
-/**
- * Keeps the counts for the next time; not being able to costs time then, and is no reason to fail. Returns by how many
- * allocated bytes what is kept has grown.
- */
-export function keepReferences(repository: Repository, references: References): number {
-  const { files, layout } = repository;
-  const path = `${layout.cache}/${fileName}`;
-  const before = allocatedAt(files, layout.cache) + allocatedAt(files, path);
+/** Keeps the counts for the next time; not being able to costs time then, and is no reason to fail. */
+export function keepReferences({ files, layout }: Repository, references: References): void {
   writeCache(files, layout.cache, fileName, references.encode());
-  return allocatedAt(files, layout.cache) + allocatedAt(files, path) - before;
-}
-
-function allocatedAt(files: Files, path: string): number {
-  try {
-    return files.stat(anywhere, path).allocatedBytes;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
-  }
 }

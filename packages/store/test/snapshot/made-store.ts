@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { FsckFinding } from "../../src/api.js";
 import { Engine } from "../../src/engine/engine.js";
@@ -34,6 +34,11 @@ export function makeStore(t: TestContext, ordinary: Files = linuxFiles): MadeSto
 /** What `du -s -B1` says. */
 export function du(path: string): number {
   return Number(execFileSync("du", ["-s", "-B1", path], { encoding: "utf8" }).split("\t")[0]);
+}
+
+/** What `du` says of a store without its caches, of which the figures of freed bytes do not speak. */
+export function duWithoutCaches(root: string): number {
+  return du(root) - (existsSync(`${root}/cache`) ? du(`${root}/cache`) : 0);
 }
 
 /** What a full check finds, in short. */
