@@ -11,7 +11,7 @@ import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex } from "./index.js";
 import { PackReader, type ObjectUse } from "./reader.js";
-import { PackWriter, type WrittenPack } from "./writer.js";
+import { finishAll, PackWriter, type WrittenPack } from "./writer.js";
 
 export interface ObjectSource {
   /**
@@ -33,6 +33,8 @@ export interface ObjectWriter extends ObjectSource {
  */
 export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
+  readonly #files: Files;
+  readonly #directory: string;
   readonly #lossesBefore: number;
   readonly #relied = new ByteWriter();
   readonly #writers: Record<PackKind, PackWriter>;
@@ -45,6 +47,8 @@ export class ChunkWriter implements ObjectWriter {
 
   constructor(store: Chunks, files: Files, directory: string, beforeName: (pack: PackId) => void) {
     this.#store = store;
+    this.#files = files;
+    this.#directory = directory;
     this.#lossesBefore = store.losses;
     const onPack = (pack: WrittenPack): void => {
       this.packBytes += pack.fileBytes;
@@ -84,8 +88,7 @@ export class ChunkWriter implements ObjectWriter {
   /** Makes the packs durable. Throws when any call failed before. */
   finish(): void {
     if (this.#failure !== null) throw this.#failure as Error;
-    this.#writers.data.finish();
-    this.#writers.tree.finish();
+    finishAll(this.#files, this.#directory, [this.#writers.data, this.#writers.tree]);
   }
 
   /**

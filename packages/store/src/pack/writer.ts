@@ -96,7 +96,7 @@ export class PackWriter {
     this.#pending.add(id);
     if (this.#kind === "tree") this.#pendingBytes.set(digestKey(id), Buffer.from(bytes));
     if (this.#frameLength >= frameBytesTarget) this.#closeFrame();
-    if (pack.length >= packBytesTarget) this.#closePack();
+    if (pack.length >= packBytesTarget) this.finish();
   }
 
   /** Takes over a frame of another pack as it is, with all chunks in it. The bytes must be verified. */
@@ -107,12 +107,38 @@ export class PackWriter {
     for (const chunk of chunks) pack.chunks.push({ ...chunk, frame: this.#frameNumber });
     this.#frameNumber += 1;
     this.#write({ ...frame, stored });
-    if (pack.length >= packBytesTarget) this.#closePack();
+    if (pack.length >= packBytesTarget) this.finish();
   }
 
   /** Writes what is left and makes the names durable. */
   finish(): void {
-    this.#closePack();
+    finishAll(this.#files, this.#directory, [this]);
+  }
+
+  /** Brings what is left under its name. Returns what ends it, to be called when the name is durable; null where nothing is left. */
+  name(): (() => void) | null {
+    this.#closeFrame();
+    this.#queue.flush();
+    const pack = this.#pack;
+    if (pack === null) return null;
+    const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);
+    this.#files.write(pack.fd, tail.bytes, pack.length);
+    this.#files.sync(pack.fd);
+    this.#beforeName(tail.id);
+    this.#files.rename(anywhere, pack.path, anywhere, packPath(this.#directory, tail.id));
+    this.#files.close(pack.fd);
+    this.#pack = null;
+    return () => {
+      this.#pending.clear();
+      this.#pendingBytes.clear();
+      this.#onPack({
+        id: tail.id,
+        kind: this.#kind,
+        frames: pack.frames,
+        chunks: pack.chunks,
+        fileBytes: pack.length + tail.bytes.length,
+      });
+    };
   }
 
   /** Throws away what is not finished. Idempotent. */
@@ -180,30 +206,13 @@ export class PackWriter {
     });
     pack.length += frame.stored.length;
   }
+}
 
-  #closePack(): void {
-    this.#closeFrame();
-    this.#queue.flush();
-    const pack = this.#pack;
-    if (pack === null) return;
-    const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);
-    this.#files.write(pack.fd, tail.bytes, pack.length);
-    this.#files.sync(pack.fd);
-    this.#beforeName(tail.id);
-    this.#files.rename(anywhere, pack.path, anywhere, packPath(this.#directory, tail.id));
-    this.#files.close(pack.fd);
-    this.#pack = null;
-    syncDirectory(this.#files, this.#directory);
-    this.#pending.clear();
-    this.#pendingBytes.clear();
-    this.#onPack({
-      id: tail.id,
-      kind: this.#kind,
-      frames: pack.frames,
-      chunks: pack.chunks,
-      fileBytes: pack.length + tail.bytes.length,
-    });
-  }
+/** Finishes writers of one directory, whose names become durable with one sync. */
+export function finishAll(files: Files, directory: string, writers: readonly PackWriter[]): void {
+  const named = writers.map((writer) => writer.name()).filter((end) => end !== null);
+  if (named.length > 0) syncDirectory(files, directory);
+  for (const end of named) end();
 }
 
 export function packPath(directory: string, id: PackId): string {
