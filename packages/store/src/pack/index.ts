@@ -200,8 +200,8 @@ export class PackIndex {
     }
     for (const name of names) removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
     // Also when there was nothing left to remove: whoever removed it may have died before that was durable, and a segment
-    // that comes back would name packs that are deleted next.
-    if (names.size > 0 || added.length === 0) syncDirectory(this.#files, this.#indexDirectory);
+    // that comes back would name packs that are deleted next, or be the damaged one of the same name.
+    if (replaced.length > 0 || added.length === 0) syncDirectory(this.#files, this.#indexDirectory);
     const kept = namesOf(this.#segments).filter((name) => !replaced.includes(name));
     this.#loose.clear();
     this.#listing = null;

@@ -2,7 +2,7 @@
 import type { PackId } from "../ids.js";
 import { digestBytes, hash } from "../chunk/hash.js";
 import { segmentBitsMax, segmentBlockRows } from "../limits.js";
-import { createDurably } from "../platform/durable.js";
+import { createWhole, withDirectory } from "../platform/durable.js";
 import type { Fd, Files } from "../platform/files.js";
 import { encodeSegmentHead, segmentHeadBytes, segmentName } from "./segment-format.js";
 import { mergeSegments, type Merge } from "./segment-merge.js";
@@ -10,8 +10,9 @@ import { rowBytes, rowWords } from "./segment-rows.js";
 import type { Segment } from "./segment.js";
 
 /**
- * Makes one durable segment of several, without the packs in `gone`. Returns its name, which is made from its content;
- * null when nothing is left to write.
+ * Makes one segment of several, without the packs in `gone`. Returns its name, which is made from its content; null when
+ * nothing is left to write. What it says is durable, its name is not: a power cut that loses it makes the next reader read
+ * the packs themselves.
  */
 export function writeSegment(
   files: Files,
@@ -21,7 +22,9 @@ export function writeSegment(
 ): string | null {
   const merge = mergeSegments(segments, gone);
   if (merge.packs.length === 0) return null;
-  return createDurably(files, directory, (fd) => writeMerge(files, fd, merge));
+  return withDirectory(files, directory, (opened) =>
+    createWhole(files, opened, (fd) => writeMerge(files, fd, merge)),
+  );
 }
 
 function writeMerge(files: Files, fd: Fd, { packs, rowsMax, blocks }: Merge): string {

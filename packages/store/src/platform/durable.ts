@@ -27,33 +27,36 @@ export function temporaryName(): string {
 
 /** Writes `directory/name` so that it holds either its old content or the new one, and is durable on return. */
 export function writeDurably(files: Files, directoryPath: string, name: string, content: Uint8Array): void {
-  createDurably(files, directoryPath, (fd) => {
-    files.write(fd, content, 0);
-    return name;
+  withDirectory(files, directoryPath, (directory) => {
+    createWhole(files, directory, (fd) => {
+      files.write(fd, content, 0);
+      return name;
+    });
+    files.sync(directory);
   });
 }
 
-/** The same for a file that `fill` writes piece by piece. It returns the name, which may depend on what it wrote. */
-export function createDurably(files: Files, directoryPath: string, fill: (fd: Fd) => string): string {
-  return withDirectory(files, directoryPath, (directory) => {
-    const temporary = temporaryName();
-    const fd = files.open(directory, temporary, { access: "create" });
+/**
+ * Makes a file that `fill` writes piece by piece, and returns its name, which may depend on what was written. Under that
+ * name it is whole also after a power cut; that the name is there then is for the caller to make sure of.
+ */
+export function createWhole(files: Files, directory: Fd, fill: (fd: Fd) => string): string {
+  const temporary = temporaryName();
+  const fd = files.open(directory, temporary, { access: "create" });
+  try {
     let name: string;
     try {
-      try {
-        name = fill(fd);
-        files.sync(fd);
-      } finally {
-        files.close(fd);
-      }
-      files.rename(directory, temporary, directory, name);
-    } catch (error) {
-      removeIfPresent(files, directory, temporary);
-      throw error;
+      name = fill(fd);
+      files.sync(fd);
+    } finally {
+      files.close(fd);
     }
-    files.sync(directory);
+    files.rename(directory, temporary, directory, name);
     return name;
-  });
+  } catch (error) {
+    removeIfPresent(files, directory, temporary);
+    throw error;
+  }
 }
 
 /**

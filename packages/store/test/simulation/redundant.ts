@@ -25,10 +25,6 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "needed only after another process died freezing; see killed.test.ts",
   ],
   [
-    "directory in createDurably of writeSegment",
-    "the index is a cache: packs that no segment names are read themselves, and what is removed next is synced in the same directory",
-  ],
-  [
     "directory in removeSnapshot of #deleteSnapshot",
     "the ref is durably gone before; a record that comes back is garbage, swept by collection",
   ],
