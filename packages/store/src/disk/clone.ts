@@ -44,11 +44,11 @@ export function cloneDisk(
     if (isPristine(disks, source)) {
       make(source.top);
       syncStaged(disks, staged);
-      // The source can do without the layer's name being durable, as it still has `freezing`; the copy cannot.
-      syncDirectory(disks.files, disks.layout.layers);
     } else {
       freeze(disks, source, make);
     }
+    // The source can do without the layer's name being durable, as it still has `freezing`; the copy cannot.
+    syncDirectory(disks.files, disks.layout.layers);
     disks.guarded("exclusive", () => publish(disks, repository, staged));
   });
 }
@@ -62,8 +62,10 @@ export function cloneSnapshot(
   id: string,
   options: CloneOptions,
 ): void {
+  const standing = disks.stack(disks.read(source.id));
+  const pinned = pinLiveTrees(repository, disks.layers, standing, source.id, snapshot);
   buildDisk(disks, id, (staged) =>
-    repository.reading(pinLiveTrees(repository, snapshot), (trees) => {
+    repository.reading(pinned, (trees) => {
       const { driver } = source;
       if (driver === "directory") {
         makePlainGeneration(disks.files, staged.generation);

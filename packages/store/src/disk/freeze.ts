@@ -1,15 +1,18 @@
 /**
  * Freezing turns a disk's upper into its top layer and puts a fresh upper above, by renames alone. The steps:
  *
- *     1. a fresh generation with the root's metadata, and `layer.json` beside the files that are to become the layer
+ *     1. a fresh generation with the root's metadata, `layer.json` beside the files that are to become the layer, and the new
+ *        `disk.json` beside the old
  *     2. everything on the filesystem durable
  *     3. `disk.json` names the layer as top, the fresh generation as upper, and the old one as `freezing`: the commit
  *     4. the old generation moves to `layers/<id>`
  *
- * A crash before 3 leaves the disk as it was; after 3 the fourth step is done again by whoever takes the disk next.
+ * A crash before 3 leaves the disk as it was; after 3 the fourth step is done again by whoever takes the disk next. So the
+ * move need not be durable before this disk gets another `freezing`, or another disk stands on the layer: whoever brings
+ * about either makes the names of the layers durable first.
  */
 import type { LayerId } from "../ids.js";
-import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
+import { removeIfPresent, withDirectory } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
 import { removeTree } from "../snapshot/remove.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
@@ -47,11 +50,12 @@ export function freeze(
     removeIfPresent(files, directory, layerFileName);
     writePlainly(files, directory, layerFileName, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }));
     beforeSync(top);
-    files.syncFilesystem(directory);
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };
+  const commit = disks.stage(frozen);
+  withDirectory(files, old, (directory) => files.syncFilesystem(directory));
   disks.guarded("exclusive", () => {
-    disks.write(frozen);
+    commit();
     moveFrozen(disks, frozen);
   });
   return frozen;
@@ -64,10 +68,8 @@ export function finishFreeze(disks: DiskRegistry, disk: DiskDescription): void {
 }
 
 function moveFrozen(disks: DiskRegistry, disk: DiskDescription): void {
-  const { files, layout, layers } = disks;
+  const { files, layers } = disks;
   const generation = `${disks.path(disk.id)}/${disk.freezing as string}`;
   withDirectory(files, generation, (directory) => removeTree(files, directory, workName));
   files.rename(anywhere, generation, anywhere, layers.path(disk.top as LayerId));
-  syncDirectory(files, layout.layers);
-  syncDirectory(files, disks.path(disk.id));
 }

@@ -22,7 +22,7 @@ import type { DiskRegistry } from "./registry.js";
 import { copyTree } from "./copy-tree.js";
 import { copySubvolumeGeneration, filesName, makePlainGeneration } from "./generation.js";
 
-/** For a lease: pins the trees of all snapshots, and of a plain disk also the last walk. `wanted` must still be there. */
+/** For a lease: pins the trees that are relied on, and of a plain disk also the last walk. `wanted` must still be there. */
 export function pinTreesAndWalk(
   disks: DiskRegistry,
   repository: Repository,
@@ -31,7 +31,7 @@ export function pinTreesAndWalk(
   wanted: SnapshotInfo | null,
 ): (pin: (tree: TreeId) => void) => { trees: Set<TreeId>; previous: PreviousWalk | null } {
   return (pin) => ({
-    trees: pinLiveTrees(repository, wanted)(pin),
+    trees: pinLiveTrees(repository, disks.layers, disks.stack(disk), disk.id, wanted)(pin),
     previous:
       disk.driver === "directory" ? loadPreviousWalk(repository, disks.path(disk.id), owners, pin) : null,
   });

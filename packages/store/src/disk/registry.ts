@@ -8,13 +8,14 @@
 import type { LayerId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import { namesIn, readWhole, writeDurably } from "../platform/durable.js";
+import { namesIn, readWhole, temporaryName, withDirectory, writeDurably } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { Lock, withLock } from "../platform/lock.js";
 import { checkDiskId, decodeDescription, encodeDescription, type DiskDescription } from "./description.js";
 import { filesName } from "./generation.js";
 import { decodeLayer } from "./layer-file.js";
 import { layerFileName, type Layers } from "./layers.js";
+import { writePlainly } from "./write-plainly.js";
 
 export const descriptionName = "disk.json";
 export const lockName = "lock";
@@ -65,6 +66,25 @@ export class DiskRegistry {
   write(disk: DiskDescription): DiskDescription {
     writeDurably(this.files, this.path(disk.id), descriptionName, encodeDescription(disk));
     return disk;
+  }
+
+  /**
+   * The same in two steps, for who makes more durable before: writes it beside the present description, where nothing names
+   * it. What is returned puts it in place, durably; the file itself must be durable by then.
+   */
+  stage(disk: DiskDescription): () => void {
+    const { files } = this;
+    const staged = temporaryName();
+    const path = this.path(disk.id);
+    withDirectory(files, path, (directory) =>
+      writePlainly(files, directory, staged, encodeDescription(disk)),
+    );
+    return () => {
+      withDirectory(files, path, (directory) => {
+        files.rename(directory, staged, directory, descriptionName);
+        files.sync(directory);
+      });
+    };
   }
 
   /** Codes `disk_not_found`, and `disk_in_use` when somebody has it. */
