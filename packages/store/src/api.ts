@@ -258,10 +258,13 @@ export interface DiskUsage {
 }
 
 export interface Disks {
+  /** Makes an empty disk. Code `disk_exists`. */
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo>;
   /** Code `disk_not_found` when there is none. */
   get(id: string): Promise<DiskInfo>;
+  /** All disks of the store, in the order of their ids. */
   list(): Promise<DiskInfo[]>;
+  /** Takes a disk, so that its files may be used. Codes `disk_not_found`, and `disk_in_use` while somebody else has it. */
   attach(id: string): Promise<DiskAttachment>;
   /**
    * An independent copy in constant time. The source must be idle (code `disk_in_use`), unless `snapshot`
@@ -273,6 +276,7 @@ export interface Disks {
     id: string,
     options?: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap },
   ): Promise<SnapshotResult>;
+  /** The snapshots of a disk, newest first. */
   snapshots(id: string): Promise<SnapshotInfo[]>;
   /**
    * Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the
@@ -284,9 +288,11 @@ export interface Disks {
     snapshot: string,
     options?: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap },
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }>;
+  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest). Code `snapshot_not_found`. */
   deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }>;
   /** Deletes the disk and its snapshots; never what a clone needs. The disk must be idle. */
   delete(id: string): Promise<{ freedBytes: number }>;
+  /** What a disk takes on the filesystem, alone and with what it shares. */
   usage(id: string): Promise<DiskUsage>;
 }
 
@@ -387,6 +393,7 @@ export interface CopyOptions extends LongCall, Scope {
 }
 
 export interface Store extends AsyncDisposable {
+  /** Where the store is; absolute. */
   readonly directory: string;
   /** Snapshots any plain directory. The store is left out where it stands in it. */
   snapshot(source: string, options?: SnapshotOptions): Promise<SnapshotResult>;
@@ -394,7 +401,12 @@ export interface Store extends AsyncDisposable {
   snapshots(): Promise<SnapshotInfo[]>;
   /** By name or id. Code `snapshot_not_found`. */
   getSnapshot(snapshot: string): Promise<SnapshotInfo>;
+  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest). Code `snapshot_not_found`. */
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
+  /**
+   * Makes a directory what a snapshot says, and writes only what differs. What is there and not in the snapshot stays, unless
+   * `delete` is given. Code `snapshot_not_found`.
+   */
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
   /** `audit`: counts everything anew as well, by other ways, and says what differs. */
   usage(options?: LongCall & { audit?: boolean }): Promise<StoreUsage>;
@@ -405,6 +417,7 @@ export interface Store extends AsyncDisposable {
    * deletes, what cannot; it reads every byte, and others wait meanwhile.
    */
   fsck(options?: LongCall & { readData?: boolean; repair?: boolean }): Promise<FsckReport>;
+  /** Gives back what no snapshot and no disk needs. Readers and writers, in other processes too, go on meanwhile. */
   gc(options?: LongCall & { dryRun?: boolean }): Promise<GcReport>;
   /** What separates two trees, in time proportional to the difference; a directory is walked, and nothing is stored. */
   diff(from: DiffSide, to: DiffSide, options?: DiffOptions): Promise<Diff>;
@@ -424,6 +437,7 @@ export interface Store extends AsyncDisposable {
   import(bundle: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<SnapshotInfo[]>;
   /** Copies snapshots to the store in another directory, which gets only what it lacks. */
   copyTo(directory: string, snapshots: string[], options?: CopyOptions): Promise<SnapshotInfo[]>;
+  /** The store's live, writable file trees. */
   readonly disks: Disks;
   /** Idempotent. Ends the engine; attachments are lost. */
   close(): Promise<void>;

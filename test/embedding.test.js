@@ -1,0 +1,124 @@
+// What somebody meets who embeds the store: its package, packed and put into a fresh project, runs the example of its README, as
+// JavaScript and as TypeScript; and every call of its interface says what it does.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import test from "node:test";
+import ts from "typescript";
+import { root } from "./imports.js";
+
+const folder = join(root, "packages/store");
+const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+
+const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"));
+
+/** Where a package lies that the store's would bring along, found as Node finds it. */
+function installed(name) {
+  const places = createRequire(join(folder, "package.json")).resolve.paths(name);
+  return places
+    .map((place) => join(place, name))
+    .flatMap((path) => {
+      try {
+        return [realpathSync(path)];
+      } catch {
+        return [];
+      }
+    })[0];
+}
+
+/** A project of its own with the packed package and what that asks for; removed when the test ends. */
+function freshProject(t) {
+  const project = mkdtempSync(join(tmpdir(), "chaser-embedding-"));
+  t.after(() => rmSync(project, { recursive: true, force: true }));
+  const modules = join(project, "node_modules");
+  const link = (name) => {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(installed(name), join(modules, name));
+  };
+  for (const name of Object.keys(manifest.dependencies)) link(name);
+  link("@types/node");
+  const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", project];
+  const output = execFileSync("npm", pack, {
+    cwd: folder,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const own = join(modules, manifest.name);
+  mkdirSync(own, { recursive: true });
+  execFileSync("tar", [
+    "-xzf",
+    join(project, JSON.parse(output)[0].filename),
+    "-C",
+    own,
+    "--strip-components=1",
+  ]);
+  mkdirSync(join(project, "project"));
+  writeFileSync(join(project, "project/notes"), "kept in a snapshot\n");
+  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
+  return project;
+}
+
+function runExample(project, file) {
+  return execFileSync(process.execPath, [file], { cwd: project, encoding: "utf8" });
+}
+
+test("the example of the README is short, and runs in a fresh project with the packed package", (t) => {
+  assert.ok(example.trimEnd().split("\n").length <= 30, "more than 30 lines");
+  const project = freshProject(t);
+  writeFileSync(join(project, "example.js"), example);
+  const output = runExample(project, "example.js");
+  assert.match(output, /^[0-9a-f]{64} 1 \d+\nkept in a snapshot\n0 changed, 0 created, 0 deleted\n/);
+  assert.match(output, /driver: 'overlay'/);
+  assert.match(output, /\n\d+ bytes freed, \d+ taken\n$/);
+});
+
+test("the example is TypeScript as well, and mistakes in it are found by the package's types", (t) => {
+  const project = freshProject(t);
+  const mistaken = example.replace('name: "before-upgrade"', "name: 7");
+  const files = [join(project, "example.ts"), join(project, "mistaken.ts")];
+  [example, mistaken].forEach((text, n) => writeFileSync(files[n], text));
+  const program = ts.createProgram(files, {
+    strict: true,
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+    module: ts.ModuleKind.NodeNext,
+    types: ["node"],
+    typeRoots: [join(project, "node_modules/@types")],
+  });
+  const found = ts
+    .getPreEmitDiagnostics(program)
+    .map(
+      ({ file, messageText }) =>
+        `${basename(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`,
+    );
+  assert.deepEqual(found, ["mistaken.ts: Type 'number' is not assignable to type 'string'."]);
+  program.emit();
+  assert.match(runExample(project, "example.js"), / bytes freed, /);
+});
+
+test("everything that the package's interface offers says what it is", () => {
+  const file = join(folder, "src/api.ts");
+  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
+  const silent = [];
+  ts.forEachChild(source, (node) => {
+    if (!ts.isInterfaceDeclaration(node) || !["Store", "Disks", "DiskAttachment"].includes(node.name.text))
+      return;
+    for (const member of node.members) {
+      const isPlain = ts.isPropertySignature(member) && node.name.text === "DiskAttachment";
+      if (!isPlain && ts.getJSDocCommentsAndTags(member).length === 0)
+        silent.push(`${node.name.text}.${member.name.getText()}`);
+    }
+  });
+  assert.deepEqual(silent, []);
+});
