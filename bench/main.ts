@@ -8,6 +8,7 @@ import { contenders } from "./contenders/index.js";
 import { describeMachine } from "./machine.js";
 import { markDisk } from "./marks/disk.js";
 import { markExec } from "./marks/exec.js";
+import { markLibrary } from "./marks/library.js";
 import type { Mark } from "./marks/mark.js";
 import { startBenchServer } from "./marks/server.js";
 import { measureProcess } from "./measure.js";
@@ -38,7 +39,9 @@ async function runMarks(directory: string, { files, runs: wanted }: BenchOptions
   say("marks: commands");
   const exec = await markExec(server, { warmRuns: 100, coldRuns: runs });
   say(`marks: a disk with ${files} files`);
-  return [...exec, ...(await markDisk(server, { files, runs }))];
+  const disk = await markDisk(server, { files, runs });
+  say(`marks: the library's disks with ${files} files`);
+  return [...exec, ...disk, ...(await markLibrary(directory, { files, runs, clones: 1_000 }))];
 }
 
 /** The tree to keep: a copy of a real one, or one that looks like it. */

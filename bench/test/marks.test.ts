@@ -6,6 +6,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { fillScript, markDisk } from "../marks/disk.js";
 import { markExec } from "../marks/exec.js";
+import { markLibrary } from "../marks/library.js";
 import { startBenchServer } from "../marks/server.js";
 import { marksTable } from "../report.js";
 
@@ -22,6 +23,26 @@ test("the marks run on a small server and disk", async () => {
     assert.equal(marks.filter((mark) => mark.goalMs !== null).length, 5);
     assert.match(marksTable(marks), /clone of a disk with 450 files/);
   } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("the marks of the library's disks run on small ones", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "chaser-bench-test-"));
+  try {
+    const marks = await markLibrary(directory, { files: 250, runs: 1, clones: 3 });
+    assert.equal(marks.filter((mark) => mark.goalMs !== null).length, 5);
+    const text = marksTable(marks);
+    for (const part of [
+      /clone of one with 1000 files/,
+      /find through 1 layer /,
+      /grep -r through 16 layers/,
+    ]) {
+      assert.match(text, part);
+    }
+    assert.ok(marks.every(({ measured }) => measured.minMs > 0));
+  } finally {
+    execFileSync("chmod", ["-R", "u+rwX", directory]);
     rmSync(directory, { recursive: true, force: true });
   }
 });
