@@ -1,6 +1,6 @@
 /** What of each pack is needed: the common ground of collection and accounting. */
 import type { PackId } from "../ids.js";
-import type { ChunkEntry, FrameEntry } from "../pack/format.js";
+import type { ChunkEntry, FrameEntry, PackContents } from "../pack/format.js";
 import { readPackContents } from "../pack/reader.js";
 import { lengthWord } from "../pack/segment-rows.js";
 import type { IndexedPack } from "../pack/segment-format.js";
@@ -35,50 +35,66 @@ export function packStates(
   references: References,
   leased: ReadonlySet<PackId> = new Set(),
 ): PackState[] {
-  const states = new Map<PackId, PackState>();
+  const states = new Map<PackId, CountedPack>();
   const claims = references.claims();
   const { index } = repository.chunks;
   for (const segment of index.segments()) {
-    const own = segment.packs.map((pack): PackState => {
-      const state = states.get(pack.id) ?? { pack, plainBytes: 0, neededPlainBytes: 0, neededObjects: 0 };
+    const own = segment.packs.map((pack) => {
+      const nothing = { pack, rows: 0, plainBytes: 0, neededPlainBytes: 0, neededObjects: 0 };
+      const state = states.get(pack.id) ?? nothing;
       states.set(pack.id, state);
       return state;
     });
     claims.restart();
     segment.scan((words, prefix, rest, number) => {
-      const state = own[number] as PackState;
+      const state = own[number] as CountedPack;
       if (!index.isThere(state.pack.id)) return;
       const length = words[rest + lengthWord] as number;
+      state.rows += 1;
       state.plainBytes += length;
       if (!claims.claim(words, prefix, rest)) return;
       state.neededPlainBytes += length;
       state.neededObjects += 1;
     });
   }
-  return [...states.values()].filter(({ pack }) => index.isThere(pack.id) && !leased.has(pack.id));
+  return [...states.values()]
+    .filter(({ pack }) => index.isThere(pack.id) && !leased.has(pack.id))
+    .map(({ rows, ...state }) => {
+      // Of an object that stands in two packs, the index forgets one.
+      if (rows === state.pack.chunkCount || rows === 0) return state;
+      const { chunks } = readContents(repository, state.pack.id);
+      return { ...state, plainBytes: chunks.reduce((total, { length }) => total + length, 0) };
+    });
+}
+
+interface CountedPack extends PackState {
+  rows: number;
 }
 
 /** Reads the contents of the pack. */
 export function framesOf(repository: Repository, references: Needs, { pack }: PackState): FrameState[] {
-  const { files, layout } = repository;
-  const fd = files.open(anywhere, packPath(layout.packs, pack.id));
+  const contents = readContents(repository, pack.id);
+  const frames = contents.frames.map((frame): FrameState => ({
+    frame,
+    chunks: [],
+    needed: [],
+    neededPlainBytes: 0,
+  }));
+  for (const chunk of contents.chunks) {
+    const state = frames[chunk.frame] as FrameState;
+    state.chunks.push(chunk);
+    if (!isNeeded(repository, references, pack.id, chunk)) continue;
+    state.needed.push(chunk);
+    state.neededPlainBytes += chunk.length;
+  }
+  for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
+  return frames;
+}
+
+function readContents({ files, layout }: Repository, id: PackId): PackContents {
+  const fd = files.open(anywhere, packPath(layout.packs, id));
   try {
-    const contents = readPackContents(files, fd, pack.id);
-    const frames = contents.frames.map((frame): FrameState => ({
-      frame,
-      chunks: [],
-      needed: [],
-      neededPlainBytes: 0,
-    }));
-    for (const chunk of contents.chunks) {
-      const state = frames[chunk.frame] as FrameState;
-      state.chunks.push(chunk);
-      if (!isNeeded(repository, references, pack.id, chunk)) continue;
-      state.needed.push(chunk);
-      state.neededPlainBytes += chunk.length;
-    }
-    for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
-    return frames;
+    return readPackContents(files, fd, id);
   } finally {
     files.close(fd);
   }

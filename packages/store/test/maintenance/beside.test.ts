@@ -1,6 +1,6 @@
 /** Collection in one engine while another, as another process would, is in the middle of something. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Hooks } from "../../src/engine/hooks.js";
 import { Random, seedOfRun } from "../random.js";
@@ -63,8 +63,8 @@ describe("collection beside a writer", () => {
 
   test("leaves the packs that the writer has written, and its unfinished files", (t) => {
     const made = makeStore(t);
-    // More than one pack.
-    const contents = fill(made, five, 9_000_000);
+    // More than one pack, also while frames are on their way to threads.
+    const contents = fill(made, five, 12_000_000);
     const other = made.again();
     const hooks = once(
       () => {
@@ -167,6 +167,30 @@ test("what died on the way is swept by a collection when nobody writes", (t) => 
   assert.ok(readdirSync(`${made.root}/packs`).includes(".tmp-1-dead"), "somebody wrote");
   made.engine.gc({}, { dryRun: false });
   assert.deepEqual(readdirSync(`${made.root}/packs`).sort(), packs.sort());
+});
+
+test("what two writers stored at once is there once after a collection", (t) => {
+  const made = makeStore(t);
+  const contents = fill(made, five, 30_000);
+  const other = made.again();
+  // The other one stores a file more, or both would write the very same pack.
+  const twoStore = (): void => {
+    writeFileSync(`${made.source}/0`, "passed over");
+    other.snapshot({}, made.source, { name: "first" });
+    rmSync(`${made.source}/0`);
+  };
+  const hooks = once(twoStore, (files) => files === 4);
+  made.engine.snapshot(hooks, made.source, { name: "second" });
+  assert.ok(hooks.ran);
+  const packs = (): string[] => readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack"));
+  const bytes = (): number =>
+    packs().reduce((total, name) => total + statSync(`${made.root}/packs/${name}`).size, 0);
+  const stored = bytes();
+  other.gc({}, { dryRun: false });
+  assert.ok(bytes() < 0.6 * stored, `${stored} bytes became ${bytes()}`);
+  assert.deepEqual(findings(other), []);
+  made.again().restore({}, "second", `${made.place}/target`, {});
+  holds(`${made.place}/target`, contents);
 });
 
 test("a collection leaves what came to be needed after it had made its plan", (t) => {
