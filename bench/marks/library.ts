@@ -114,6 +114,10 @@ async function measureLayers(store: Store, runs: number): Promise<Mark[]> {
   return marks;
 }
 
+function hundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
 /** What the library's disks cost without a server, durable on return, messages to the engine included. */
 export async function markLibrary(directory: string, options: LibraryOptions): Promise<Mark[]> {
   const { files, runs, clones } = options;
@@ -134,7 +138,11 @@ export async function markLibrary(directory: string, options: LibraryOptions): P
   });
   return [
     { name: `library: clone of a changed disk with ${files} files`, measured: clone, goalMs: 15 },
-    mark(`clone of one with ${larger * files} files`, times.largerClone, largerShare * clone.medianMs),
+    mark(
+      `clone of one with ${larger * files} files`,
+      times.largerClone,
+      hundredths(largerShare * clone.medianMs),
+    ),
     mark(`each of ${clones} clones of one template`, copies, 20),
     mark(`snapshot after ${changedFiles} changed files`, times.snapshot, 15),
     mark("restore of a snapshot whose layer is there", times.restore, 15),
