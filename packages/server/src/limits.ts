@@ -56,6 +56,14 @@ export const usageFigureAgeMsMax = 30_000;
 /** Below this share of a cap the last figure is good enough; above, the exact one is awaited. */
 export const usageComfortableShare = 0.8;
 
+/** How often it is looked whether what sessions write crosses a cap. */
+export const watchIntervalMs = 200;
+/**
+ * A disk or account that is beyond its cap by less than this may still be used by a session, to read and clean it up: what a
+ * fast writer gets done between crossing the cap and being stopped. Beyond, only deleting and restoring are left.
+ */
+export const cleaningBytesMax = 2 * gigabyte;
+
 /** Host uids for accounts when the server is root: one each, from this range, so that no account can touch another's files. */
 export const hostUidBaseDefault = 200_000;
 export const hostUidCountMax = 65_536;

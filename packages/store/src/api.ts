@@ -294,6 +294,8 @@ export interface Disks {
   delete(id: string): Promise<{ freedBytes: number }>;
   /** What a disk takes on the filesystem, alone and with what it shares. */
   usage(id: string): Promise<DiskUsage>;
+  /** `upperBytes` of `usage` alone, for a fraction of its cost: the part that grows while the disk is attached. */
+  upperBytes(id: string): Promise<number>;
 }
 
 export type EntryType = "file" | "directory" | "symlink" | "fifo" | "socket" | "character" | "block";
@@ -410,6 +412,8 @@ export interface Store extends AsyncDisposable {
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
   /** `audit`: counts everything anew as well, by other ways, and says what differs. */
   usage(options?: LongCall & { audit?: boolean }): Promise<StoreUsage>;
+  /** `onDiskBytes` of `usage` alone, without telling what they are. */
+  onDiskBytes(): Promise<number>;
   /** What each snapshot of a scope takes, newest first. */
   snapshotUsage(options?: LongCall & Scope): Promise<SnapshotUsage[]>;
   /**

@@ -95,6 +95,10 @@ class EngineStore implements Store {
     return this.#engine.call("snapshotUsage", [options.diskId ?? null], options);
   }
 
+  onDiskBytes(): Promise<number> {
+    return this.#engine.call("onDiskBytes", []);
+  }
+
   fsck(options: LongCall & { readData?: boolean; repair?: boolean } = {}): Promise<FsckReport> {
     const { readData = false, repair = false } = options;
     return this.#engine.call("fsck", [{ readData, repair }], options);

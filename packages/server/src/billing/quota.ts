@@ -1,6 +1,6 @@
 import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
-import { usageComfortableShare, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
+import { cleaningBytesMax, usageComfortableShare, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
 import type { AccountStores } from "../stores/account-stores.js";
 
 interface Figure {
@@ -27,15 +27,20 @@ export class Quota {
     this.#stores = stores;
   }
 
-  /** Code `storage_quota_exceeded` when the account has no room left. Call it before anything that grows. */
-  async assertRoom(account: AccountRow): Promise<void> {
+  /** Code `storage_quota_exceeded` when the account has no room left, and not even `graceBytes` beyond. Call it before anything that grows. */
+  async assertRoom(account: AccountRow, graceBytes = 0): Promise<void> {
     const capBytes = this.plan.storageBytesMax;
     const known = this.#accounts.get(account.id);
     const comfortable = isBelow(known, capBytes * usageComfortableShare);
     const usedBytes = comfortable ? 0 : await this.accountBytes(account);
     markStale(this.#accounts, account.id, account);
-    if (usedBytes < capBytes) return;
-    throw new ServerError(
+    if (usedBytes < capBytes + graceBytes) return;
+    throw this.accountFull(usedBytes);
+  }
+
+  accountFull(usedBytes: number): ServerError {
+    const capBytes = this.plan.storageBytesMax;
+    return new ServerError(
       "storage_quota_exceeded",
       `the account uses ${usedBytes} of ${capBytes} bytes, so nothing more can be stored`,
       {
@@ -45,7 +50,7 @@ export class Quota {
     );
   }
 
-  /** Code `workspace_disk_full` when a disk has reached its limit. One that was never measured is measured later. */
+  /** Code `workspace_disk_full` when a disk is so far beyond its limit that no session may clean it up. One that was never measured is measured later. */
   async assertDiskRoom(account: AccountRow, diskId: string): Promise<void> {
     const capBytes = this.plan.workspaceDiskBytesMax;
     const known = this.#disks.get(diskId);
@@ -53,13 +58,18 @@ export class Quota {
     const settled = unknown || isBelow(known, capBytes * usageComfortableShare);
     const usedBytes = settled ? 0 : await this.diskBytes(account, diskId);
     markStale(this.#disks, diskId, account);
-    if (usedBytes < capBytes) return;
-    throw new ServerError(
+    if (usedBytes < capBytes + cleaningBytesMax) return;
+    throw this.diskFull(usedBytes);
+  }
+
+  diskFull(usedBytes: number): ServerError {
+    const capBytes = this.plan.workspaceDiskBytesMax;
+    return new ServerError(
       "workspace_disk_full",
       `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes`,
       {
         details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: usedBytes - capBytes + 1 },
-        suggestion: "restore an earlier snapshot, or delete the workspace",
+        suggestion: "delete files in it, restore an earlier snapshot, or delete the workspace",
       },
     );
   }

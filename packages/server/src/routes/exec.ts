@@ -125,12 +125,13 @@ async function run(c: Request, context: Context, job: Run) {
       signal: c.req.raw.signal,
     });
     await record(outcome);
+    await lease.session.assertNotStopped();
     await settle();
     return c.json(execView(outcome, lease.session.id), 200);
   } catch (error) {
     await settle();
     if (c.req.raw.signal.aborted) throw new ServerError("invalid_request", "the client went away");
-    throw error;
+    throw lease.session.stoppedBy ?? error;
   }
 }
 
@@ -164,14 +165,16 @@ function streamEvents(c: Request, context: Context, { job, execution, record, se
       for await (const { event, data } of commandEvents(execution, { stdin, maxOutputBytes })) {
         if (event === "complete") {
           await record({ durationMs: data.duration_ms, exitCode: data.exit_code });
+          await job.lease.session.assertNotStopped();
           await settle();
         }
         await send(event, data);
       }
     } catch (error) {
       kill();
-      context.log.error("exec_stream", error, { request_id: requestId });
-      await send("error", toServerError(error).body(requestId));
+      const { stoppedBy } = job.lease.session;
+      if (stoppedBy === undefined) context.log.error("exec_stream", error, { request_id: requestId });
+      await send("error", toServerError(stoppedBy ?? error).body(requestId));
     } finally {
       clearInterval(keepalive);
       c.req.raw.signal.removeEventListener("abort", kill);

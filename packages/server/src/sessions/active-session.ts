@@ -3,6 +3,7 @@ import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
 import type { Execution, Session } from "@chaser/runtime";
 import type { AccountRow } from "../db/tables.js";
+import type { ServerError } from "../errors.js";
 
 export interface CommandSpec {
   /** A string runs in `/bin/sh -c`. */
@@ -23,6 +24,8 @@ export class ActiveSession {
   lastUsedMs = Date.now();
   /** Set while the session ends, and afterwards. */
   ending: Promise<void> | undefined;
+  /** Why the server ended it with whatever ran in it, when what was written crossed a cap. */
+  stoppedBy: ServerError | undefined;
   readonly #sandbox: Session;
   readonly #attachment: DiskAttachment;
   #users = 0;
@@ -65,6 +68,13 @@ export class ActiveSession {
       this.#users -= 1;
       this.lastUsedMs = Date.now();
     };
+  }
+
+  /** Throws `stoppedBy` once the session has ended, where there is one. */
+  async assertNotStopped(): Promise<void> {
+    if (this.stoppedBy === undefined) return;
+    await this.ending;
+    throw this.stoppedBy;
   }
 
   /** Starts a command. Waits while the session is paused, so that nothing starts to write in the middle of a snapshot. */

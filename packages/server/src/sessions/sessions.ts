@@ -5,15 +5,23 @@ import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
-import { sessionTtlSecondsDefault } from "../limits.js";
+import { cleaningBytesMax, sessionTtlSecondsDefault } from "../limits.js";
 import type { Logger } from "../log.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 import type { AccountStores } from "../stores/account-stores.js";
 import { initialDirectories } from "../workspaces/disk-layout.js";
 import { ActiveSession } from "./active-session.js";
+import { SessionGrowth } from "./growth.js";
 
 export type EndReason =
-  "requested" | "idle" | "restore" | "workspace_deleted" | "sandbox_ended" | "server_stopped" | "finished";
+  | "requested"
+  | "idle"
+  | "restore"
+  | "workspace_deleted"
+  | "sandbox_ended"
+  | "server_stopped"
+  | "finished"
+  | "over_quota";
 
 /** A session that someone is using. Call `release` when done, or it never counts as idle. */
 export interface Lease {
@@ -36,10 +44,20 @@ interface Dependencies {
 export class Sessions {
   readonly #on: Dependencies;
   readonly #active = new Map<string, ActiveSession>();
+  readonly #growth: SessionGrowth;
   #closing = false;
 
   constructor(dependencies: Dependencies) {
     this.#on = dependencies;
+    const { quota, log } = dependencies;
+    this.#growth = new SessionGrowth({
+      quota,
+      log,
+      stop: (session, reason) => {
+        session.stoppedBy = reason;
+        void this.end(session, "over_quota");
+      },
+    });
   }
 
   get activeCount(): number {
@@ -111,7 +129,7 @@ export class Sessions {
     this.#assertMayStart(account);
     const { db, stores, runtime, quota, network } = this.#on;
     const store = await stores.get(account);
-    await quota.assertRoom(account);
+    await quota.assertRoom(account, workspaceId === null ? 0 : cleaningBytesMax);
     if (workspaceId !== null) await quota.assertDiskRoom(account, diskId);
 
     const id = randomUUID();
@@ -141,6 +159,7 @@ export class Sessions {
       const ttlMs = ttlSeconds * 1000;
       const session = new ActiveSession({ account, workspaceId, sandbox, attachment, ttlMs });
       this.#active.set(id, session);
+      this.#growth.watch(session, store);
       void session.ended.then(() => this.end(session, "sandbox_ended"));
       return session;
     } catch (error) {
@@ -193,6 +212,7 @@ export class Sessions {
 
   async #end(session: ActiveSession, reason: EndReason): Promise<void> {
     const { db, stores, log } = this.#on;
+    this.#growth.forget(session);
     try {
       await session.shutDown();
       if (session.workspaceId === null)

@@ -15,6 +15,7 @@ import type {
 } from "../api.js";
 import { StoreError } from "../errors.js";
 import { layersMax } from "../limits.js";
+import { allocatedUnder } from "../platform/allocated.js";
 import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
@@ -196,6 +197,12 @@ export class DiskSet {
 
   usage(id: string): DiskUsage {
     return diskUsage(this.#disks, id);
+  }
+
+  /** As `usage` says it. */
+  upperBytes(id: string): number {
+    const { id: known } = this.#disks.read(id);
+    return allocatedUnder(this.#disks.files, this.#disks.path(known));
   }
 
   /** What `sweepLayers` would remove, trash not counted. */

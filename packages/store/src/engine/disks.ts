@@ -79,4 +79,8 @@ export class EngineDisks implements Disks {
   usage(id: string): Promise<DiskUsage> {
     return this.#engine.call("diskUsage", [id]);
   }
+
+  upperBytes(id: string): Promise<number> {
+    return this.#engine.call("diskUpperBytes", [id]);
+  }
 }

@@ -31,6 +31,7 @@ import type { CollectionPlan } from "../maintenance/plan.js";
 import { snapshotUsages } from "../maintenance/snapshot-usage.js";
 import { measureUsage } from "../maintenance/usage.js";
 import type { TreeId } from "../ids.js";
+import { allocatedUnder } from "../platform/allocated.js";
 import { temporaryName } from "../platform/durable.js";
 import { withLock } from "../platform/lock.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
@@ -377,7 +378,7 @@ export class Engine {
     if (this.#disks.get(id).driver === "overlay") return this.#growing(hooks, restore);
     // Written in place, so it must not stop half way: what it comes to is known well enough before.
     const { logicalBytes } = this.#repository.getSnapshot(id, snapshot);
-    this.#cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.usage(id).upperBytes));
+    this.#cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.upperBytes(id)));
     return restore();
   }
 
@@ -393,6 +394,14 @@ export class Engine {
 
   diskUsage(_hooks: Hooks, id: string): DiskUsage {
     return this.#disks.usage(id);
+  }
+
+  diskUpperBytes(_hooks: Hooks, id: string): number {
+    return this.#disks.upperBytes(id);
+  }
+
+  onDiskBytes(_hooks: Hooks): number {
+    return allocatedUnder(this.#files, this.#repository.layout.root);
   }
 
   /** Detaches all disks and frees all locks. Idempotent. */

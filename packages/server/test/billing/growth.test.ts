@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { execEvents } from "../fixture/events.js";
+import { sandboxMissing, testServer } from "../fixture/server.js";
+
+const MB = 1_000_000;
+/** Would never end by itself; a little at a time, so that whoever watches has a chance. */
+const fill = "while :; do head -c 500000 /dev/urandom >> file; sleep 0.02; done";
+
+describe("what a session writes", { skip: await sandboxMissing() }, () => {
+  test("ends at the disk's cap, and the workspace can be read, cleaned and deleted", async () => {
+    const cap = 6 * MB;
+    await using server = await testServer({ limits: { workspaceDiskBytesMax: cap } });
+    await server.workspace("w");
+    const error = await server.refused(413, "workspace_disk_full", "POST", "/v1/exec", {
+      workspace: "w",
+      command: `sleep 60 & ${fill}`,
+    });
+    assert.equal(error.details.cap_bytes, cap);
+    assert.ok(error.details.used_bytes > cap);
+    assert.match(error.message, /6000000/);
+    const [session] = await server.expect<any[]>(200, "GET", "/v1/sessions");
+    assert.deepEqual([session.status, session.end_reason], ["ended", "over_quota"]);
+
+    assert.ok(Number(await server.exec("w", "sleep 0.5; wc -c < file")) > 4 * MB);
+    await server.refused(413, "workspace_disk_full", "POST", "/v1/exec", { workspace: "w", command: fill });
+    await server.exec("w", "rm file");
+    await server.idle("w");
+    await server.exec("w", "head -c 2000000 /dev/urandom > file; sleep 0.5");
+    await server.expect(204, "DELETE", "/v1/workspaces/w?force=true");
+  });
+
+  test("ends at the account's cap, on a stream too", async () => {
+    const cap = 6 * MB;
+    await using server = await testServer({ limits: { storageBytesMax: cap } });
+    await server.workspace("w");
+    const events = [];
+    for await (const event of execEvents(server, "/v1/exec", { workspace: "w", command: fill }))
+      events.push(event);
+    const last = events.at(-1);
+    assert.equal(last?.event, "error");
+    assert.equal(last.data.error.code, "storage_quota_exceeded");
+    assert.equal(last.data.error.details.cap_bytes, cap);
+    await server.exec("w", "rm file");
+    await server.expect(204, "DELETE", "/v1/workspaces/w?force=true");
+  });
+});
