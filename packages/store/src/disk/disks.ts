@@ -32,7 +32,8 @@ import { restoreDisk } from "./restore.js";
 import { settle } from "./settle.js";
 import { snapshotDisk } from "./snapshot.js";
 import { sweep, unneededLayers } from "./sweep.js";
-import { removeFromTrash } from "./trash.js";
+import { buildName } from "./provide-layer.js";
+import { discard, removeFromTrash } from "./trash.js";
 import { diskUsage, layersBytes } from "./usage.js";
 
 export class DiskSet {
@@ -176,9 +177,11 @@ export class DiskSet {
       try {
         counts = restoreDisk(this.#disks, this.#repository, present, wanted, { dryRun, paths, owners, work });
       } catch (error) {
-        // Nothing was restored, so there is nothing to undo, and the snapshot would only take more room.
-        if (kept !== null && error instanceof StoreError && error.code === "quota_exceeded")
-          this.#repository.removeSnapshot(kept);
+        if (error instanceof StoreError && error.code === "quota_exceeded") {
+          discard(this.#disks.files, this.#disks.path(id), [buildName]);
+          // Nothing was restored, so there is nothing to undo, and the snapshot would only take more room.
+          if (kept !== null) this.#repository.removeSnapshot(kept);
+        }
         throw error;
       }
       const durationMs = performance.now() - startedAt;

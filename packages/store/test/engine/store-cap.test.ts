@@ -126,17 +126,19 @@ describe("a store with a cap", () => {
       await using from = await openStore(`${root}-from`, { create: true });
       await from.snapshot(source, { name: "full" });
       const weigh = ballast(root);
-      await using store = await openStore(root, { capBytes: onDisk(root) + 6.75 * MiB });
+      await using store = await openStore(root, { capBytes: onDisk(root) + 8 * MiB });
       const { disks } = store;
       await disks.create({ id: "disk", driver, directories: [{ path: "own", mode: 0o755 }] });
       await store.import(from.export(["full"]), { diskId: "disk" });
 
-      weigh(41 * MiB);
+      weigh(42.5 * MiB);
+      const before = onDisk(root);
       await assert.rejects(disks.restore("disk", "full", { undo: true }), exceeded);
       await assert.rejects(disks.clone("disk", { id: "copy", snapshot: "full" }), exceeded);
       const names = (await disks.snapshots("disk")).map(({ name }) => name);
       assert.deepEqual(names, ["full"]);
       assert.equal((await disks.list()).length, 1);
+      assert.ok(onDisk(root) - before < 64 * 1024, `${onDisk(root) - before} bytes were left behind`);
       const { files, directories } = (await disks.snapshot("disk", { name: "after" })).snapshot;
       assert.deepEqual([files, directories], [0, 1]);
       assert.equal((await store.fsck({ readData: true })).ok, true);
