@@ -119,8 +119,8 @@ describe("a session", { skip: noSandbox }, () => {
       session,
       `for i in 1 2 3; do setsid -f sh -c 'trap "" TERM HUP; sleep 1${marker}'; done; sleep 0.2`,
     );
-    const running = session.exec({ command: `sleep 2${marker}` });
-    const execution = await running;
+    const execution = await session.exec({ command: `echo up; sleep 2${marker}` });
+    await new Promise((resolve) => execution.stdout.once("data", resolve));
     assert.ok(await eventually(() => processesWith(marker).length >= 3));
     await session.end();
     assert.deepEqual(processesWith(marker), []);

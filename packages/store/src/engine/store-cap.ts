@@ -1,26 +1,25 @@
 /**
  * Keeps a store below its cap. What the store holds is measured by a walk, whose cost is bounded: far from the cap a figure
- * serves for fifty times as long as it took to make, so that at most 2 % of the time goes into walks, unless the filesystem
- * has lost much space since. Near the cap, and before anything is refused, it is made anew.
+ * serves for fifty times as long as it took to make, so that at most 2 % of the time goes into walks. It is far from the cap when
+ * what processes may write onto its disks meanwhile fits below; else, and before anything is refused, it is made anew.
  */
 import { StoreError } from "../errors.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { quotaExceeded, type Room } from "../platform/capped-files.js";
-import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 
 /** A figure serves for as long as its walk took, times this. */
 const figureLifetimeFactor = 50;
 /** At least this long: two operations in a row need no walk each. */
 const figureLifetimeMsMin = 1000;
-/** The part of the cap that has to be free, by the last figure, for that figure to be trusted. */
-const comfortableShare = 0.2;
+/** What processes write onto disks unseen: half a gigabyte a second. */
+const unseenBytesPerMs = 500_000;
 /** What the least operation takes: a ref, a record, a lease, a directory or two. With less room nothing is begun. */
 export const leastBytes = 32 * 1024;
 
 interface Figure {
   leftBytes: number;
-  freeBytes: number;
+  lifetimeMs: number;
   validUntilMs: number;
 }
 
@@ -86,21 +85,19 @@ export class StoreCap implements Room {
   #isTrusted(): boolean {
     const figure = this.#figure;
     if (figure === null || performance.now() > figure.validUntilMs) return false;
-    if (figure.leftBytes < comfortableShare * this.#capBytes) return false;
-    return figure.freeBytes - this.#freeBytes() < figure.leftBytes / 2;
+    return figure.leftBytes > unseenBytesPerMs * figure.lifetimeMs;
   }
 
   #measure(): number {
     const startedAt = performance.now();
-    const freeBytes = this.#freeBytes();
     const usedBytes = allocatedUnder(this.#files, this.#root);
     const endedAt = performance.now();
     const lifetimeMs = Math.max(figureLifetimeMsMin, (endedAt - startedAt) * figureLifetimeFactor);
-    this.#figure = { leftBytes: this.#capBytes - usedBytes, freeBytes, validUntilMs: endedAt + lifetimeMs };
+    this.#figure = {
+      leftBytes: this.#capBytes - usedBytes,
+      lifetimeMs,
+      validUntilMs: endedAt + lifetimeMs,
+    };
     return usedBytes;
-  }
-
-  #freeBytes(): number {
-    return withDirectory(this.#files, this.#root, (directory) => this.#files.freeBytes(directory));
   }
 }
