@@ -114,7 +114,8 @@ export function goalsOf({ comparison, collection, index }: Measurements): Goal[]
       bound: 5,
       value: middle(mine?.insideMs.diff),
       unit: "ms",
-      limitedBy: "messages between the caller's thread and the engine's; a few tree nodes to read",
+      limitedBy:
+        "every entry of each directory on the way is decoded and compared, by code that just started",
     },
     {
       name: "memory at most, first snapshot",
@@ -130,15 +131,15 @@ export function goalsOf({ comparison, collection, index }: Measurements): Goal[]
       bound: 0.1,
       value: removal && pruned ? removal.durationMs / pruned.durationMs : null,
       unit: "",
-      limitedBy: "marking what the other snapshots need; node's start",
+      limitedBy: "one pass through the index and the counts; node's start",
     },
   ];
   return [...goals, ...index.flatMap(indexGoals)];
 }
 
 const firstLimit =
-  "compression at level 1 in one thread a processor; reading, hashing and the walk share them";
-const walkLimit = "one statx a file, as find; node's start and the engine's";
+  "the processor: of some 6 s in two cores compression takes two fifths, and one thread walks, reads, cuts and hashes";
+const walkLimit = "one statx a file, as find, and 0.25 s in which node and the engine start";
 
 function indexGoals(result: IndexResult): Goal[] {
   const chunks = `index of ${result.chunks / 1e6} million chunks`;

@@ -33,7 +33,9 @@ export interface Results {
   references?: Reference[];
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], given: readonly (readonly string[])[]): string {
+  // A line within a cell would end it.
+  const rows = given.map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = head.map((title, n) => Math.max(title.length, ...rows.map((row) => row[n]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, n) => (n === 0 ? cell.padEnd(widths[n] ?? 0) : cell.padStart(widths[n] ?? 0))).join(" | ")} |`;

@@ -39,7 +39,7 @@ for (const contender of contenders) {
       }
       const machine = await describeMachine(directory);
       const text = markdown({ startedAt: "now", machine, options: {}, comparison, collection });
-      assert.ok(text.includes(`| ${contender.name} `), text);
+      assert.ok(text.includes(`| ${contender.name.replaceAll("|", "\\|")} `), text);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
