@@ -67,73 +67,77 @@ class EngineStore implements Store {
 
   snapshot(source: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("snapshot", [resolve(source), rest], options);
+    return this.#engine.call("directories.snapshot", [resolve(source), rest], options);
   }
 
   snapshots(): Promise<SnapshotInfo[]> {
-    return this.#engine.call("listSnapshots", []);
+    return this.#engine.call("directories.listSnapshots", []);
   }
 
   getSnapshot(snapshot: string): Promise<SnapshotInfo> {
-    return this.#engine.call("getSnapshot", [snapshot]);
+    return this.#engine.call("directories.getSnapshot", [snapshot]);
   }
 
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }> {
-    return this.#engine.call("deleteSnapshot", [snapshot]);
+    return this.#engine.call("directories.deleteSnapshot", [snapshot]);
   }
 
   restore(snapshot: string, target: string, options: RestoreOptions = {}): Promise<RestoreResult> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("restore", [snapshot, resolve(target), rest], options);
+    return this.#engine.call("directories.restore", [snapshot, resolve(target), rest], options);
   }
 
   usage(options: LongCall & { audit?: boolean } = {}): Promise<StoreUsage> {
-    return this.#engine.call("usage", [{ audit: options.audit ?? false }], options);
+    return this.#engine.call("upkeep.usage", [{ audit: options.audit ?? false }], options);
   }
 
   snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {
-    return this.#engine.call("snapshotUsage", [options.diskId ?? null], options);
+    return this.#engine.call("upkeep.snapshotUsage", [options.diskId ?? null], options);
   }
 
   onDiskBytes(): Promise<number> {
-    return this.#engine.call("onDiskBytes", []);
+    return this.#engine.call("upkeep.onDiskBytes", []);
   }
 
   fsck(options: LongCall & { readData?: boolean; repair?: boolean } = {}): Promise<FsckReport> {
     const { readData = false, repair = false } = options;
-    return this.#engine.call("fsck", [{ readData, repair }], options);
+    return this.#engine.call("upkeep.fsck", [{ readData, repair }], options);
   }
 
   gc(options: LongCall & { dryRun?: boolean } = {}): Promise<GcReport> {
-    return this.#engine.call("gc", [{ dryRun: options.dryRun ?? false }], options);
+    return this.#engine.call("upkeep.gc", [{ dryRun: options.dryRun ?? false }], options);
   }
 
   async diff(from: DiffSide, to: DiffSide, options: DiffOptions = {}): Promise<Diff> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
     const side = (given: DiffSide): DiffSide =>
       typeof given === "string" ? given : { directory: resolve(given.directory) };
-    const { stream, problems } = await this.#engine.call("openDiff", [side(from), side(to), rest], options);
+    const { stream, problems } = await this.#engine.call(
+      "history.openDiff",
+      [side(from), side(to), rest],
+      options,
+    );
     return { problems, changes: itemStream<TreeChange>(this.#engine, stream, options) };
   }
 
   log(path: Uint8Array, options: LongCall & Scope = {}): Promise<PathChange[]> {
-    return this.#engine.call("log", [options.diskId ?? null, path], options);
+    return this.#engine.call("history.log", [options.diskId ?? null, path], options);
   }
 
   list(snapshot: string, path: Uint8Array, options: Scope = {}): Promise<TreeListing> {
-    return this.#engine.call("list", [options.diskId ?? null, snapshot, path]);
+    return this.#engine.call("history.list", [options.diskId ?? null, snapshot, path]);
   }
 
   read(snapshot: string, path: Uint8Array, options: ReadOptions = {}): AsyncIterable<Buffer> {
     const range = { offset: options.offset ?? 0, length: options.length ?? Infinity };
     const open = () =>
-      this.#engine.call("openRead", [options.diskId ?? null, snapshot, path, range], options);
+      this.#engine.call("history.openRead", [options.diskId ?? null, snapshot, path, range], options);
     return byteStream(this.#engine, open, options);
   }
 
   export(snapshots: string[], options: ExportOptions = {}): AsyncIterable<Buffer> {
     const { diskId = null, since = null } = options;
-    const open = () => this.#engine.call("openExport", [diskId, snapshots, since], options);
+    const open = () => this.#engine.call("bundles.openExport", [diskId, snapshots, since], options);
     return byteStream(this.#engine, open, options);
   }
 
@@ -144,7 +148,7 @@ class EngineStore implements Store {
 
   copyTo(directory: string, snapshots: string[], options: CopyOptions = {}): Promise<SnapshotInfo[]> {
     const { diskId = null, rename } = options;
-    return this.#engine.call("copyTo", [diskId, resolve(directory), snapshots, rename], options);
+    return this.#engine.call("bundles.copyTo", [diskId, resolve(directory), snapshots, rename], options);
   }
 
   close(): Promise<void> {

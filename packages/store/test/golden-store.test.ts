@@ -50,28 +50,28 @@ describe("a store of version 1, made without the store's own code", () => {
     const engine = made(t).open();
     assert.deepEqual(findings(engine), []);
     const [first, onDisk] = store.snapshots;
-    const listed = engine.listSnapshots({});
+    const listed = engine.directories.listSnapshots({});
     assert.deepEqual(
       listed.map(({ id, name, tree, comment }) => ({ id, name, tree, comment })),
       [{ id: first?.id, name: "Größe", tree: store.tree, comment: "golden" }],
     );
-    assert.equal(engine.getSnapshot({}, "GRÖSSE".replace("SS", "ß")).id, first?.id);
+    assert.equal(engine.directories.getSnapshot({}, "GRÖSSE".replace("SS", "ß")).id, first?.id);
     assert.deepEqual(
-      engine.listDisks({}).map(({ id, layers }) => ({ id, layers })),
+      engine.disks.list({}).map(({ id, layers }) => ({ id, layers })),
       [{ id: "one", layers: 1 }],
     );
-    const [ofDisk] = engine.diskSnapshots({}, "one");
+    const [ofDisk] = engine.disks.snapshots({}, "one");
     assert.deepEqual([ofDisk?.id, ofDisk?.parent, ofDisk?.consistency], [onDisk?.id, first?.id, "live"]);
   });
 
   test("restores to what its maker says, and what is restored has the same tree", (t) => {
     const { place, open } = made(t);
     const engine = open();
-    const { problems } = engine.restore({}, "Größe", `${place}/restored`, { idMap });
+    const { problems } = engine.directories.restore({}, "Größe", `${place}/restored`, { idMap });
     assert.deepEqual(problems, []);
     const withoutOwners = manifest(`${place}/restored`).map((line) => line.replace(/ \d+:\d+ /, " "));
     assert.deepEqual(withoutOwners, store.manifest);
-    const { snapshot } = engine.snapshot({}, `${place}/restored`, { name: "again", idMap });
+    const { snapshot } = engine.directories.snapshot({}, `${place}/restored`, { name: "again", idMap });
     assert.equal(snapshot.tree, store.tree);
     assert.deepEqual(findings(engine), []);
   });
@@ -80,10 +80,10 @@ describe("a store of version 1, made without the store's own code", () => {
     const root = `${temporaryDirectory(t)}/store`;
     const engine = Engine.open(linuxFiles, root, { create: true });
     t.after(() => engine.close());
-    const handle = engine.beginImport({}, {});
-    engine.importPiece({}, handle, Buffer.from(store.bundle, "hex"));
+    const handle = engine.bundles.beginImport({}, {});
+    engine.bundles.importPiece({}, handle, Buffer.from(store.bundle, "hex"));
     assert.deepEqual(
-      engine.finishImport({}, handle).map(({ id }) => id),
+      engine.bundles.finishImport({}, handle).map(({ id }) => id),
       [store.snapshots[0]?.id],
     );
     assert.deepEqual(findings(engine), []);

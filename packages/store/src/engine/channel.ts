@@ -20,7 +20,7 @@ export interface Transport {
 
 interface Call {
   id: number;
-  method: string;
+  method: MethodName;
   args: unknown[];
   options: LongCall;
   resolve: (value: unknown) => void;

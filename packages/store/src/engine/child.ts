@@ -1,7 +1,7 @@
 /** The engine's process: passes messages between its parent's channel and an engine thread, and ends with its parent. */
 import { startThread } from "./start.js";
 import { toPlain } from "../plain-error.js";
-import type { FromEngine, MethodName, StartOptions, ToEngine } from "./messages.js";
+import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as StartOptions;
 
@@ -20,7 +20,7 @@ async function run(message: Extract<ToEngine, { kind: "call" }>): Promise<void> 
   const abort = new AbortController();
   aborts.set(id, abort);
   try {
-    const value = await channel.call(message.method as MethodName, message.args as never, {
+    const value = await channel.call(message.method, message.args as never, {
       signal: abort.signal,
       onProgress: (progress) => send({ kind: "progress", id, progress }),
     });

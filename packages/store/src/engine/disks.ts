@@ -22,29 +22,29 @@ export class EngineDisks implements Disks {
   }
 
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo> {
-    return this.#engine.call("createDisk", [options]);
+    return this.#engine.call("disks.create", [options]);
   }
 
   get(id: string): Promise<DiskInfo> {
-    return this.#engine.call("getDisk", [id]);
+    return this.#engine.call("disks.get", [id]);
   }
 
   list(): Promise<DiskInfo[]> {
-    return this.#engine.call("listDisks", []);
+    return this.#engine.call("disks.list", []);
   }
 
   async attach(id: string): Promise<DiskAttachment> {
-    const mount = await this.#engine.call("attachDisk", [id]);
+    const mount = await this.#engine.call("disks.attach", [id]);
     let detached: Promise<void> | null = null;
     return {
       diskId: id,
       mount,
-      detach: () => (detached ??= this.#engine.call("detachDisk", [id])),
+      detach: () => (detached ??= this.#engine.call("disks.detach", [id])),
     };
   }
 
   clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo> {
-    return this.#engine.call("cloneDisk", [sourceId, options]);
+    return this.#engine.call("disks.clone", [sourceId, options]);
   }
 
   snapshot(
@@ -52,11 +52,11 @@ export class EngineDisks implements Disks {
     options: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap } = {},
   ): Promise<SnapshotResult> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("snapshotDisk", [id, rest], options);
+    return this.#engine.call("disks.snapshot", [id, rest], options);
   }
 
   snapshots(id: string): Promise<SnapshotInfo[]> {
-    return this.#engine.call("diskSnapshots", [id]);
+    return this.#engine.call("disks.snapshots", [id]);
   }
 
   restore(
@@ -65,22 +65,22 @@ export class EngineDisks implements Disks {
     options: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap } = {},
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("restoreDisk", [id, snapshot, rest], options);
+    return this.#engine.call("disks.restore", [id, snapshot, rest], options);
   }
 
   deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }> {
-    return this.#engine.call("deleteDiskSnapshot", [id, snapshot]);
+    return this.#engine.call("disks.deleteSnapshot", [id, snapshot]);
   }
 
   delete(id: string): Promise<{ freedBytes: number }> {
-    return this.#engine.call("deleteDisk", [id]);
+    return this.#engine.call("disks.delete", [id]);
   }
 
   usage(id: string): Promise<DiskUsage> {
-    return this.#engine.call("diskUsage", [id]);
+    return this.#engine.call("disks.usage", [id]);
   }
 
   upperBytes(id: string): Promise<number> {
-    return this.#engine.call("diskUpperBytes", [id]);
+    return this.#engine.call("disks.upperBytes", [id]);
   }
 }

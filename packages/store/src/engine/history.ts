@@ -1,17 +1,14 @@
-/** Looking into snapshots, comparing them and moving them between stores: the part of the engine behind these calls. */
+/** Looking into snapshots and comparing them: the part of the engine behind these calls. */
 import type { DiffSide, IdMap, PathChange, Problem, SnapshotInfo, TreeListing } from "../api.js";
 import type { TreeId } from "../ids.js";
 import { StoreError } from "../errors.js";
-import { BundleImport } from "../maintenance/bundle-import.js";
-import { exportBundle } from "../maintenance/bundle-export.js";
-import { copySnapshots } from "../maintenance/copy.js";
 import { withDirectory } from "../platform/durable.js";
 import { listPath, pathHistory, readPath, treeChanges } from "../snapshot/browse.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
 import type { Lease } from "../snapshot/lease.js";
 import type { RefScope } from "../snapshot/refs.js";
-import { Repository } from "../snapshot/repository.js";
+import type { Repository } from "../snapshot/repository.js";
 import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, type PreviousWalk } from "../snapshot/stat-cache.js";
 import { StorePlace } from "../snapshot/store-place.js";
@@ -19,7 +16,7 @@ import { Work } from "../snapshot/work.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { HashingWriter } from "../tree/hashing-writer.js";
 import type { Hooks } from "./hooks.js";
-import { inGroups, joinBytes, Streams, type StreamHandle } from "./streams.js";
+import { inGroups, joinBytes, type StreamHandle, type Streams } from "./streams.js";
 
 export interface DiffCall {
   diskId?: string | undefined;
@@ -28,23 +25,16 @@ export interface DiffCall {
   exclude?: string[] | undefined;
 }
 
-export interface ImportCall {
-  diskId?: string | undefined;
-  rename?: Record<string, string> | undefined;
-  contentBytesMax?: number | undefined;
-}
-
 /** Changes are small; this many are one message. */
 const changesInPiece = 1000;
 
 export class History {
   readonly #repository: Repository;
-  readonly #streams = new Streams();
-  readonly #imports = new Map<number, BundleImport>();
-  #nextImport = 1;
+  readonly #streams: Streams;
 
-  constructor(repository: Repository) {
+  constructor(repository: Repository, streams: Streams) {
     this.#repository = repository;
+    this.#streams = streams;
   }
 
   openDiff(
@@ -90,7 +80,7 @@ export class History {
     return repository.reading(resolve, (snapshots) => pathHistory(repository.chunks, snapshots, path, work));
   }
 
-  list(scope: RefScope, snapshot: string, path: Uint8Array): TreeListing {
+  list(_hooks: Hooks, scope: RefScope, snapshot: string, path: Uint8Array): TreeListing {
     const repository = this.#repository;
     return repository.reading(
       (pin) => this.#root(scope, snapshot, pin),
@@ -99,6 +89,7 @@ export class History {
   }
 
   openRead(
+    _hooks: Hooks,
     scope: RefScope,
     snapshot: string,
     path: Uint8Array,
@@ -112,83 +103,6 @@ export class History {
       const work = new Work("restore", hooks);
       return joinBytes(counted(readPath(repository.chunks, root, path, range), work));
     });
-  }
-
-  openExport(scope: RefScope, snapshots: string[], since: string | null): StreamHandle {
-    const repository = this.#repository;
-    const { found, lease } = repository.lease("reader", (pin) => {
-      const get = (name: string): SnapshotInfo => {
-        const snapshot = repository.getSnapshot(scope, name);
-        pin(snapshot.tree);
-        return snapshot;
-      };
-      const chosen = new Map(snapshots.map(get).map((snapshot) => [snapshot.id, snapshot]));
-      return { chosen: [...chosen.values()], base: since === null ? null : get(since) };
-    });
-    return this.#streams.add(lease, (hooks) =>
-      joinBytes(exportBundle(repository, found.chosen, found.base, new Work("write", hooks))),
-    );
-  }
-
-  /** The next piece of any stream that was opened, or null after the last. */
-  next(hooks: Hooks, stream: StreamHandle): { piece: unknown } | null {
-    return this.#streams.next(hooks, stream);
-  }
-
-  closeStream(stream: StreamHandle): void {
-    this.#streams.close(stream);
-  }
-
-  beginImport({ diskId, ...options }: ImportCall): number {
-    const handle = this.#nextImport++;
-    this.#imports.set(handle, new BundleImport(this.#repository, { ...options, scope: diskId ?? null }));
-    return handle;
-  }
-
-  importPiece(handle: number, bytes: Uint8Array): void {
-    this.#import(handle).push(bytes);
-  }
-
-  /** Ends the import in any case. */
-  finishImport(hooks: Hooks, handle: number): SnapshotInfo[] {
-    try {
-      return this.#import(handle).finish(new Work("write", hooks));
-    } finally {
-      this.abandonImport(handle);
-    }
-  }
-
-  /** Idempotent. */
-  abandonImport(handle: number): void {
-    this.#imports.get(handle)?.close();
-    this.#imports.delete(handle);
-  }
-
-  copyTo(
-    hooks: Hooks,
-    scope: RefScope,
-    directory: string,
-    snapshots: string[],
-    rename: Record<string, string> | undefined,
-  ): SnapshotInfo[] {
-    const chosen = snapshots.map((name) => this.#repository.getSnapshot(scope, name));
-    const target = Repository.open(this.#repository.files, directory);
-    try {
-      return copySnapshots(this.#repository, target, chosen, rename, new Work("write", hooks));
-    } finally {
-      target.close();
-    }
-  }
-
-  close(): void {
-    this.#streams.closeAll();
-    for (const handle of [...this.#imports.keys()]) this.abandonImport(handle);
-  }
-
-  #import(handle: number): BundleImport {
-    const found = this.#imports.get(handle);
-    if (found === undefined) throw new StoreError("closed", "the import has ended");
-    return found;
   }
 
   #root(scope: RefScope, snapshot: string, pin: (tree: TreeId) => void): DirectoryTreeEntry {

@@ -1,7 +1,7 @@
 /** The owner's end of what goes to and from an engine in pieces. */
 import type { LongCall, SnapshotInfo } from "../api.js";
 import type { EngineChannel } from "./channel.js";
-import type { ImportCall } from "./history.js";
+import type { ImportCall } from "./bundles.js";
 import type { StreamHandle } from "./streams.js";
 
 async function* pieces(
@@ -12,14 +12,14 @@ async function* pieces(
   let ended = false;
   try {
     for (;;) {
-      const next = await channel.call("nextPiece", [stream], options);
+      const next = await channel.call("streams.next", [stream], options);
       ended = next === null;
       if (next === null) return;
       yield next.piece;
     }
   } finally {
     // Also when the reader stops before the end. When the engine is gone, so is the stream.
-    if (!ended) await channel.call("closeStream", [stream]).catch(() => undefined);
+    if (!ended) await channel.call("streams.close", [stream]).catch(() => undefined);
   }
 }
 
@@ -52,18 +52,18 @@ export async function importStream(
   call: ImportCall,
   options: LongCall,
 ): Promise<SnapshotInfo[]> {
-  const handle = await channel.call("beginImport", [call], options);
+  const handle = await channel.call("bundles.beginImport", [call], options);
   try {
     for await (const bytes of bundle) {
       for (let at = 0; at < bytes.length; at += pieceBytesMax) {
         // A copy of its own: a message carries the whole memory that a view is part of.
         const piece = new Uint8Array(bytes.subarray(at, at + pieceBytesMax));
-        await channel.call("importPiece", [handle, piece], options);
+        await channel.call("bundles.importPiece", [handle, piece], options);
       }
     }
-    return await channel.call("finishImport", [handle], options);
+    return await channel.call("bundles.finishImport", [handle], options);
   } catch (error) {
-    await channel.call("abandonImport", [handle]).catch(() => undefined);
+    await channel.call("bundles.abandonImport", [handle]).catch(() => undefined);
     throw error;
   }
 }

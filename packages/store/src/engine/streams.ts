@@ -42,12 +42,20 @@ export class Streams {
       done = result.done;
       return done === true ? null : { piece: result.value };
     } finally {
-      if (done === true) this.close(handle);
+      if (done === true) this.#end(handle);
     }
   }
 
   /** Idempotent. */
-  close(handle: StreamHandle): void {
+  close(_hooks: Hooks, handle: StreamHandle): void {
+    this.#end(handle);
+  }
+
+  closeAll(): void {
+    for (const handle of [...this.#open.keys()]) this.#end(handle);
+  }
+
+  #end(handle: StreamHandle): void {
     const stream = this.#open.get(handle);
     this.#open.delete(handle);
     try {
@@ -55,10 +63,6 @@ export class Streams {
     } finally {
       stream?.lease.release();
     }
-  }
-
-  closeAll(): void {
-    for (const handle of [...this.#open.keys()]) this.close(handle);
   }
 }
 

@@ -3,7 +3,8 @@ import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { toPlain } from "../plain-error.js";
 import { linuxFiles } from "../platform/linux.js";
 import { stoppableLocks } from "../platform/stoppable-locks.js";
-import { Engine, type Hooks } from "./engine.js";
+import { Engine } from "./engine.js";
+import type { Hooks } from "./hooks.js";
 import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
 
 /** A person's eye wants no more. */
@@ -45,8 +46,7 @@ function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void
   const { id, method, args } = message;
   running = id;
   try {
-    const operations = engine as unknown as Record<string, (hooks: Hooks, ...rest: unknown[]) => unknown>;
-    send({ kind: "result", id, value: operations[method]?.(hooksFor(id), ...args) });
+    send({ kind: "result", id, value: engine.run(hooksFor(id), method, args as never) });
   } catch (error) {
     send({ kind: "error", id, error: toPlain(error) });
   } finally {

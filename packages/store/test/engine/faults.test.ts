@@ -27,7 +27,7 @@ function makeScene(t: TestContext): Scene {
   for (const name of ["old", "kept"]) {
     writeFileSync(`${source}/shared`, Buffer.alloc(50_000, "shared"));
     writeFileSync(`${source}/directory/own`, `of ${name} `.repeat(1000));
-    trees.set(name, engine.snapshot({}, source, { name }).snapshot.tree);
+    trees.set(name, engine.directories.snapshot({}, source, { name }).snapshot.tree);
   }
   writeFileSync(`${source}/directory/own`, "of the new one");
   writeFileSync(`${source}/large`, Buffer.alloc(300_000, "large"));
@@ -74,7 +74,7 @@ function closeQuietly(engine: Engine): void {
 }
 
 function treesOf(engine: Engine): Map<string, string> {
-  return new Map(engine.listSnapshots({}).map(({ name, tree }) => [name, tree]));
+  return new Map(engine.directories.listSnapshots({}).map(({ name, tree }) => [name, tree]));
 }
 
 let nextName = 0;
@@ -83,8 +83,8 @@ let nextName = 0;
 function assertWorks(engine: Engine, root: string, source: string, where: string): void {
   assert.deepEqual(findings(engine), [], where);
   const name = `next-${(nextName += 1)}`;
-  engine.snapshot({}, source, { name });
-  engine.deleteSnapshot({}, name);
+  engine.directories.snapshot({}, source, { name });
+  engine.directories.deleteSnapshot({}, name);
   assert.deepEqual(findings(engine), [], `${where}, after the next snapshot and collection`);
   const unfinished = readdirSync(root, { recursive: true }).filter((path) => String(path).includes(".tmp-"));
   assert.deepEqual(unfinished, [], where);
@@ -102,7 +102,7 @@ for (const fault of faults) {
       const steps = atEveryChange(
         scene,
         fault,
-        (engine) => void engine.snapshot({}, scene.source, { name: "new" }),
+        (engine) => void engine.directories.snapshot({}, scene.source, { name: "new" }),
         (engine, succeeded, where) => {
           const trees = treesOf(engine);
           for (const [name, tree] of scene.trees) assert.equal(trees.get(name), tree, where);
@@ -118,7 +118,7 @@ for (const fault of faults) {
       const steps = atEveryChange(
         scene,
         fault,
-        (engine) => void engine.deleteSnapshot({}, "old"),
+        (engine) => void engine.directories.deleteSnapshot({}, "old"),
         (engine, succeeded, where) => {
           const trees = treesOf(engine);
           assert.equal(trees.get("kept"), scene.trees.get("kept"), where);
@@ -139,7 +139,7 @@ test("a full disk is told as such, at whichever write it shows", (t) => {
     cpSync(`${place}/before`, root, { recursive: true });
     const engine = Engine.open(new FaultyFiles(at, "ENOSPC").files, root, { create: false });
     try {
-      engine.snapshot({}, source, { name: "new" });
+      engine.directories.snapshot({}, source, { name: "new" });
     } catch (error) {
       assert.ok(error instanceof StoreError && error.code === "no_space", String(error));
       told += 1;
@@ -162,7 +162,7 @@ describe("making a store", () => {
         assert.ok(error instanceof StoreError, `${faulty.changes.at(-1)}: ${String(error)}`);
       }
       const engine = Engine.open(unsyncedFiles, root, { create: true });
-      engine.gc({}, { dryRun: false });
+      engine.upkeep.gc({}, { dryRun: false });
       assert.deepEqual(findings(engine), []);
       engine.close();
       if (!faulty.happened) break;

@@ -33,7 +33,7 @@ function scene(t: TestContext, bytes: number): { root: string; source: string } 
   mkdirSync(source);
   writeFileSync(`${source}/small`, "small");
   const engine = Engine.open(linuxFiles, root, { create: true });
-  engine.snapshot({}, source, { name: "small" });
+  engine.directories.snapshot({}, source, { name: "small" });
   engine.close();
   writeFileSync(`${source}/large`, randomBytes(bytes));
   return { root, source };
@@ -51,26 +51,26 @@ describe("a store with a cap", () => {
   test("takes what fits, and refuses the next snapshot as if it had never been begun", (t) => {
     const { root, source } = scene(t, 3 * MiB);
     const engine = opened(t, root, onDisk(root) + 4 * MiB);
-    engine.snapshot({}, source, { name: "fits" });
+    engine.run({}, "directories.snapshot", [source, { name: "fits" }]);
     const before = onDisk(root);
     writeFileSync(`${source}/larger`, randomBytes(3 * MiB));
-    assert.throws(() => engine.snapshot({}, source, { name: "too much" }), exceeded);
+    assert.throws(() => engine.run({}, "directories.snapshot", [source, { name: "too much" }]), exceeded);
     assert.deepEqual(
-      engine
+      engine.directories
         .listSnapshots({})
         .map(({ name }) => name)
         .sort(),
       ["fits", "small"],
     );
     assert.ok(onDisk(root) - before < 64 * 1024, `${onDisk(root) - before} bytes were left behind`);
-    assert.equal(engine.fsck({}, { readData: true }).ok, true);
+    assert.equal(engine.upkeep.fsck({}, { readData: true }).ok, true);
   });
 
   test("gives back packs that were complete when the cap was met", (t) => {
     const { root, source } = scene(t, 80 * MiB);
     const before = onDisk(root);
     const engine = opened(t, root, before + 72 * MiB);
-    assert.throws(() => engine.snapshot({}, source, { name: "too much" }), exceeded);
+    assert.throws(() => engine.run({}, "directories.snapshot", [source, { name: "too much" }]), exceeded);
     assert.ok(onDisk(root) - before < 64 * 1024, `${onDisk(root) - before} bytes were left behind`);
   });
 
@@ -79,7 +79,7 @@ describe("a store with a cap", () => {
     const usedBytes = onDisk(root);
     const engine = opened(t, root, 1);
     assert.throws(
-      () => engine.snapshot({}, source, { name: "no" }),
+      () => engine.run({}, "directories.snapshot", [source, { name: "no" }]),
       (error: { code?: string; data?: Record<string, unknown> }) => {
         assert.equal(error.code, "quota_exceeded");
         assert.equal(error.data?.["capBytes"], 1);
@@ -87,21 +87,21 @@ describe("a store with a cap", () => {
         return true;
       },
     );
-    assert.throws(() => engine.createDisk({}, { id: "disk" }), exceeded);
-    assert.deepEqual(engine.listDisks({}), []);
-    engine.restore({}, "small", `${root}-restored`, {});
-    engine.deleteSnapshot({}, "small");
-    engine.gc({}, { dryRun: false });
-    assert.deepEqual(engine.listSnapshots({}), []);
+    assert.throws(() => engine.run({}, "disks.create", [{ id: "disk" }]), exceeded);
+    assert.deepEqual(engine.disks.list({}), []);
+    engine.directories.restore({}, "small", `${root}-restored`, {});
+    engine.directories.deleteSnapshot({}, "small");
+    engine.upkeep.gc({}, { dryRun: false });
+    assert.deepEqual(engine.directories.listSnapshots({}), []);
   });
 
   test("counts what is gone again no longer", (t) => {
     const { root, source } = scene(t, 3 * MiB);
     const engine = opened(t, root, onDisk(root) + 4 * MiB);
     for (let round = 0; round < 4; round++) {
-      engine.snapshot({}, source, { name: "again" });
-      engine.deleteSnapshot({}, "again");
-      engine.gc({}, { dryRun: false });
+      engine.run({}, "directories.snapshot", [source, { name: "again" }]);
+      engine.directories.deleteSnapshot({}, "again");
+      engine.upkeep.gc({}, { dryRun: false });
       writeFileSync(`${source}/large`, randomBytes(3 * MiB));
     }
   });
@@ -110,13 +110,13 @@ describe("a store with a cap", () => {
     const { root, source } = scene(t, 1000);
     ballast(root);
     const engine = opened(t, root, onDisk(root) + 4 * MiB);
-    engine.snapshot({}, source, { name: "own" });
+    engine.run({}, "directories.snapshot", [source, { name: "own" }]);
     const other = Engine.open(linuxFiles, root, { create: false });
     t.after(() => other.close());
     writeFileSync(`${source}/others`, randomBytes(5 * MiB));
-    other.snapshot({}, source, { name: "others" });
+    other.directories.snapshot({}, source, { name: "others" });
     writeFileSync(`${source}/own`, randomBytes(1000));
-    assert.throws(() => engine.snapshot({}, source, { name: "more" }), exceeded);
+    assert.throws(() => engine.run({}, "directories.snapshot", [source, { name: "more" }]), exceeded);
   });
 
   for (const driver of ["directory", "overlay"] as const) {

@@ -45,19 +45,19 @@ describe("collection beside a writer", () => {
   test("may take what the writer found stored; then the writer stores it again", (t) => {
     const made = makeStore(t);
     const contents = fill(made, five);
-    made.engine.snapshot({}, made.source, { name: "forgotten" });
+    made.engine.directories.snapshot({}, made.source, { name: "forgotten" });
     forget(made);
     const other = made.again();
     const hooks = once(
-      () => assert.ok(other.gc({}, { dryRun: false }).deletedPacks > 0),
+      () => assert.ok(other.upkeep.gc({}, { dryRun: false }).deletedPacks > 0),
       (files) => files === 4,
     );
-    const { snapshot, problems } = made.engine.snapshot(hooks, made.source, { name: "kept" });
+    const { snapshot, problems } = made.engine.directories.snapshot(hooks, made.source, { name: "kept" });
     assert.ok(hooks.ran);
     assert.equal(snapshot.files, 5);
     assert.deepEqual(problems, []);
     assert.deepEqual(findings(other), []);
-    other.restore({}, "kept", `${made.place}/target`, {});
+    other.directories.restore({}, "kept", `${made.place}/target`, {});
     holds(`${made.place}/target`, contents);
   });
 
@@ -69,27 +69,27 @@ describe("collection beside a writer", () => {
     const hooks = once(
       () => {
         assert.equal(readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack")).length, 1);
-        assert.equal(other.gc({}, { dryRun: false }).deletedPacks, 0);
+        assert.equal(other.upkeep.gc({}, { dryRun: false }).deletedPacks, 0);
       },
       (files) => files === 4,
     );
-    made.engine.snapshot(hooks, made.source, { name: "kept" });
+    made.engine.directories.snapshot(hooks, made.source, { name: "kept" });
     assert.ok(hooks.ran);
     assert.deepEqual(findings(other), []);
-    other.restore({}, "kept", `${made.place}/target`, {});
+    other.directories.restore({}, "kept", `${made.place}/target`, {});
     holds(`${made.place}/target`, contents);
   });
 
   test("keeps the tree that a walk builds on", (t) => {
     const made = makeStore(t);
     const contents = fill(made, five);
-    made.engine.snapshot({}, made.source, { name: "before" });
+    made.engine.directories.snapshot({}, made.source, { name: "before" });
     const other = made.again();
-    const hooks = once(() => other.deleteSnapshot({}, "before"));
-    made.engine.snapshot(hooks, made.source, { name: "kept" });
+    const hooks = once(() => other.directories.deleteSnapshot({}, "before"));
+    made.engine.directories.snapshot(hooks, made.source, { name: "kept" });
     assert.ok(hooks.ran);
     assert.deepEqual(findings(other), []);
-    other.restore({}, "kept", `${made.place}/target`, {});
+    other.directories.restore({}, "kept", `${made.place}/target`, {});
     holds(`${made.place}/target`, contents);
   });
 });
@@ -98,33 +98,36 @@ describe("collection beside a reader", () => {
   test("leaves what a restore reads until it ends, even when its snapshot is deleted", (t) => {
     const made = makeStore(t);
     const contents = fill(made, five);
-    made.engine.snapshot({}, made.source, { name: "read" });
+    made.engine.directories.snapshot({}, made.source, { name: "read" });
     const other = made.again();
-    const hooks = once(() => other.deleteSnapshot({}, "read"));
-    made.engine.restore(hooks, "read", `${made.place}/target`, {});
+    const hooks = once(() => other.directories.deleteSnapshot({}, "read"));
+    made.engine.directories.restore(hooks, "read", `${made.place}/target`, {});
     assert.ok(hooks.ran);
     holds(`${made.place}/target`, contents);
     assert.ok(readdirSync(`${made.root}/packs`).length > 0);
-    other.gc({}, { dryRun: false });
+    other.upkeep.gc({}, { dryRun: false });
     assert.deepEqual(readdirSync(`${made.root}/packs`), []);
   });
 
   test("leaves what an open stream reads until it is closed", (t) => {
     const made = makeStore(t);
     const [content] = fill(made, ["a"], 3_000_000).values();
-    made.engine.snapshot({}, made.source, { name: "read" });
-    const stream = made.engine.openRead({}, null, "read", Buffer.from("a"), { offset: 0, length: Infinity });
-    const pieces = [made.engine.nextPiece({}, stream)];
-    made.again().deleteSnapshot({}, "read");
+    made.engine.directories.snapshot({}, made.source, { name: "read" });
+    const stream = made.engine.history.openRead({}, null, "read", Buffer.from("a"), {
+      offset: 0,
+      length: Infinity,
+    });
+    const pieces = [made.engine.streams.next({}, stream)];
+    made.again().directories.deleteSnapshot({}, "read");
     for (
-      let next = made.engine.nextPiece({}, stream);
+      let next = made.engine.streams.next({}, stream);
       next !== null;
-      next = made.engine.nextPiece({}, stream)
+      next = made.engine.streams.next({}, stream)
     ) {
       pieces.push(next);
     }
     assert.ok(Buffer.concat(pieces.map((next) => next?.piece as Buffer)).equals(content as Buffer));
-    made.again().gc({}, { dryRun: false });
+    made.again().upkeep.gc({}, { dryRun: false });
     assert.deepEqual(readdirSync(`${made.root}/packs`), []);
   });
 
@@ -134,16 +137,16 @@ describe("collection beside a reader", () => {
     // Two frames of six, of which one goes.
     const names = Array.from({ length: 12 }, (_, n) => `file-${String(n).padStart(2, "0")}`);
     const contents = fill(made, names, 40_000);
-    engine.snapshot({}, source, { name: "all" });
+    engine.directories.snapshot({}, source, { name: "all" });
     for (const name of names.slice(0, 6)) {
       rmSync(`${source}/${name}`);
       contents.delete(name);
     }
-    engine.snapshot({}, source, { name: "half" });
+    engine.directories.snapshot({}, source, { name: "half" });
     const other = made.again();
-    const hooks = once(() => other.deleteSnapshot({}, "all"));
+    const hooks = once(() => other.directories.deleteSnapshot({}, "all"));
     const reader = made.again();
-    reader.restore(hooks, "half", `${place}/target`, {});
+    reader.directories.restore(hooks, "half", `${place}/target`, {});
     assert.ok(hooks.ran);
     holds(`${place}/target`, contents);
     assert.deepEqual(findings(reader), []);
@@ -153,19 +156,19 @@ describe("collection beside a reader", () => {
 test("what died on the way is swept by a collection when nobody writes", (t) => {
   const made = makeStore(t);
   fill(made, five);
-  made.engine.snapshot({}, made.source, { name: "one" });
+  made.engine.directories.snapshot({}, made.source, { name: "one" });
   writeFileSync(`${made.root}/locks/lease-1-dead`, "writer\n");
   writeFileSync(`${made.root}/packs/.tmp-1-dead`, "unfinished");
   const packs = readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack"));
-  const hooks = once(() => made.again().gc({}, { dryRun: false }));
-  made.engine.snapshot(hooks, made.source, { name: "two" });
+  const hooks = once(() => made.again().upkeep.gc({}, { dryRun: false }));
+  made.engine.directories.snapshot(hooks, made.source, { name: "two" });
   assert.ok(hooks.ran);
   assert.deepEqual(
     readdirSync(`${made.root}/locks`).filter((name) => name.startsWith("lease-")),
     [],
   );
   assert.ok(readdirSync(`${made.root}/packs`).includes(".tmp-1-dead"), "somebody wrote");
-  made.engine.gc({}, { dryRun: false });
+  made.engine.upkeep.gc({}, { dryRun: false });
   assert.deepEqual(readdirSync(`${made.root}/packs`).sort(), packs.sort());
 });
 
@@ -176,20 +179,20 @@ test("what two writers stored at once is there once after a collection", (t) => 
   // The other one stores a file more, or both would write the very same pack.
   const twoStore = (): void => {
     writeFileSync(`${made.source}/0`, "passed over");
-    other.snapshot({}, made.source, { name: "first" });
+    other.directories.snapshot({}, made.source, { name: "first" });
     rmSync(`${made.source}/0`);
   };
   const hooks = once(twoStore, (files) => files === 4);
-  made.engine.snapshot(hooks, made.source, { name: "second" });
+  made.engine.directories.snapshot(hooks, made.source, { name: "second" });
   assert.ok(hooks.ran);
   const packs = (): string[] => readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack"));
   const bytes = (): number =>
     packs().reduce((total, name) => total + statSync(`${made.root}/packs/${name}`).size, 0);
   const stored = bytes();
-  other.gc({}, { dryRun: false });
+  other.upkeep.gc({}, { dryRun: false });
   assert.ok(bytes() < 0.6 * stored, `${stored} bytes became ${bytes()}`);
   assert.deepEqual(findings(other), []);
-  made.again().restore({}, "second", `${made.place}/target`, {});
+  made.again().directories.restore({}, "second", `${made.place}/target`, {});
   holds(`${made.place}/target`, contents);
 });
 
@@ -199,11 +202,11 @@ test("a collection leaves what came to be needed after it had made its plan", (t
   // Three frames of six.
   const names = Array.from({ length: 18 }, (_, n) => `file-${String(n).padStart(2, "0")}`);
   const contents = fill(made, names, 40_000);
-  made.engine.snapshot({}, source, { name: "all" });
+  made.engine.directories.snapshot({}, source, { name: "all" });
   const firstSix = names.slice(0, 6);
   for (const name of firstSix) rmSync(`${source}/${name}`);
-  made.engine.snapshot({}, source, { name: "most" });
-  const record = made.engine.getSnapshot({}, "all").id;
+  made.engine.directories.snapshot({}, source, { name: "most" });
+  const record = made.engine.directories.getSnapshot({}, "all").id;
   for (const name of readdirSync(`${root}/refs/snapshots`)) {
     const path = `${root}/refs/snapshots/${name}`;
     if (readFileSync(path, "latin1").startsWith(record)) rmSync(path);
@@ -215,11 +218,11 @@ test("a collection leaves what came to be needed after it had made its plan", (t
     // It is moving what it keeps.
     if (ran || !readdirSync(`${root}/packs`).some((name) => name.startsWith(".tmp-"))) return;
     ran = true;
-    other.snapshot({}, source, { name: "all again" });
+    other.directories.snapshot({}, source, { name: "all again" });
   };
-  made.engine.gc({ onProgress }, { dryRun: false });
+  made.engine.upkeep.gc({ onProgress }, { dryRun: false });
   assert.ok(ran);
   assert.deepEqual(findings(other), []);
-  made.again().restore({}, "all again", `${place}/target`, {});
+  made.again().directories.restore({}, "all again", `${place}/target`, {});
   holds(`${place}/target`, contents);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { hash } from "../../src/chunk/hash.js";
-import type { Engine, Hooks } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { Hooks } from "../../src/engine/hooks.js";
 import { StoreError } from "../../src/errors.js";
 import {
   decodeObjects,
@@ -20,9 +21,9 @@ import { Random, seedOfRun } from "../random.js";
 import { findings, makeStore, type MadeStore } from "../snapshot/made-store.js";
 
 function exported(engine: Engine, snapshots: string[], since: string | null = null): Buffer {
-  const stream = engine.openExport({}, null, snapshots, since);
+  const stream = engine.bundles.openExport({}, null, snapshots, since);
   const pieces: Buffer[] = [];
-  for (let next = engine.nextPiece({}, stream); next !== null; next = engine.nextPiece({}, stream)) {
+  for (let next = engine.streams.next({}, stream); next !== null; next = engine.streams.next({}, stream)) {
     pieces.push(next.piece as Buffer);
   }
   return Buffer.concat(pieces);
@@ -34,14 +35,14 @@ function imported(
   rename: Record<string, string> = {},
   pieceBytes = 1 << 20,
 ): string[] {
-  const handle = engine.beginImport({}, { rename });
+  const handle = engine.bundles.beginImport({}, { rename });
   try {
     for (let at = 0; at < bundle.length; at += pieceBytes) {
-      engine.importPiece({}, handle, bundle.subarray(at, at + pieceBytes));
+      engine.bundles.importPiece({}, handle, bundle.subarray(at, at + pieceBytes));
     }
-    return engine.finishImport({}, handle).map(({ id }) => id);
+    return engine.bundles.finishImport({}, handle).map(({ id }) => id);
   } finally {
-    engine.abandonImport({}, handle);
+    engine.bundles.abandonImport({}, handle);
   }
 }
 
@@ -50,9 +51,9 @@ function twoStores(t: TestContext): { from: MadeStore; to: MadeStore; random: Ra
 }
 
 function sameTree(made: MadeStore, engine: Engine, snapshot: string): void {
-  const { stream, problems } = engine.openDiff({}, snapshot, { directory: made.source }, {});
+  const { stream, problems } = engine.history.openDiff({}, snapshot, { directory: made.source }, {});
   assert.deepEqual(problems, []);
-  assert.equal(engine.nextPiece({}, stream), null);
+  assert.equal(engine.streams.next({}, stream), null);
 }
 
 describe("a bundle", () => {
@@ -61,9 +62,9 @@ describe("a bundle", () => {
     mkdirSync(`${from.source}/d`);
     writeFileSync(`${from.source}/d/large`, random.bytes(1_000_000));
     writeFileSync(`${from.source}/small`, "small");
-    const one = from.engine.snapshot({}, from.source, { name: "one" }).snapshot;
+    const one = from.engine.directories.snapshot({}, from.source, { name: "one" }).snapshot;
     writeFileSync(`${from.source}/small`, "changed");
-    const two = from.engine.snapshot({}, from.source, { name: "two" }).snapshot;
+    const two = from.engine.directories.snapshot({}, from.source, { name: "two" }).snapshot;
     // In awkward pieces.
     assert.deepEqual(imported(to.engine, exported(from.engine, ["one", "two"]), {}, 1009), [one.id, two.id]);
     sameTree(from, to.engine, "two");
@@ -74,13 +75,13 @@ describe("a bundle", () => {
   test("since another snapshot holds only what is new, and needs that one", (t) => {
     const { from, to, random } = twoStores(t);
     writeFileSync(`${from.source}/large`, random.bytes(500_000));
-    from.engine.snapshot({}, from.source, { name: "one" });
+    from.engine.directories.snapshot({}, from.source, { name: "one" });
     writeFileSync(`${from.source}/small`, "small");
-    const two = from.engine.snapshot({}, from.source, { name: "two" }).snapshot;
+    const two = from.engine.directories.snapshot({}, from.source, { name: "two" }).snapshot;
     const difference = exported(from.engine, ["two"], "one");
     assert.ok(difference.length < 2000, `${difference.length} bytes`);
     assert.throws(() => imported(to.engine, difference), withCode("bundle_base_missing"));
-    assert.deepEqual(to.engine.listSnapshots({}), []);
+    assert.deepEqual(to.engine.directories.listSnapshots({}), []);
     imported(to.engine, exported(from.engine, ["one"]));
     assert.deepEqual(imported(to.engine, difference), [two.id]);
     sameTree(from, to.engine, "two");
@@ -90,15 +91,15 @@ describe("a bundle", () => {
   test("does not replace a snapshot of the same name, and may be renamed", (t) => {
     const { from, to } = twoStores(t);
     writeFileSync(`${from.source}/file`, "theirs");
-    from.engine.snapshot({}, from.source, { name: "Name" });
+    from.engine.directories.snapshot({}, from.source, { name: "Name" });
     writeFileSync(`${to.source}/file`, "mine");
-    const mine = to.engine.snapshot({}, to.source, { name: "name" }).snapshot;
+    const mine = to.engine.directories.snapshot({}, to.source, { name: "name" }).snapshot;
     const bundle = exported(from.engine, ["name"]);
     assert.throws(() => imported(to.engine, bundle), withCode("snapshot_name_taken"));
-    assert.equal(to.engine.getSnapshot({}, "name").id, mine.id);
+    assert.equal(to.engine.directories.getSnapshot({}, "name").id, mine.id);
     assert.throws(() => imported(to.engine, bundle, { other: "x" }), withCode("invalid_argument"));
     const [id] = imported(to.engine, bundle, { name: "theirs" });
-    assert.equal(to.engine.getSnapshot({}, "theirs").id, id);
+    assert.equal(to.engine.directories.getSnapshot({}, "theirs").id, id);
     assert.deepEqual(findings(to.engine), []);
     // Once more is no conflict: it is the same snapshot.
     assert.deepEqual(imported(to.engine, bundle, { name: "theirs" }), [id]);
@@ -107,7 +108,7 @@ describe("a bundle", () => {
   test("that was cut or changed anywhere is refused, and no snapshot appears", (t) => {
     const { from, to } = twoStores(t);
     writeFileSync(`${from.source}/file`, "content");
-    from.engine.snapshot({}, from.source, { name: "one" });
+    from.engine.directories.snapshot({}, from.source, { name: "one" });
     const bundle = exported(from.engine, ["one"]);
     assert.ok(bundle.length < 1000, `${bundle.length} bytes`);
     const refused = (bytes: Buffer, what: string): void => {
@@ -117,7 +118,7 @@ describe("a bundle", () => {
           error instanceof StoreError && ["bundle_invalid", "store_version_unsupported"].includes(error.code),
         what,
       );
-      assert.deepEqual(to.engine.listSnapshots({}), [], what);
+      assert.deepEqual(to.engine.directories.listSnapshots({}), [], what);
     };
     for (let at = 0; at < bundle.length; at++) {
       for (const bits of [0x01, 0x80, 0xff]) {
@@ -136,7 +137,9 @@ describe("a bundle", () => {
   test("with right digests and wrong content is refused", (t) => {
     const { from, to } = twoStores(t);
     writeFileSync(`${from.source}/file`, "content");
-    const { id: _id, ...record } = from.engine.snapshot({}, from.source, { name: "one" }).snapshot;
+    const { id: _id, ...record } = from.engine.directories.snapshot({}, from.source, {
+      name: "one",
+    }).snapshot;
     const sections = takeApart(exported(from.engine, ["one"]));
     const snapshots = (changes: object): Section => ({
       kind: 1,
@@ -174,7 +177,7 @@ describe("a bundle", () => {
         (error) => error instanceof StoreError && /^(bundle_invalid|invalid_argument)$/.test(error.code),
         what,
       );
-      assert.deepEqual(to.engine.listSnapshots({}), [], what);
+      assert.deepEqual(to.engine.directories.listSnapshots({}), [], what);
     }
     assert.equal(imported(to.engine, putTogether(sections)).length, 1);
     assert.deepEqual(findings(to.engine), []);
@@ -184,14 +187,14 @@ describe("a bundle", () => {
     const { from, to } = twoStores(t);
     mkdirSync(`${from.source}/z`);
     writeFileSync(`${from.source}/z/file`, "content");
-    const { tree } = from.engine.snapshot({}, from.source, { name: "plain" }).snapshot;
+    const { tree } = from.engine.directories.snapshot({}, from.source, { name: "plain" }).snapshot;
     const plain = takeApart(exported(from.engine, ["plain"]));
     assert.ok(tree.length > 0 && plain.length > 2);
     // The node of `z`, found by its id in what the bundle unpacks to.
     const node = nodesOf(from).find((bytes) => bytes.includes("file") && !bytes.includes("z"));
     writeFileSync(`${from.source}/a-twin`, node as Buffer);
-    from.engine.snapshot({}, from.source, { name: "twin" });
-    from.engine.deleteSnapshot({}, "plain");
+    from.engine.directories.snapshot({}, from.source, { name: "twin" });
+    from.engine.directories.deleteSnapshot({}, "plain");
     assert.deepEqual(findings(from.engine), []);
     imported(to.engine, exported(from.engine, ["twin"]));
     sameTree(from, to.engine, "twin");
@@ -201,12 +204,12 @@ describe("a bundle", () => {
   test("that unpacks to more than is wanted is refused while it comes", (t) => {
     const { from, to, random } = twoStores(t);
     writeFileSync(`${from.source}/file`, random.bytes(300_000));
-    from.engine.snapshot({}, from.source, { name: "one" });
+    from.engine.directories.snapshot({}, from.source, { name: "one" });
     const bundle = exported(from.engine, ["one"]);
-    const handle = to.engine.beginImport({}, { contentBytesMax: 200_000 });
-    assert.throws(() => to.engine.importPiece({}, handle, bundle), withCode("too_large"));
-    to.engine.abandonImport({}, handle);
-    assert.throws(() => to.engine.finishImport({}, handle), withCode("closed"));
+    const handle = to.engine.bundles.beginImport({}, { contentBytesMax: 200_000 });
+    assert.throws(() => to.engine.bundles.importPiece({}, handle, bundle), withCode("too_large"));
+    to.engine.bundles.abandonImport({}, handle);
+    assert.throws(() => to.engine.bundles.finishImport({}, handle), withCode("closed"));
   });
 });
 
@@ -215,12 +218,12 @@ describe("a copy to another store", () => {
     const { from, to, random } = twoStores(t);
     const { engine, source } = from;
     writeFileSync(`${source}/large`, random.bytes(500_000));
-    const one = engine.snapshot({}, source, { name: "one" }).snapshot;
+    const one = engine.directories.snapshot({}, source, { name: "one" }).snapshot;
     const copy = (hooks: Hooks, root: string, names: string[]): string[] =>
-      engine.copyTo(hooks, null, root, names, undefined).map(({ id }) => id);
+      engine.bundles.copyTo(hooks, null, root, names, undefined).map(({ id }) => id);
     assert.deepEqual(copy({}, to.root, ["one"]), [one.id]);
     writeFileSync(`${source}/small`, "small");
-    const two = engine.snapshot({}, source, { name: "two" }).snapshot;
+    const two = engine.directories.snapshot({}, source, { name: "two" }).snapshot;
     let bytes = 0;
     const ids = copy({ onProgress: (progress) => (bytes = progress.bytes) }, to.root, ["one", "two"]);
     assert.deepEqual(ids, [one.id, two.id]);

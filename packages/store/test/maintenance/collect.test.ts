@@ -12,7 +12,7 @@ function writeFiles(directory: string, random: Random, names: string[], bytes = 
 
 function restoresTo({ engine, place, source }: MadeStore, snapshot: string): void {
   const target = `${place}/restored-${snapshot}`;
-  engine.restore({}, snapshot, target, {});
+  engine.directories.restore({}, snapshot, target, {});
   assert.deepEqual(readdirSync(target).sort(), readdirSync(source).sort());
 }
 
@@ -31,12 +31,12 @@ describe("deleting a snapshot", () => {
     const { engine, root, source } = makeStore(t);
     const random = new Random(seedOfRun());
     writeFiles(source, random, ten);
-    engine.snapshot({}, source, { name: "one" });
+    engine.directories.snapshot({}, source, { name: "one" });
     writeFiles(source, random, firstFrame);
-    engine.snapshot({}, source, { name: "two" });
+    engine.directories.snapshot({}, source, { name: "two" });
     for (const name of ["one", "two"]) {
       const before = duWithoutCaches(root);
-      const { freedBytes } = engine.deleteSnapshot({}, name);
+      const { freedBytes } = engine.directories.deleteSnapshot({}, name);
       assert.equal(freedBytes, before - duWithoutCaches(root), `seed ${random.seed}`);
       assert.ok(freedBytes > 160_000, `${freedBytes} bytes for ${name}`);
       assert.deepEqual(findings(engine), []);
@@ -48,21 +48,21 @@ describe("deleting a snapshot", () => {
     const made = makeStore(t);
     const { engine, root, source } = made;
     writeFiles(source, new Random(seedOfRun()), firstFrame);
-    engine.snapshot({}, source, { name: "all" });
+    engine.directories.snapshot({}, source, { name: "all" });
     for (const name of firstFrame.slice(1)) writeFileSync(`${source}/${name}`, "");
-    engine.snapshot({}, source, { name: "few" });
-    assert.equal(engine.usage({}).deadBytes, 0);
-    assert.ok(engine.deleteSnapshot({}, "all").freedBytes < 40_000);
-    const { deadBytes } = engine.usage({});
+    engine.directories.snapshot({}, source, { name: "few" });
+    assert.equal(engine.upkeep.usage({}).deadBytes, 0);
+    assert.ok(engine.directories.deleteSnapshot({}, "all").freedBytes < 40_000);
+    const { deadBytes } = engine.upkeep.usage({});
     assert.ok(deadBytes > 180_000 && deadBytes < 240_000, `${deadBytes} dead`);
     restoresTo(made, "few");
 
     // A full collection looks into frames.
     const before = duWithoutCaches(root);
-    const { freedBytes } = engine.gc({}, { dryRun: false });
+    const { freedBytes } = engine.upkeep.gc({}, { dryRun: false });
     assert.equal(freedBytes, before - duWithoutCaches(root));
     assert.ok(freedBytes > 180_000, `${freedBytes} bytes`);
-    assert.equal(engine.usage({}).deadBytes, 0);
+    assert.equal(engine.upkeep.usage({}).deadBytes, 0);
     assert.deepEqual(findings(engine), []);
     restoresTo({ ...made, engine: made.again() }, "few");
   });
@@ -71,10 +71,10 @@ describe("deleting a snapshot", () => {
     const made = makeStore(t);
     const random = new Random(seedOfRun());
     writeFiles(made.source, random, ten);
-    made.engine.snapshot({}, made.source, { name: "first" });
+    made.engine.directories.snapshot({}, made.source, { name: "first" });
     writeFiles(made.source, random, ["file-0"]);
-    made.engine.snapshot({}, made.source, { name: "second" });
-    made.engine.deleteSnapshot({}, "first");
+    made.engine.directories.snapshot({}, made.source, { name: "second" });
+    made.engine.directories.deleteSnapshot({}, "first");
     assert.deepEqual(findings(made.engine), []);
     restoresTo(made, "second");
   });
@@ -84,10 +84,10 @@ describe("collection", () => {
   test("of a store without garbage changes nothing", (t) => {
     const { engine, root, source } = makeStore(t);
     writeFiles(source, new Random(seedOfRun()), ten);
-    engine.snapshot({}, source, { name: "one" });
+    engine.directories.snapshot({}, source, { name: "one" });
     const before = readdirSync(`${root}/packs`);
     const used = duWithoutCaches(root);
-    assert.equal(engine.gc({}, { dryRun: false }).freedBytes, 0);
+    assert.equal(engine.upkeep.gc({}, { dryRun: false }).freedBytes, 0);
     assert.equal(duWithoutCaches(root), used);
     assert.deepEqual(readdirSync(`${root}/packs`), before);
   });
@@ -97,13 +97,13 @@ describe("collection", () => {
     const { engine, root, source } = made;
     const random = new Random(seedOfRun());
     writeFiles(source, random, ten);
-    engine.snapshot({}, source, { name: "all" });
+    engine.directories.snapshot({}, source, { name: "all" });
     for (const name of ten.slice(0, 9)) writeFileSync(`${source}/${name}`, "");
-    engine.snapshot({}, source, { name: "few" });
+    engine.directories.snapshot({}, source, { name: "few" });
     const before = duWithoutCaches(root);
-    engine.deleteSnapshot({}, "all");
+    engine.directories.deleteSnapshot({}, "all");
     assert.ok(before - duWithoutCaches(root) > 6 * 40_000 - 8192);
-    engine.gc({}, { dryRun: false });
+    engine.upkeep.gc({}, { dryRun: false });
     assert.ok(before - duWithoutCaches(root) > 9 * 40_000 - 8192);
     assert.deepEqual(findings(engine), []);
     restoresTo(made, "few");
@@ -113,19 +113,19 @@ describe("collection", () => {
   test("says with a dry run what it would do, and does nothing", (t) => {
     const { engine, root, source } = makeStore(t);
     writeFiles(source, new Random(seedOfRun()), ten);
-    engine.snapshot({}, source, { name: "kept" });
+    engine.directories.snapshot({}, source, { name: "kept" });
     const kept = readdirSync(`${root}/refs/snapshots`);
     writeFiles(source, new Random(seedOfRun() + 1), ["extra"]);
-    engine.snapshot({}, source, { name: "lost" });
+    engine.directories.snapshot({}, source, { name: "lost" });
     // Without its ref, what the snapshot wrote is garbage.
     for (const name of readdirSync(`${root}/refs/snapshots`)) {
       if (!kept.includes(name)) rmSync(`${root}/refs/snapshots/${name}`);
     }
     const before = duWithoutCaches(root);
-    const dry = engine.gc({}, { dryRun: true });
+    const dry = engine.upkeep.gc({}, { dryRun: true });
     assert.equal(duWithoutCaches(root), before);
     assert.ok(dry.deletedPacks >= 1 && dry.freedBytes > 40_000);
-    const real = engine.gc({}, { dryRun: false });
+    const real = engine.upkeep.gc({}, { dryRun: false });
     assert.equal(real.deletedPacks, dry.deletedPacks);
     assert.equal(real.freedBytes, before - duWithoutCaches(root));
   });
@@ -137,12 +137,12 @@ describe("collection", () => {
       const made = makeStore(t);
       const { engine, root, source, place } = made;
       writeFiles(source, random, ten);
-      engine.snapshot({}, source, { name: "all" });
+      engine.directories.snapshot({}, source, { name: "all" });
       const [old] = dataPacks(made);
       for (const name of ten.slice(0, 8)) writeFileSync(`${source}/${name}`, "");
-      engine.snapshot({}, source, { name: "few" });
+      engine.directories.snapshot({}, source, { name: "few" });
       cpSync(`${root}/packs`, `${place}/packs before`, { recursive: true });
-      engine.deleteSnapshot({}, "all");
+      engine.directories.deleteSnapshot({}, "all");
       const [moved] = dataPacks(made);
       orders.add((old as string) < (moved as string));
 
@@ -152,9 +152,9 @@ describe("collection", () => {
       // The next snapshot indexes both packs in one segment.
       const next = made.again();
       writeFileSync(`${source}/file-0`, "changed");
-      next.snapshot({}, source, { name: "later" });
+      next.directories.snapshot({}, source, { name: "later" });
       for (let round = 0; round < 2; round++) {
-        next.gc({}, { dryRun: false });
+        next.upkeep.gc({}, { dryRun: false });
         assert.deepEqual(findings(next), [], `seed ${random.seed}`);
       }
       restoresTo({ ...made, engine: next }, "few");
@@ -164,10 +164,10 @@ describe("collection", () => {
   test("sweeps unfinished files, wherever a writer may have died", (t) => {
     const { engine, root, source } = makeStore(t);
     writeFiles(source, new Random(seedOfRun()), ["a"]);
-    engine.snapshot({}, source, { name: "one" });
+    engine.directories.snapshot({}, source, { name: "one" });
     const places = [".", "packs", "index", "snapshots", "refs/snapshots"];
     for (const directory of places) writeFileSync(`${root}/${directory}/.tmp-1-x-1-y`, "unfinished");
-    engine.gc({}, { dryRun: false });
+    engine.upkeep.gc({}, { dryRun: false });
     for (const directory of places) {
       const left = readdirSync(`${root}/${directory}`).filter((name) => name.startsWith(".tmp-"));
       assert.deepEqual(left, [], directory);
@@ -177,11 +177,11 @@ describe("collection", () => {
   test("never collects what it cannot tell to be dead", (t) => {
     const { engine, root, source } = makeStore(t);
     writeFiles(source, new Random(seedOfRun()), ten);
-    engine.snapshot({}, source, { name: "one" });
+    engine.directories.snapshot({}, source, { name: "one" });
     const [ref] = readdirSync(`${root}/refs/snapshots`) as [string];
     writeFileSync(`${root}/refs/snapshots/${ref}`, "not an id");
     const before = readdirSync(`${root}/packs`);
-    assert.throws(() => engine.gc({}, { dryRun: false }), { code: "corrupt" });
+    assert.throws(() => engine.upkeep.gc({}, { dryRun: false }), { code: "corrupt" });
     assert.deepEqual(readdirSync(`${root}/packs`), before);
   });
 });

@@ -42,14 +42,14 @@ function makeKnown(): Known {
   files.makeSymlink(Buffer.from("small"), anywhere, `${sourceRoot}/link`);
   const witness = Engine.open(files, witnessRoot, { create: true });
   const engine = openStore(files, true);
-  engine.snapshot({}, sourceRoot, { name: "one" });
+  engine.directories.snapshot({}, sourceRoot, { name: "one" });
   put(files, `${sourceRoot}/d/more`, "more");
-  engine.snapshot({}, sourceRoot, { name: "two", comment: "with more" });
-  engine.createDisk({}, { id: "disk", directories: [{ path: "e", mode: 0o700 }] });
-  engine.snapshotDisk({}, "disk", { name: "first" });
-  engine.cloneDisk({}, "disk", { id: "clone" });
-  const trees = new Map(engine.listSnapshots({}).map(({ name, tree }) => [name, tree]));
-  const sourceTree = witness.snapshot({}, sourceRoot, { name: "source" }).snapshot.tree;
+  engine.directories.snapshot({}, sourceRoot, { name: "two", comment: "with more" });
+  engine.disks.create({}, { id: "disk", directories: [{ path: "e", mode: 0o700 }] });
+  engine.disks.snapshot({}, "disk", { name: "first" });
+  engine.disks.clone({}, "disk", { id: "clone" });
+  const trees = new Map(engine.directories.listSnapshots({}).map(({ name, tree }) => [name, tree]));
+  const sourceTree = witness.directories.snapshot({}, sourceRoot, { name: "source" }).snapshot.tree;
   engine.close();
   witness.close();
   disk.syncAll();
@@ -86,10 +86,10 @@ function restorable(engine: Engine, files: MemoryFiles, { trees }: Known, where:
   try {
     const names = [...trees].filter(([name, tree]) => {
       const target = `/data/restored-${where}-${name}`;
-      const restored = unlessRefused(() => engine.restore({}, name, target, {}));
+      const restored = unlessRefused(() => engine.directories.restore({}, name, target, {}));
       if (restored === null) return false;
       assert.deepEqual(restored.problems, []);
-      const { snapshot } = witness.snapshot({}, target, { name: `${where}-${name}` });
+      const { snapshot } = witness.directories.snapshot({}, target, { name: `${where}-${name}` });
       assert.equal(snapshot.tree, tree, `${name} was restored wrong`);
       return true;
     });
@@ -104,24 +104,24 @@ function judge(known: Known, path: string, files: MemoryFiles): void {
   // Only what says which store this is keeps it from opening.
   if (engine === null) return assert.equal(path, `${storeRoot}/format.json`);
   try {
-    const { findings } = engine.fsck({}, { readData: true });
+    const { findings } = engine.upkeep.fsck({}, { readData: true });
     assert.ok(findings.length > 0 || isCache(path), "was not found");
-    const listed = unlessRefused(() => engine.listSnapshots({}));
+    const listed = unlessRefused(() => engine.directories.listSnapshots({}));
     if (findings.length === 0) assert.equal(listed?.length, known.trees.size);
     for (const { name, tree } of listed ?? [])
       assert.equal(tree, known.trees.get(name), `${name} is listed wrong`);
     const before = restorable(engine, files, known, "before");
     if (findings.length === 0) assert.equal(before.size, known.trees.size);
 
-    const { repair } = engine.fsck({}, { readData: false, repair: true });
-    const remaining = engine.fsck({}, { readData: true }).findings;
+    const { repair } = engine.upkeep.fsck({}, { readData: false, repair: true });
+    const remaining = engine.upkeep.fsck({}, { readData: true }).findings;
     assert.deepEqual(remaining, repair?.remaining);
     const after = restorable(engine, files, known, "after");
     for (const name of before) assert.ok(after.has(name), `${name} could be restored before the repair`);
-    const { snapshot } = engine.snapshot({}, sourceRoot, { name: "next" });
+    const { snapshot } = engine.directories.snapshot({}, sourceRoot, { name: "next" });
     assert.equal(snapshot.tree, known.sourceTree);
-    engine.restore({}, "next", "/data/next", {});
-    const left = engine.fsck({}, { readData: true }).findings;
+    engine.directories.restore({}, "next", "/data/next", {});
+    const left = engine.upkeep.fsck({}, { readData: true }).findings;
     // One that was taken of the same files before is whole again.
     for (const { snapshots, code } of left) assert.ok(!snapshots.includes("two"), code);
   } finally {
@@ -185,7 +185,7 @@ test("a cache of the last walk that tells nonsense under a right digest is used 
     const body = Buffer.concat([header, walk]);
     put(files, path, Buffer.concat([body, hash(body)]));
     const engine = openStore(files);
-    unlessRefused(() => engine.snapshot({}, sourceRoot, { name: "next" }));
+    unlessRefused(() => engine.directories.snapshot({}, sourceRoot, { name: "next" }));
     engine.close();
     assert.equal(files.openDescriptors, 0, `seed ${random.seed}, round ${round}`);
   }

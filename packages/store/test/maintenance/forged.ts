@@ -35,7 +35,7 @@ export function makeSmallStore(t: TestContext): DamagedStore {
   mkdirSync(`${source}/d`);
   writeFileSync(`${source}/small`, "small");
   writeFileSync(`${source}/d/large`, new Random(7).bytes(300_000));
-  engine.snapshot({}, source, { name: "whole" });
+  engine.directories.snapshot({}, source, { name: "whole" });
   const [dataPack, treePack] = filesIn(`${root}/packs`).sort((a, b) => statSync(b).size - statSync(a).size);
   const [ref] = filesIn(`${root}/refs/snapshots`);
   const [record] = filesIn(`${root}/snapshots`);
@@ -64,7 +64,7 @@ export function finds(
     test(what, (t) => {
       const made = makeSmallStore(t);
       breakIt(made);
-      const report = made.again().fsck({}, { readData: true });
+      const report = made.again().upkeep.fsck({}, { readData: true });
       assert.equal(report.ok, false);
       const isMeant = (finding: FsckFinding): boolean =>
         finding.code === code &&
@@ -79,22 +79,22 @@ export function finds(
 }
 
 function checkRepair({ again, source, place }: MadeStore, touched: ReadonlySet<string>): void {
-  const { ok, repair } = again().fsck({}, { readData: false, repair: true });
+  const { ok, repair } = again().upkeep.fsck({}, { readData: false, repair: true });
   assert.ok(repair);
   assert.equal(ok, repair.remaining.length === 0);
-  const afterwards = again().fsck({}, { readData: true });
+  const afterwards = again().upkeep.fsck({}, { readData: true });
   assert.deepEqual(afterwards.findings, repair.remaining);
   for (const { snapshots, message } of repair.remaining) {
     for (const name of snapshots) assert.ok(touched.has(name), `${name}: ${message}`);
   }
-  const second = again().fsck({}, { readData: false, repair: true }).repair;
+  const second = again().upkeep.fsck({}, { readData: false, repair: true }).repair;
   const nothing = { indexRebuilt: false, savedChunks: 0, lostChunks: 0, restoredRefs: [], quarantined: [] };
   assert.deepEqual(second, { ...nothing, remaining: repair.remaining });
   const whole = again()
-    .listSnapshots({})
+    .directories.listSnapshots({})
     .filter(({ name }) => !repair.remaining.some(({ snapshots }) => snapshots.includes(name)));
   for (const { name } of whole) {
-    again().restore({}, name, `${place}/restored`, { delete: true });
+    again().directories.restore({}, name, `${place}/restored`, { delete: true });
     if (name === "whole") assert.equal(run("diff", ["-r", source, `${place}/restored`]), "");
   }
 }

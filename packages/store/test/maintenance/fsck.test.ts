@@ -14,14 +14,14 @@ function makeDamageable(t: TestContext) {
   const filesOf = (directory: string) =>
     readdirSync(`${root}/${directory}`).map((name) => `${root}/${directory}/${name}`);
   writeFileSync(`${source}/file`, random.bytes(30_000));
-  engine.snapshot({}, source, { name: "hurt" });
+  engine.directories.snapshot({}, source, { name: "hurt" });
   const [dataPack] = filesOf("packs").filter((path) => readFileSync(path).length > 30_000);
   const treePack = filesOf("packs").find((path) => path !== dataPack);
   const ref = filesOf("refs/snapshots")[0];
   const record = filesOf("snapshots")[0];
   writeFileSync(`${source}/file`, random.bytes(30_000));
-  engine.snapshot({}, source, { name: "whole" });
-  const check = (): FsckFinding[] => made.again().fsck({}, { readData: true }).findings;
+  engine.directories.snapshot({}, source, { name: "whole" });
+  const check = (): FsckFinding[] => made.again().upkeep.fsck({}, { readData: true }).findings;
   return { ...made, check, dataPack, treePack, ref, record } as Record<
     "dataPack" | "treePack" | "ref" | "record",
     string
@@ -37,7 +37,7 @@ const pathsNamed = (found: FsckFinding[]): string[] =>
 describe("a check finds", () => {
   test("nothing in a whole store, and says what it looked at", (t) => {
     const { engine } = makeDamageable(t);
-    const report = engine.fsck({}, { readData: true });
+    const report = engine.upkeep.fsck({}, { readData: true });
     assert.deepEqual(report.findings, []);
     assert.equal(report.ok, true);
     assert.equal(report.checkedSnapshots, 2);
@@ -86,7 +86,7 @@ describe("a check finds", () => {
       writeFileSync(path, bytes);
     }
     assert.deepEqual(codes(check()), ["index_damaged"]);
-    again().restore({}, "hurt", `${place}/restored`, {});
+    again().directories.restore({}, "hurt", `${place}/restored`, {});
   });
 
   test("a missing or damaged record", (t) => {

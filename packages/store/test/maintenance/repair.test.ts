@@ -15,7 +15,7 @@ import { du, findings, makeStore, type MadeStore } from "../snapshot/made-store.
 import { filesIn, makeSmallStore } from "./forged.js";
 
 function repaired(engine: Engine): FsckReport & { repair: RepairReport } {
-  const report = engine.fsck({}, { readData: false, repair: true });
+  const report = engine.upkeep.fsck({}, { readData: false, repair: true });
   assert.ok(report.repair);
   return { ...report, repair: report.repair };
 }
@@ -43,7 +43,7 @@ function makeManyFiles(t: TestContext): MadeStore & { noisePack: string; textPac
   const packWith = (write: () => void, name: string): string => {
     const before = new Set(filesIn(`${root}/packs`));
     write();
-    engine.snapshot({}, source, { name });
+    engine.directories.snapshot({}, source, { name });
     const added = filesIn(`${root}/packs`).filter((path) => !before.has(path));
     return added.find((path) => !readFileSync(path).includes("CHSRTREE")) as string;
   };
@@ -61,10 +61,10 @@ const namesOf = (report: FsckReport): string[] =>
 
 /** A snapshot of the source, with which every snapshot must be whole again. */
 function turnsUpAgain({ again, source, place }: MadeStore): void {
-  again().snapshot({}, source, { name: "again" });
+  again().directories.snapshot({}, source, { name: "again" });
   assert.deepEqual(findings(again()), []);
-  for (const { name } of again().listSnapshots({})) {
-    const { problems } = again().restore({}, name, `${place}/${name}`, {});
+  for (const { name } of again().directories.listSnapshots({})) {
+    const { problems } = again().directories.restore({}, name, `${place}/${name}`, {});
     assert.deepEqual(problems, []);
   }
 }
@@ -156,7 +156,7 @@ describe("a repair", () => {
     const disk = new MemoryDisk(
       prepared({
         name: "",
-        prepare: (engine) => engine.snapshot({}, sourceRoot, { name: "old" }),
+        prepare: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "old" }),
         act: () => undefined,
       }),
     );
@@ -173,9 +173,9 @@ describe("a repair", () => {
     }
     files.close(packs);
     assert.ok(repaired(engine).repair.lostChunks > 0);
-    engine.snapshot({}, sourceRoot, { name: "new" });
+    engine.directories.snapshot({}, sourceRoot, { name: "new" });
     assert.deepEqual(findings(engine), []);
-    engine.restore({}, "old", "/data/restored", {});
+    engine.directories.restore({}, "old", "/data/restored", {});
     engine.close();
   });
 
@@ -191,9 +191,9 @@ describe("a repair", () => {
   test("leads no ref to a snapshot that was deleted, when its objects are gone", (t) => {
     const { ref, record, engine, again, root, source } = makeSmallStore(t);
     const [bytes, id] = [readFileSync(record), record.slice(-64)];
-    engine.deleteSnapshot({}, "whole");
+    engine.directories.deleteSnapshot({}, "whole");
     writeFileSync(`${source}/small`, "changed");
-    engine.snapshot({}, source, { name: "whole" });
+    engine.directories.snapshot({}, source, { name: "whole" });
     const present = readFileSync(ref, "utf8");
     // What a stop between the two steps of deleting leaves.
     writeFileSync(`${root}/snapshots/${id}`, bytes);
@@ -204,7 +204,7 @@ describe("a repair", () => {
 
   test("takes a damaged record at its word where its tree says the same, and no further", (t) => {
     const { record, ref, again, root, engine } = makeSmallStore(t);
-    const { tree, createdAtMs } = engine.getSnapshot({}, "whole");
+    const { tree, createdAtMs } = engine.directories.getSnapshot({}, "whole");
     const bytes = readFileSync(record);
     const treeAt = bytes.indexOf(Buffer.from(tree, "hex"));
     const timeAt = treeAt + 33;
@@ -214,14 +214,14 @@ describe("a repair", () => {
     assert.equal(first.ok, true);
     assert.deepEqual(first.repair.restoredRefs.length, 1);
     assert.deepEqual(first.repair.quarantined, [`quarantine/snapshots~${record.slice(-64)}`]);
-    const kept = again().getSnapshot({}, "whole");
+    const kept = again().directories.getSnapshot({}, "whole");
     assert.equal(kept.tree, tree);
     assert.notEqual(kept.createdAtMs, createdAtMs);
     // A bit of the tree's id: what it names now is nowhere.
     flip(`${root}/snapshots/${kept.id}`, treeAt);
     const second = repaired(again());
     assert.equal(second.ok, true);
-    assert.deepEqual(again().listSnapshots({}), []);
+    assert.deepEqual(again().directories.listSnapshots({}), []);
     const paths = [`snapshots~${kept.id}`, `refs~snapshots~${ref.slice(-32)}`].map(
       (name) => `quarantine/${name}`,
     );
@@ -243,8 +243,8 @@ describe("a repair", () => {
     for (const name of ["index", "layers", "trash", "refs/disks"])
       rmSync(`${root}/${name}`, { recursive: true });
     assert.equal(repaired(again()).ok, true);
-    again().createDisk({}, { id: "one" });
-    again().snapshot({}, source, { name: "next" });
+    again().disks.create({}, { id: "one" });
+    again().directories.snapshot({}, source, { name: "next" });
     assert.deepEqual(findings(again()), []);
   });
 
@@ -252,18 +252,18 @@ describe("a repair", () => {
     const { root, again, source } = makeSmallStore(t);
     const before = filesIn(`${root}/packs`);
     writeFileSync(`${source}/small`, "changed");
-    for (const name of ["next", "last"]) again().snapshot({}, source, { name });
+    for (const name of ["next", "last"]) again().directories.snapshot({}, source, { name });
     for (const path of before) rmSync(path);
     assert.deepEqual(namesOf(repaired(again())).includes("whole"), true);
-    const { onDiskBytes, deadBytes } = again().usage({});
+    const { onDiskBytes, deadBytes } = again().upkeep.usage({});
     assert.deepEqual([onDiskBytes, deadBytes], [du(root), 0]);
     const packs = filesIn(`${root}/packs`);
-    again().deleteSnapshot({}, "last");
+    again().directories.deleteSnapshot({}, "last");
     // Nobody can say what the damaged one needs, so all of it stays.
-    assert.throws(() => again().gc({}, { dryRun: false }), withCode("chunk_missing"));
+    assert.throws(() => again().upkeep.gc({}, { dryRun: false }), withCode("chunk_missing"));
     assert.deepEqual(filesIn(`${root}/packs`), packs);
-    for (const name of ["whole", "next"]) again().deleteSnapshot({}, name);
-    again().gc({}, { dryRun: false });
+    for (const name of ["whole", "next"]) again().directories.deleteSnapshot({}, name);
+    again().upkeep.gc({}, { dryRun: false });
     assert.deepEqual([filesIn(`${root}/packs`), findings(again())], [[], []]);
   });
 
@@ -271,10 +271,10 @@ describe("a repair", () => {
     const { root, again, dataPack } = makeSmallStore(t);
     flip(dataPack, 5000);
     repaired(again());
-    again().deleteSnapshot({}, "whole");
-    again().gc({}, { dryRun: false });
+    again().directories.deleteSnapshot({}, "whole");
+    again().upkeep.gc({}, { dryRun: false });
     assert.equal(filesIn(`${root}/quarantine`).length, 1);
-    const usage = again().usage({});
+    const usage = again().upkeep.usage({});
     assert.equal(usage.onDiskBytes, du(root));
     assert.ok(usage.overheadBytes > 300_000);
   });
@@ -285,13 +285,13 @@ describe("a repair of what a disk was", () => {
   function makeLossy(t: TestContext): MadeStore & { layer: string; tree: string } {
     const made = makeStore(t, unsyncedFiles);
     const { engine, root } = made;
-    engine.createDisk({}, { id: "one" });
-    const mount = engine.attachDisk({}, "one");
+    engine.disks.create({}, { id: "one" });
+    const mount = engine.disks.attach({}, "one");
     assert.ok(mount.driver === "overlay");
     mkdirSync(`${mount.upper}/d`);
     writeFileSync(`${mount.upper}/d/file`, "content");
-    engine.detachDisk({}, "one");
-    const { tree } = engine.snapshotDisk({}, "one", { name: "first" }).snapshot;
+    engine.disks.detach({}, "one");
+    const { tree } = engine.disks.snapshot({}, "one", { name: "first" }).snapshot;
     const [layer] = readdirSync(`${root}/layers`).filter((name) => name !== "empty");
     for (const path of filesIn(`${root}/packs`)) rmSync(path);
     return { ...made, layer: `${root}/layers/${layer as string}`, tree };
@@ -301,7 +301,7 @@ describe("a repair of what a disk was", () => {
     const { again, layer, tree, place } = makeLossy(t);
     assert.equal(repaired(again()).ok, true);
     assert.equal(readFileSync(`${layer}/tree`, "utf8"), `${tree}\n`);
-    again().cloneDisk({}, "one", { id: "two", snapshot: "first" });
+    again().disks.clone({}, "one", { id: "two", snapshot: "first" });
     assert.ok(place.length > 0);
   });
 
@@ -311,7 +311,7 @@ describe("a repair of what a disk was", () => {
     const report = repaired(again());
     assert.deepEqual(namesOf(report), ["one@first"]);
     assert.ok(!readdirSync(layer).includes("tree"));
-    again().snapshotDisk({}, "one", { name: "second" });
+    again().disks.snapshot({}, "one", { name: "second" });
     const { repair } = repaired(again());
     assert.ok(repair.remaining.every(({ snapshots }) => !snapshots.includes("one@second")));
     writeFileSync(`${layer}/files/d/file`, "content");

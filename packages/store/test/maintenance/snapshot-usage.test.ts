@@ -31,14 +31,14 @@ describe("the exclusive bytes of a snapshot", () => {
     for (let step = 0; step < 40; step++) {
       if (names.length < 3 || random.chance(0.6)) {
         change(random, source);
-        names.push(engine.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
+        names.push(engine.directories.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
         continue;
       }
       const [name] = names.splice(random.below(names.length), 1) as [string];
-      const usages = engine.snapshotUsage({}, null);
+      const usages = engine.upkeep.snapshotUsage({}, null);
       const foretold = usages.find(({ snapshot }) => snapshot.name === name)?.exclusiveBytes;
       const before = snapshotBytes(root);
-      engine.deleteSnapshot({}, name);
+      engine.directories.deleteSnapshot({}, name);
       assert.equal(before - snapshotBytes(root), foretold, `seed ${random.seed}, step ${step}`);
     }
   });
@@ -46,12 +46,12 @@ describe("the exclusive bytes of a snapshot", () => {
   test("are those of its record and ref while another snapshot shows the same tree", (t) => {
     const { engine, root, source } = makeStore(t);
     writeFileSync(`${source}/file`, new Random(seedOfRun()).bytes(100_000));
-    engine.snapshot({}, source, { name: "one" });
-    engine.snapshot({}, source, { name: "two" });
-    const exclusive = engine.snapshotUsage({}, null).map(({ exclusiveBytes }) => exclusiveBytes);
+    engine.directories.snapshot({}, source, { name: "one" });
+    engine.directories.snapshot({}, source, { name: "two" });
+    const exclusive = engine.upkeep.snapshotUsage({}, null).map(({ exclusiveBytes }) => exclusiveBytes);
     assert.deepEqual(exclusive, [8192, 8192]);
-    engine.deleteSnapshot({}, "one");
-    const [only] = engine.snapshotUsage({}, null);
+    engine.directories.deleteSnapshot({}, "one");
+    const [only] = engine.upkeep.snapshotUsage({}, null);
     assert.equal(only?.exclusiveBytes, 8192 + du(`${root}/packs`) - 4096);
   });
 });
@@ -62,27 +62,31 @@ describe("an audit", () => {
     const random = new Random(seedOfRun());
     for (let step = 0; step < 6; step++) {
       change(random, source);
-      engine.snapshot({}, source, { name: `step-${step}` });
-      if (step % 3 === 2) engine.deleteSnapshot({}, `step-${step - 1}`);
-      assert.deepEqual(engine.usage({}, { audit: true }).audit, { differences: [] }, `seed ${random.seed}`);
+      engine.directories.snapshot({}, source, { name: `step-${step}` });
+      if (step % 3 === 2) engine.directories.deleteSnapshot({}, `step-${step - 1}`);
+      assert.deepEqual(
+        engine.upkeep.usage({}, { audit: true }).audit,
+        { differences: [] },
+        `seed ${random.seed}`,
+      );
     }
-    assert.equal(engine.usage({}).audit, null);
+    assert.equal(engine.upkeep.usage({}).audit, null);
   });
 
   test("tells of counts that are wrong although their digest is right, and mends them", (t) => {
     const { engine, root, source } = makeStore(t);
     change(new Random(seedOfRun()), source);
-    engine.snapshot({}, source, { name: "one" });
-    engine.usage({});
+    engine.directories.snapshot({}, source, { name: "one" });
+    engine.upkeep.usage({});
     const path = `${root}/cache/references`;
     const bytes = readFileSync(path);
     const counts = 24 + 32 * bytes.readUInt32LE(12) + 32 * bytes.readUInt32LE(16);
     bytes.writeUInt32LE(bytes.readUInt32LE(counts) + 1, counts);
     hash(bytes.subarray(0, -32)).copy(bytes, bytes.length - 32);
     writeFileSync(path, bytes);
-    const { audit } = engine.usage({}, { audit: true });
+    const { audit } = engine.upkeep.usage({}, { audit: true });
     assert.equal(audit?.differences.length, 1);
     assert.match(audit.differences[0] as string, /references/);
-    assert.deepEqual(engine.usage({}, { audit: true }).audit, { differences: [] });
+    assert.deepEqual(engine.upkeep.usage({}, { audit: true }).audit, { differences: [] });
   });
 });

@@ -20,12 +20,12 @@ test("the categories add up to what du says, after any history", (t) => {
     if (victim !== undefined && random.chance(0.4)) {
       names.shift();
       const before = duWithoutCaches(root);
-      const { freedBytes } = engine.deleteSnapshot({}, victim);
+      const { freedBytes } = engine.directories.deleteSnapshot({}, victim);
       assert.equal(freedBytes, before - duWithoutCaches(root), `seed ${random.seed}`);
     } else {
-      names.push(engine.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
+      names.push(engine.directories.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
     }
-    const usage = engine.usage({});
+    const usage = engine.upkeep.usage({});
     const { chunkBytes, deadBytes, layerBytes, diskBytes, overheadBytes } = usage;
     assert.equal(usage.onDiskBytes, du(root), `seed ${random.seed}, step ${step}`);
     assert.equal(chunkBytes + deadBytes + layerBytes + diskBytes + overheadBytes, usage.onDiskBytes);
@@ -38,5 +38,5 @@ test("the categories add up to what du says, after any history", (t) => {
 test("a foreign file in the store's directory counts too", (t) => {
   const { engine, root } = makeStore(t);
   writeFileSync(`${root}/notes`, Buffer.alloc(10_000));
-  assert.equal(engine.usage({}).onDiskBytes, du(root));
+  assert.equal(engine.upkeep.usage({}).onDiskBytes, du(root));
 });

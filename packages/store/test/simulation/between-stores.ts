@@ -26,9 +26,9 @@ function fillOther(files: Files): void {
 
 function makeBundle(files: Files, name: string, since: string | null = null): void {
   withOther(files, (other) => {
-    const stream = other.openExport({}, null, [name], since);
+    const stream = other.bundles.openExport({}, null, [name], since);
     const pieces: Buffer[] = [];
-    for (let next = other.nextPiece({}, stream); next !== null; next = other.nextPiece({}, stream)) {
+    for (let next = other.streams.next({}, stream); next !== null; next = other.streams.next({}, stream)) {
       pieces.push(next.piece as Buffer);
     }
     put(files, bundlePath, Buffer.concat(pieces));
@@ -37,14 +37,14 @@ function makeBundle(files: Files, name: string, since: string | null = null): vo
 
 function importBundle(engine: Engine, files: Files, options: { diskId?: string } = {}): void {
   const bundle = readWhole(files, bundlePath) as Buffer;
-  const handle = engine.beginImport({}, options);
+  const handle = engine.bundles.beginImport({}, options);
   try {
     for (let at = 0; at < bundle.length; at += pieceBytes) {
-      engine.importPiece({}, handle, bundle.subarray(at, at + pieceBytes));
+      engine.bundles.importPiece({}, handle, bundle.subarray(at, at + pieceBytes));
     }
-    engine.finishImport({}, handle);
+    engine.bundles.finishImport({}, handle);
   } finally {
-    engine.abandonImport({}, handle);
+    engine.bundles.abandonImport({}, handle);
   }
 }
 
@@ -52,7 +52,7 @@ export const betweenStores: readonly Scenario[] = [
   {
     name: "import",
     prepare: (engine, files) => {
-      engine.snapshot({}, sourceRoot, { name: "own" });
+      engine.directories.snapshot({}, sourceRoot, { name: "own" });
       fillOther(files);
       makeBundle(files, "old");
     },
@@ -71,7 +71,7 @@ export const betweenStores: readonly Scenario[] = [
   {
     name: "import to a disk",
     prepare: (engine, files) => {
-      engine.createDisk({}, { id: "one" });
+      engine.disks.create({}, { id: "one" });
       fillOther(files);
       makeBundle(files, "kept");
     },
@@ -82,9 +82,9 @@ export const betweenStores: readonly Scenario[] = [
     prepare: (engine, files) => {
       fillOther(files);
       put(files, `${sourceRoot}/file-5`, noise(500));
-      engine.snapshot({}, sourceRoot, { name: "own" });
+      engine.directories.snapshot({}, sourceRoot, { name: "own" });
     },
     act: (_engine, files) =>
-      withOther(files, (other) => other.copyTo({}, null, storeRoot, ["old", "kept"], undefined)),
+      withOther(files, (other) => other.bundles.copyTo({}, null, storeRoot, ["old", "kept"], undefined)),
   },
 ];

@@ -37,11 +37,11 @@ function momentOfDeath(recording: Recording, at: number): Moment {
 }
 
 const second: Record<string, (engine: ReturnType<typeof openStore>) => void> = {
-  "a snapshot": (engine) => engine.snapshot({}, sourceRoot, { name: "of the second" }),
-  collection: (engine) => void engine.gc({}, { dryRun: false }),
-  "a disk": (engine) => engine.createDisk({}, { id: "of-the-second" }),
+  "a snapshot": (engine) => engine.directories.snapshot({}, sourceRoot, { name: "of the second" }),
+  collection: (engine) => void engine.upkeep.gc({}, { dryRun: false }),
+  "a disk": (engine) => engine.disks.create({}, { id: "of-the-second" }),
   "snapshots of disks": (engine) => {
-    for (const { id } of engine.listDisks({})) engine.snapshotDisk({}, id, { name: "of the second" });
+    for (const { id } of engine.disks.list({})) engine.disks.snapshot({}, id, { name: "of the second" });
   },
 };
 

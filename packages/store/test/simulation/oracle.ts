@@ -82,8 +82,8 @@ function snapshotsOf(repository: Repository): Map<string, string> {
 function disksOf(engine: Engine, files: Files, name: string): Map<string, string> {
   const shown = (suffix: string): Map<string, string> =>
     new Map(
-      engine.listDisks({}).map(({ id }) => {
-        const { snapshot, problems } = engine.snapshotDisk({}, id, { name: `${name}-${suffix}` });
+      engine.disks.list({}).map(({ id }) => {
+        const { snapshot, problems } = engine.disks.snapshot({}, id, { name: `${name}-${suffix}` });
         if (problems.length > 0) throw new Error(`disk ${id}: ${JSON.stringify(problems)}`);
         return [id, snapshot.tree];
       }),
@@ -135,20 +135,20 @@ function judge(engine: Engine, files: Files, expected: Expectation): string | nu
   if (wrong !== null) return wrong;
 
   expected.goOn?.(engine);
-  const next = engine.snapshot({}, sourceRoot, { name: "next operation" });
+  const next = engine.directories.snapshot({}, sourceRoot, { name: "next operation" });
   if (next.problems.length > 0) return JSON.stringify(next.problems);
-  engine.restore({}, "next operation", "/data/restored", {});
-  const again = engine.snapshot({}, "/data/restored", { name: "restored" });
+  engine.directories.restore({}, "next operation", "/data/restored", {});
+  const again = engine.directories.snapshot({}, "/data/restored", { name: "restored" });
   if (again.snapshot.tree !== next.snapshot.tree) return "what was restored differs";
-  engine.deleteSnapshot({}, "restored");
-  engine.createDisk({}, { id: "next-disk" });
+  engine.directories.deleteSnapshot({}, "restored");
+  engine.disks.create({}, { id: "next-disk" });
 
   const disks = disksOf(engine, files, "after-power-loss");
   disks.delete("next-disk");
   const wrongDisk = compare("disk", disks, expected, "disks");
   if (wrongDisk !== null) return wrongDisk;
 
-  engine.gc({}, { dryRun: false });
+  engine.upkeep.gc({}, { dryRun: false });
   const foundAfter = findings(engine);
   if (foundAfter.length > 0) return `after the next operations: ${foundAfter.join("; ")}`;
   const after = readAll(files);

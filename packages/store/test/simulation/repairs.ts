@@ -6,7 +6,7 @@ import type { Scenario } from "./scenario.js";
 import { put, sourceRoot, storeRoot, twoSnapshots } from "./sources.js";
 
 function repair(engine: Engine): void {
-  const { ok, repair: done } = engine.fsck({}, { readData: false, repair: true });
+  const { ok, repair: done } = engine.upkeep.fsck({}, { readData: false, repair: true });
   // A failing disk leaves it undone; what is lost then, the oracle says.
   if (!ok) throw new StoreError("corrupt", JSON.stringify(done?.remaining));
 }
@@ -36,7 +36,7 @@ export const repairs: readonly Scenario[] = [
   {
     name: "repair of the index and of a ref",
     prepare: (engine, files) => {
-      engine.snapshot({}, sourceRoot, { name: "kept" });
+      engine.directories.snapshot({}, sourceRoot, { name: "kept" });
       change(files, "index", (fd) => files.write(fd, Buffer.from("damaged"), 30));
       change(files, "refs/snapshots", (fd) => files.write(fd, Buffer.from("damaged"), 30));
     },
@@ -46,7 +46,7 @@ export const repairs: readonly Scenario[] = [
   {
     name: "repair of a record",
     prepare: (engine, files) => {
-      engine.snapshot({}, sourceRoot, { name: "kept", comment: "comment" });
+      engine.directories.snapshot({}, sourceRoot, { name: "kept", comment: "comment" });
       change(files, "snapshots", (fd) => {
         const bytes = Buffer.alloc(files.statOpen(fd).sizeBytes);
         files.read(fd, bytes, 0);

@@ -11,26 +11,26 @@ import { makeSource, noise, openStore, put, sourceRoot, storeRoot, twoSnapshots 
 
 /** Changes the upper as overlayfs would have. */
 function onUpper(engine: Engine, files: Files, id: string, change: (upper: string) => void): void {
-  const mount = engine.attachDisk({}, id);
+  const mount = engine.disks.attach({}, id);
   change(mount.driver === "overlay" ? mount.upper : mount.path);
-  engine.detachDisk({}, id);
+  engine.disks.detach({}, id);
 }
 
 /** A disk with two snapshots, a clone of it, and something unsaved on it. */
 function disks(engine: Engine, files: Files): void {
-  engine.createDisk({}, { id: "one", directories: [{ path: "d/e", mode: 0o750 }] });
+  engine.disks.create({}, { id: "one", directories: [{ path: "d/e", mode: 0o750 }] });
   onUpper(engine, files, "one", (upper) => {
     put(files, `${upper}/d/e/f`, noise(31));
     files.link(anywhere, `${upper}/d/e/f`, anywhere, `${upper}/link`);
     put(files, `${upper}/gone`, "gone");
   });
-  engine.snapshotDisk({}, "one", { name: "s1" });
+  engine.disks.snapshot({}, "one", { name: "s1" });
   onUpper(engine, files, "one", (upper) => {
     files.makeNode(anywhere, `${upper}/gone`, { type: "character", mode: 0, major: 0, minor: 0 });
     put(files, `${upper}/new`, "second");
   });
-  engine.snapshotDisk({}, "one", { name: "s2" });
-  engine.cloneDisk({}, "one", { id: "two" });
+  engine.disks.snapshot({}, "one", { name: "s2" });
+  engine.disks.clone({}, "one", { id: "two" });
   onUpper(engine, files, "one", (upper) => put(files, `${upper}/unsaved`, "third"));
 }
 
@@ -51,7 +51,7 @@ function forgetTrees(files: Files): void {
 const restoredRoot = "/data/restored-to";
 
 function restoreOld(engine: Engine): void {
-  engine.restore({}, "old", restoredRoot, { delete: true });
+  engine.directories.restore({}, "old", restoredRoot, { delete: true });
 }
 
 const nothing = (): void => undefined;
@@ -61,48 +61,52 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "first snapshot",
     prepare: nothing,
-    act: (engine) => engine.snapshot({}, sourceRoot, { name: "new" }),
+    act: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "new" }),
   },
   {
     name: "second snapshot",
     prepare: (engine, files) => {
-      engine.snapshot({}, sourceRoot, { name: "old" });
+      engine.directories.snapshot({}, sourceRoot, { name: "old" });
       put(files, `${sourceRoot}/file-1`, "changed");
     },
-    act: (engine) => engine.snapshot({}, sourceRoot, { name: "new" }),
+    act: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "new" }),
   },
   {
     name: "snapshot of what is stored already",
-    prepare: (engine) => engine.snapshot({}, sourceRoot, { name: "old" }),
-    act: (engine) => engine.snapshot({}, sourceRoot, { name: "new" }),
+    prepare: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "old" }),
+    act: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "new" }),
   },
-  { name: "delete snapshot", prepare: twoSnapshots, act: (engine) => engine.deleteSnapshot({}, "old") },
+  {
+    name: "delete snapshot",
+    prepare: twoSnapshots,
+    act: (engine) => engine.directories.deleteSnapshot({}, "old"),
+  },
   {
     name: "delete the last snapshot",
-    prepare: (engine) => engine.snapshot({}, sourceRoot, { name: "old" }),
-    act: (engine) => engine.deleteSnapshot({}, "old"),
+    prepare: (engine) => engine.directories.snapshot({}, sourceRoot, { name: "old" }),
+    act: (engine) => engine.directories.deleteSnapshot({}, "old"),
   },
   {
     name: "create disk",
     prepare: disks,
-    act: (engine) => engine.createDisk({}, { id: "new", directories: [{ path: "a/b", mode: 0o700 }] }),
+    act: (engine) => engine.disks.create({}, { id: "new", directories: [{ path: "a/b", mode: 0o700 }] }),
   },
   {
     name: "create plain disk",
     prepare: nothing,
     act: (engine) =>
-      engine.createDisk({}, { id: "new", driver: "directory", directories: [{ path: "a", mode: 0o700 }] }),
+      engine.disks.create({}, { id: "new", driver: "directory", directories: [{ path: "a", mode: 0o700 }] }),
   },
-  { name: "clone disk", prepare: disks, act: (engine) => engine.cloneDisk({}, "one", { id: "new" }) },
+  { name: "clone disk", prepare: disks, act: (engine) => engine.disks.clone({}, "one", { id: "new" }) },
   {
     name: "clone an unchanged disk",
     prepare: disks,
-    act: (engine) => engine.cloneDisk({}, "two", { id: "new" }),
+    act: (engine) => engine.disks.clone({}, "two", { id: "new" }),
   },
   {
     name: "clone of a snapshot",
     prepare: disks,
-    act: (engine) => engine.cloneDisk({}, "one", { id: "new", snapshot: "s1" }),
+    act: (engine) => engine.disks.clone({}, "one", { id: "new", snapshot: "s1" }),
   },
   {
     name: "clone of a snapshot by building a layer",
@@ -110,18 +114,22 @@ export const scenarios: readonly Scenario[] = [
       disks(engine, files);
       forgetTrees(files);
     },
-    act: (engine) => engine.cloneDisk({}, "one", { id: "new", snapshot: "s1" }),
+    act: (engine) => engine.disks.clone({}, "one", { id: "new", snapshot: "s1" }),
   },
-  { name: "snapshot disk", prepare: disks, act: (engine) => engine.snapshotDisk({}, "one", { name: "s3" }) },
+  {
+    name: "snapshot disk",
+    prepare: disks,
+    act: (engine) => engine.disks.snapshot({}, "one", { name: "s3" }),
+  },
   {
     name: "first snapshot of a disk",
     prepare: disks,
-    act: (engine) => engine.snapshotDisk({}, "two", { name: "t1" }),
+    act: (engine) => engine.disks.snapshot({}, "two", { name: "t1" }),
   },
   {
     name: "restore disk by restacking",
     prepare: disks,
-    act: (engine) => engine.restoreDisk({}, "one", "s1", {}),
+    act: (engine) => engine.disks.restore({}, "one", "s1", {}),
   },
   {
     name: "restore disk by building a layer",
@@ -129,31 +137,31 @@ export const scenarios: readonly Scenario[] = [
       disks(engine, files);
       forgetTrees(files);
     },
-    act: (engine) => engine.restoreDisk({}, "one", "s1", { undo: true }),
+    act: (engine) => engine.disks.restore({}, "one", "s1", { undo: true }),
   },
   {
     name: "restore paths of a disk",
     prepare: disks,
     act: (engine) =>
-      engine.restoreDisk({}, "one", "s1", { paths: [Buffer.from("gone"), Buffer.from("new")] }),
+      engine.disks.restore({}, "one", "s1", { paths: [Buffer.from("gone"), Buffer.from("new")] }),
   },
   {
     name: "clone a plain disk",
     prepare: (engine, files) => {
-      engine.createDisk({}, { id: "plain", driver: "directory" });
+      engine.disks.create({}, { id: "plain", driver: "directory" });
       onUpper(engine, files, "plain", (path) => put(files, `${path}/file`, noise(55)));
     },
-    act: (engine) => engine.cloneDisk({}, "plain", { id: "new" }),
+    act: (engine) => engine.disks.clone({}, "plain", { id: "new" }),
   },
-  { name: "delete disk", prepare: disks, act: (engine) => engine.deleteDisk({}, "one") },
+  { name: "delete disk", prepare: disks, act: (engine) => engine.disks.delete({}, "one") },
   {
     name: "collect layers",
     prepare: (engine, files) => {
       disks(engine, files);
-      engine.deleteDisk({}, "two");
-      engine.restoreDisk({}, "one", "s1", {});
+      engine.disks.delete({}, "two");
+      engine.disks.restore({}, "one", "s1", {});
     },
-    act: (engine) => engine.gc({}, { dryRun: false }),
+    act: (engine) => engine.upkeep.gc({}, { dryRun: false }),
   },
   {
     name: "collect packs",
@@ -164,27 +172,27 @@ export const scenarios: readonly Scenario[] = [
       repository.removeSnapshot(repository.getSnapshot(null, "old"));
       repository.close();
     },
-    act: (engine) => engine.gc({}, { dryRun: false }),
+    act: (engine) => engine.upkeep.gc({}, { dryRun: false }),
   },
   {
     name: "restore",
     prepare: (engine, files) => {
       twoSnapshots(engine, files);
-      engine.restore({}, "kept", restoredRoot, {});
+      engine.directories.restore({}, "kept", restoredRoot, {});
     },
     act: restoreOld,
     goOn: (engine) => {
       restoreOld(engine);
-      const { snapshot } = engine.snapshot({}, restoredRoot, { name: "again" });
-      const { tree } = engine.getSnapshot({}, "old");
-      engine.deleteSnapshot({}, "again");
+      const { snapshot } = engine.directories.snapshot({}, restoredRoot, { name: "again" });
+      const { tree } = engine.directories.getSnapshot({}, "old");
+      engine.directories.deleteSnapshot({}, "again");
       if (snapshot.tree !== tree) throw new Error(`restored again, it is ${snapshot.tree}, not ${tree}`);
     },
   },
   {
     name: "restore to nowhere, without doing it",
     prepare: twoSnapshots,
-    act: (engine) => engine.restore({}, "old", "/data/nowhere", { dryRun: true, delete: true }),
+    act: (engine) => engine.directories.restore({}, "old", "/data/nowhere", { dryRun: true, delete: true }),
   },
   ...betweenStores,
   ...repairs,

@@ -37,8 +37,8 @@ export function makeSource(files: Files): void {
 
 /** Two snapshots of the source: what `old` alone has is most of its pack. */
 export function twoSnapshots(engine: Engine, files: Files): void {
-  engine.snapshot({}, sourceRoot, { name: "old" });
+  engine.directories.snapshot({}, sourceRoot, { name: "old" });
   for (let n = 1; n <= 4; n++) put(files, `${sourceRoot}/file-${n}`, noise(n + 100));
   put(files, `${sourceRoot}/directory/large`, "no longer");
-  engine.snapshot({}, sourceRoot, { name: "kept" });
+  engine.directories.snapshot({}, sourceRoot, { name: "kept" });
 }

@@ -46,11 +46,11 @@ describe("a directory swapped with a symlink to a place outside, all the time", 
     for (const path of ["own", "inner/own"]) writeFileSync(`${source}/directory/${path}`, "own");
     await underAttack(`${source}/directory`, { link: `${place}/link`, outside }, (round) => {
       const name = `round-${round}`;
-      engine.snapshot({}, source, { name });
-      engine.restore({}, name, `${place}/restored`, { delete: true });
+      engine.directories.snapshot({}, source, { name });
+      engine.directories.restore({}, name, `${place}/restored`, { delete: true });
       const canaries = manifest(`${place}/restored`).filter((line) => line.includes("canary"));
       assert.deepEqual(canaries, [], name);
-      engine.deleteSnapshot({}, name);
+      engine.directories.deleteSnapshot({}, name);
     });
     assert.deepEqual(findings(engine), []);
   });
@@ -61,7 +61,7 @@ describe("a directory swapped with a symlink to a place outside, all the time", 
     for (const path of ["canary", "inner/canary", "new"]) {
       writeFileSync(`${source}/directory/${path}`, "from the snapshot");
     }
-    engine.snapshot({}, source, { name: "good" });
+    engine.directories.snapshot({}, source, { name: "good" });
     const outside = `${place}/outside`;
     mkdirSync(`${outside}/inner`, { recursive: true });
     for (const path of ["canary", "inner/canary", "extra"]) writeFileSync(`${outside}/${path}`, "precious");
@@ -72,7 +72,7 @@ describe("a directory swapped with a symlink to a place outside, all the time", 
     mkdirSync(`${target}/directory`, { recursive: true });
     const ways = [{}, { delete: true }, { paths: [Buffer.from("directory/inner/canary")] }];
     await underAttack(`${target}/directory`, { link: `${place}/link`, outside }, (round) => {
-      engine.restore({}, "good", target, ways[round % ways.length] as object);
+      engine.directories.restore({}, "good", target, ways[round % ways.length] as object);
     });
     assert.deepEqual(state(), before);
   });

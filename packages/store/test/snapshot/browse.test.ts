@@ -21,9 +21,9 @@ import { Random, seedOfRun } from "../random.js";
 import { makeStore, type MadeStore } from "./made-store.js";
 
 function changes(engine: Engine, from: DiffSide, to: DiffSide, limit?: number): TreeChange[] {
-  const { stream } = engine.openDiff({}, from, to, { limit });
+  const { stream } = engine.history.openDiff({}, from, to, { limit });
   const all: TreeChange[] = [];
-  for (let next = engine.nextPiece({}, stream); next !== null; next = engine.nextPiece({}, stream)) {
+  for (let next = engine.streams.next({}, stream); next !== null; next = engine.streams.next({}, stream)) {
     all.push(...(next.piece as TreeChange[]));
   }
   return all;
@@ -45,7 +45,7 @@ function makeTwo(t: TestContext): MadeStore {
   }
   for (const name of ["content", "mode", "time", "type"]) writeFileSync(`${source}/touched/${name}`, name);
   symlinkSync("here", `${source}/touched/link`);
-  engine.snapshot({}, source, { name: "one" });
+  engine.directories.snapshot({}, source, { name: "one" });
   rmSync(`${source}/gone`, { recursive: true });
   mkdirSync(`${source}/new`);
   writeFileSync(`${source}/new/file`, "new");
@@ -78,7 +78,7 @@ const expected = [
 describe("a difference", () => {
   test("of two snapshots says what was added, removed and changed, and in what", (t) => {
     const { engine, source } = makeTwo(t);
-    engine.snapshot({}, source, { name: "two" });
+    engine.directories.snapshot({}, source, { name: "two" });
     assert.deepEqual(inShort(changes(engine, "one", "two")), expected);
     assert.deepEqual(changes(engine, "one", "one"), []);
     const sizes = changes(engine, "one", "two").find(({ path }) => path.length === "touched/content".length);
@@ -92,7 +92,7 @@ describe("a difference", () => {
     assert.deepEqual(inShort(changes(engine, "one", { directory: source })), expected);
     assert.deepEqual(readdirSync(`${root}/packs`), packs);
     assert.deepEqual(changes(engine, { directory: source }, { directory: source }), []);
-    engine.snapshot({}, source, { name: "two" });
+    engine.directories.snapshot({}, source, { name: "two" });
     assert.deepEqual(changes(engine, "two", { directory: source }), []);
     const nowhere = { directory: `${source}/nowhere` };
     assert.throws(() => changes(engine, "one", nowhere), withCode("source_not_found"));
@@ -105,12 +105,12 @@ describe("a difference", () => {
       mkdirSync(`${source}/many/${n}`, { recursive: true });
       writeFileSync(`${source}/many/${n}/file`, `${n}`);
     }
-    engine.snapshot({}, source, { name: "before" });
+    engine.directories.snapshot({}, source, { name: "before" });
     writeFileSync(`${source}/many/7/file`, "seven");
-    engine.snapshot({}, source, { name: "after" });
+    engine.directories.snapshot({}, source, { name: "after" });
     let steps = 0;
-    const { stream } = engine.openDiff({}, "before", "after", {});
-    while (engine.nextPiece({ isAborted: () => (steps++, false) }, stream) !== null);
+    const { stream } = engine.history.openDiff({}, "before", "after", {});
+    while (engine.streams.next({ isAborted: () => (steps++, false) }, stream) !== null);
     // The names at the top (4), in `many` (50) and in `many/7` (1).
     assert.ok(steps > 0 && steps <= 60, `${steps} names compared in ${root}`);
   });
@@ -118,7 +118,7 @@ describe("a difference", () => {
 
 test("a log tells in which snapshots a path changed", (t) => {
   const { engine, source } = makeStore(t);
-  const take = (name: string): unknown => engine.snapshot({}, source, { name });
+  const take = (name: string): unknown => engine.directories.snapshot({}, source, { name });
   take("empty");
   mkdirSync(`${source}/d`);
   writeFileSync(`${source}/d/file`, "1");
@@ -130,7 +130,7 @@ test("a log tells in which snapshots a path changed", (t) => {
   renameSync(`${source}/d/file`, `${source}/d/moved`);
   take("removed");
   const short = (path: string): string[] =>
-    engine.log({}, null, Buffer.from(path)).map(({ snapshot, kind }) => `${snapshot.name} ${kind}`);
+    engine.history.log({}, null, Buffer.from(path)).map(({ snapshot, kind }) => `${snapshot.name} ${kind}`);
   assert.deepEqual(short("d/file"), ["added added", "changed changed", "removed removed"]);
   assert.deepEqual(short("d"), ["added added", "changed changed", "removed changed"]);
   assert.deepEqual(short("never"), []);
@@ -143,15 +143,15 @@ describe("without restoring", () => {
     mkdirSync(`${source}/d`);
     writeFileSync(Buffer.from(`${source}/d/\xff`, "latin1"), "raw");
     symlinkSync("d", `${source}/link`);
-    engine.snapshot({}, source, { name: "s" });
+    engine.directories.snapshot({}, source, { name: "s" });
     const names = (path: string): string[] | undefined =>
-      engine
+      engine.history
         .list({}, null, "s", Buffer.from(path))
         .entries?.map(({ name }) => Buffer.from(name).toString("latin1"));
     assert.deepEqual(names(""), ["d", "link"]);
     assert.deepEqual(names("d"), ["\xff"]);
     assert.equal(names("link"), undefined);
-    const raw = engine.list({}, null, "s", Buffer.from("d/\xff", "latin1")).entry;
+    const raw = engine.history.list({}, null, "s", Buffer.from("d/\xff", "latin1")).entry;
     assert.deepEqual([raw.type, raw.sizeBytes], ["file", 3]);
     // A symlink is not followed.
     assert.throws(() => names("link/x"), withCode("path_not_found"));
@@ -175,11 +175,15 @@ describe("without restoring", () => {
     ftruncateSync(fd, sizeBytes);
     closeSync(fd);
     writeFileSync(`${source}/empty`, "");
-    engine.snapshot({}, source, { name: "s" });
+    engine.directories.snapshot({}, source, { name: "s" });
     const read = (path: string, { offset = 0, length = Infinity }): Buffer => {
-      const stream = engine.openRead({}, null, "s", Buffer.from(path), { offset, length });
+      const stream = engine.history.openRead({}, null, "s", Buffer.from(path), { offset, length });
       const pieces: Buffer[] = [];
-      for (let next = engine.nextPiece({}, stream); next !== null; next = engine.nextPiece({}, stream)) {
+      for (
+        let next = engine.streams.next({}, stream);
+        next !== null;
+        next = engine.streams.next({}, stream)
+      ) {
         pieces.push(next.piece as Buffer);
       }
       return Buffer.concat(pieces);

@@ -44,5 +44,5 @@ export function duWithoutCaches(root: string): number {
 /** What a full check finds, in short. */
 export function findings(engine: Engine): string[] {
   const describe = ({ code, object, message }: FsckFinding): string => `${code} ${object}: ${message}`;
-  return engine.fsck({}, { readData: true }).findings.map(describe);
+  return engine.upkeep.fsck({}, { readData: true }).findings.map(describe);
 }

@@ -24,26 +24,26 @@ test("a directory of 100,000 entries is stored, compared, listed and restored", 
   const engine = Engine.open(linuxFiles, `${place}/store`, { create: true });
   t.after(() => engine.close());
 
-  const whole = engine.snapshot({}, source, { name: "whole" });
+  const whole = engine.directories.snapshot({}, source, { name: "whole" });
   assert.deepEqual([whole.snapshot.files, whole.problems.length], [entryCount, 0]);
-  assert.equal(engine.list({}, null, "whole", Buffer.alloc(0)).entries?.length, entryCount);
+  assert.equal(engine.history.list({}, null, "whole", Buffer.alloc(0)).entries?.length, entryCount);
 
   fs.unlinkSync(`${source}/entry-77777`);
   fs.writeFileSync(`${source}/entry-new`, "");
-  const { snapshot } = engine.snapshot({}, source, { name: "changed" });
+  const { snapshot } = engine.directories.snapshot({}, source, { name: "changed" });
   assert.ok(
     snapshot.newBytes < whole.snapshot.newBytes / 4,
     `${snapshot.newBytes} of ${whole.snapshot.newBytes}`,
   );
-  const { stream } = engine.openDiff({}, "whole", "changed", {});
-  const changes = engine.nextPiece({}, stream)?.piece as TreeChange[];
-  assert.equal(engine.nextPiece({}, stream), null);
+  const { stream } = engine.history.openDiff({}, "whole", "changed", {});
+  const changes = engine.streams.next({}, stream)?.piece as TreeChange[];
+  assert.equal(engine.streams.next({}, stream), null);
   const names = (kind: string): string[] =>
     changes.filter((one) => one.kind === kind).map(({ path }) => Buffer.from(path).toString());
   assert.deepEqual([names("removed"), names("added")], [["entry-77777"], ["entry-new"]]);
 
-  const { created } = engine.restore({}, "whole", `${place}/restored`, {});
+  const { created } = engine.directories.restore({}, "whole", `${place}/restored`, {});
   assert.equal(created, entryCount);
-  const again = engine.snapshot({}, `${place}/restored`, { name: "again" });
+  const again = engine.directories.snapshot({}, `${place}/restored`, { name: "again" });
   assert.equal(again.snapshot.tree, whole.snapshot.tree);
 });

@@ -30,7 +30,7 @@ describe("a nasty tree", { skip: withoutRsync }, () => {
     source = `${place}/source`;
     makeNastyTree(source, `${place}/outside`);
     engine = Engine.open(unsyncedFiles, `${place}/store`, { create: true });
-    const { snapshot, problems } = engine.snapshot({}, source, { name: "nasty" });
+    const { snapshot, problems } = engine.directories.snapshot({}, source, { name: "nasty" });
     tree = snapshot.tree;
     assert.deepEqual(problems, []);
   });
@@ -42,7 +42,7 @@ describe("a nasty tree", { skip: withoutRsync }, () => {
   });
 
   const restore = (target: string, options = {}) => {
-    const result = engine.restore({}, "nasty", target, options);
+    const result = engine.directories.restore({}, "nasty", target, options);
     assert.deepEqual(
       result.problems.map(({ path, code }) => `${Buffer.from(path).toString()} ${code}`),
       [],
@@ -61,7 +61,7 @@ describe("a nasty tree", { skip: withoutRsync }, () => {
   });
 
   test("has the same id when the restored tree is snapshotted", () => {
-    assert.equal(engine.snapshot({}, `${place}/restored`, { name: "again" }).snapshot.tree, tree);
+    assert.equal(engine.directories.snapshot({}, `${place}/restored`, { name: "again" }).snapshot.tree, tree);
   });
 
   test("is left alone by a second restore", () => {

@@ -28,7 +28,7 @@ test("a store is only opened when format.json says that it is one of this versio
 
 test("a snapshot whose record is missing is damage, not absence", (t) => {
   const { engine, root, source } = makeStore(t);
-  const { snapshot } = engine.snapshot({}, source, { name: "one" });
+  const { snapshot } = engine.directories.snapshot({}, source, { name: "one" });
   rmSync(`${root}/snapshots/${snapshot.id}`);
-  assert.throws(() => engine.getSnapshot({}, "one"), withCode("corrupt"));
+  assert.throws(() => engine.directories.getSnapshot({}, "one"), withCode("corrupt"));
 });

@@ -45,7 +45,7 @@ function makeLarge(t: TestContext) {
     truncateSync(`${directory}/1`, 200_000);
     utimesSync(directory, d, d);
   }
-  const { files } = engine.snapshot({}, source, { name: "large" }).snapshot;
+  const { files } = engine.directories.snapshot({}, source, { name: "large" }).snapshot;
   return { engine, place, root, source, files, target: `${place}/restored` };
 }
 
@@ -79,15 +79,18 @@ describe("a restore of many files", () => {
       if (progress.files % 50 === 0) threadsMost = Math.max(threadsMost, threadsNow());
       last = { ...progress };
     };
-    const result = engine.restore({ onProgress }, "large", target, {});
+    const result = engine.directories.restore({ onProgress }, "large", target, {});
     assert.equal(threadsMost > threadsBefore, availableParallelism() > 1);
     assert.deepEqual(manifest(target), manifest(source));
     assert.deepEqual(result.problems, []);
     assert.deepEqual([result.created, result.changed], [files + directories, 0]);
     assert.ok(((last as Progress | null)?.files ?? 0) >= files - 1);
     assert.equal((last as Progress | null)?.bytes, result.writtenBytes);
-    engine.snapshot({}, target, { name: "again" });
-    assert.equal(engine.getSnapshot({}, "again").tree, engine.getSnapshot({}, "large").tree);
+    engine.directories.snapshot({}, target, { name: "again" });
+    assert.equal(
+      engine.directories.getSnapshot({}, "again").tree,
+      engine.directories.getSnapshot({}, "large").tree,
+    );
     engine.close();
     assert.deepEqual(await openUnder(place), []);
   });
@@ -95,7 +98,9 @@ describe("a restore of many files", () => {
   test("gives each file to its owner, or says of each that it may not", (t) => {
     const { engine, target, files } = makeLarge(t);
     const shift = [{ tree: 0, host: 100_000, count: 65_536 }];
-    const { problems } = engine.restore({}, "large", target, { idMap: { uids: shift, gids: shift } });
+    const { problems } = engine.directories.restore({}, "large", target, {
+      idMap: { uids: shift, gids: shift },
+    });
     if (isRoot) {
       assert.deepEqual(problems, []);
       const others = manifest(target).filter((line) => line !== "" && !line.includes(" 100000:100000 "));
@@ -116,7 +121,7 @@ describe("a restore of many files", () => {
       isAborted: () => done > files * 0.4,
       onProgress: (progress: Progress) => (done = progress.files),
     };
-    assert.throws(() => engine.restore(hooks, "large", target, {}), withCode("aborted"));
+    assert.throws(() => engine.directories.restore(hooks, "large", target, {}), withCode("aborted"));
     const made = manifest(target).length;
     assert.ok(made > files * 0.4 && made < files, `${made} of ${files + directories} are there`);
     engine.close();
@@ -130,9 +135,9 @@ describe("a restore of many files", () => {
     const sizes = packs.map((path) => statSync(path).size);
     const largest = packs[sizes.indexOf(Math.max(...sizes))] as string;
     withFlip(largest, Math.floor(Math.max(...sizes) * 0.8), 1, () => {
-      assert.throws(() => engine.restore({}, "large", target, {}), withCode("corrupt"));
+      assert.throws(() => engine.directories.restore({}, "large", target, {}), withCode("corrupt"));
     });
-    engine.restore({}, "large", target, {});
+    engine.directories.restore({}, "large", target, {});
     assert.deepEqual(manifest(target), manifest(source));
     engine.close();
     assert.deepEqual(await openUnder(place), []);

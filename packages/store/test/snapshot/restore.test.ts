@@ -40,10 +40,10 @@ describe("a directory that is restored over the last walk of it", () => {
     t.after(() => engine.close());
     mkdirSync(`${source}/a`);
     for (const name of ["a/one", "a/two", "three"]) write(`${source}/${name}`, `first ${name}`);
-    engine.snapshot({}, source, { name: "first" });
+    engine.directories.snapshot({}, source, { name: "first" });
     const restore = (snapshot: string) => {
       old.contentReads = 0;
-      const { changed, unchanged } = engine.restore({}, snapshot, source, {});
+      const { changed, unchanged } = engine.directories.restore({}, snapshot, source, {});
       return { changed, unchanged, contentReads: old.contentReads };
     };
     return { source, engine, restore };
@@ -64,15 +64,15 @@ describe("a directory that is restored over the last walk of it", () => {
   test("is not read, and written, where the walk saw something else than is wanted", (t) => {
     const { source, engine, restore } = makeWalked(t);
     write(`${source}/a/two`, "second");
-    engine.snapshot({}, source, { name: "second" });
+    engine.directories.snapshot({}, source, { name: "second" });
     assert.deepEqual(restore("first"), { changed: 1, unchanged: 3, contentReads: 0 });
     assert.match(readFileSync(`${source}/a/two`, "latin1"), /^first a\/two\.+$/);
   });
 
   test("is read when the snapshot of that walk is gone", (t) => {
     const { engine, source, restore } = makeWalked(t);
-    engine.snapshot({}, source, { name: "second" });
-    engine.deleteSnapshot({}, "second");
+    engine.directories.snapshot({}, source, { name: "second" });
+    engine.directories.deleteSnapshot({}, "second");
     assert.deepEqual(restore("first"), { changed: 0, unchanged: 4, contentReads: 3 });
   });
 });

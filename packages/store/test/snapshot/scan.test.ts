@@ -18,7 +18,7 @@ test("progress counts the bytes that were found stored, whether they were read a
   cpSync(`${place}/first`, `${place}/second`, { recursive: true });
   const engine = Engine.open(linuxFiles, `${place}/store`, { create: true });
   t.after(() => engine.close());
-  engine.snapshot({}, `${place}/first`, { name: "first" });
+  engine.directories.snapshot({}, `${place}/first`, { name: "first" });
 
   const repository = Repository.open(linuxFiles, `${place}/store`);
   t.after(() => repository.close());

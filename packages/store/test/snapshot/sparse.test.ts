@@ -12,10 +12,10 @@ test("a file of 10 TB that is nearly all hole costs what its data costs, both wa
   for (const position of at) writeSync(fd, "fox", position);
   closeSync(fd);
 
-  const { snapshot } = engine.snapshot({}, source, { name: "sparse" });
+  const { snapshot } = engine.directories.snapshot({}, source, { name: "sparse" });
   assert.equal(snapshot.logicalBytes, size);
   assert.ok(snapshot.newBytes < 10_000, `${snapshot.newBytes} bytes stored`);
-  const { writtenBytes } = engine.restore({}, "sparse", `${place}/restored`, {});
+  const { writtenBytes } = engine.directories.restore({}, "sparse", `${place}/restored`, {});
   assert.ok(writtenBytes < 20_000, `${writtenBytes} bytes written`);
   const restored = statSync(`${place}/restored/sparse`);
   assert.equal(restored.size, size);

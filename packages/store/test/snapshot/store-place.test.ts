@@ -19,31 +19,34 @@ function makeStoreInside(t: TestContext, path: string) {
 }
 
 function namesIn(engine: Engine, snapshot: string, path = ""): string[] {
-  const { entries } = engine.list({}, null, snapshot, Buffer.from(path));
+  const { entries } = engine.history.list({}, null, snapshot, Buffer.from(path));
   return (entries ?? []).map(({ name }) => Buffer.from(name).toString());
 }
 
 describe("a store in the directory that it takes snapshots of", () => {
   test("is left out of them, and of comparisons", (t) => {
     const { source, engine } = makeStoreInside(t, ".store");
-    const first = engine.snapshot({}, source, { name: "first" });
+    const first = engine.directories.snapshot({}, source, { name: "first" });
     assert.deepEqual(namesIn(engine, "first"), ["file"]);
     assert.deepEqual(first.problems, []);
-    const { stream } = engine.openDiff({}, "first", { directory: source }, {});
-    assert.equal(engine.nextPiece({}, stream), null);
-    assert.equal(engine.snapshot({}, source, { name: "second" }).snapshot.tree, first.snapshot.tree);
+    const { stream } = engine.history.openDiff({}, "first", { directory: source }, {});
+    assert.equal(engine.streams.next({}, stream), null);
+    assert.equal(
+      engine.directories.snapshot({}, source, { name: "second" }).snapshot.tree,
+      first.snapshot.tree,
+    );
   });
 
   test("stays when what the snapshot lacks is removed around it", (t) => {
     const { source, root, engine } = makeStoreInside(t, "below/store");
-    engine.snapshot({}, source, { name: "whole" });
+    engine.directories.snapshot({}, source, { name: "whole" });
     assert.deepEqual(namesIn(engine, "whole", "below"), []);
     const empty = `${source}/../empty`;
     mkdirSync(empty);
-    engine.snapshot({}, empty, { name: "empty" });
+    engine.directories.snapshot({}, empty, { name: "empty" });
 
     for (const dryRun of [true, false]) {
-      const { deleted, problems } = engine.restore({}, "empty", source, { delete: true, dryRun });
+      const { deleted, problems } = engine.directories.restore({}, "empty", source, { delete: true, dryRun });
       assert.equal(deleted, 1);
       assert.deepEqual(
         problems.map(({ code, path }) => [code, Buffer.from(path).toString()]),
@@ -52,7 +55,7 @@ describe("a store in the directory that it takes snapshots of", () => {
     }
     assert.ok(!existsSync(`${source}/file`));
     assert.ok(existsSync(`${root}/format.json`));
-    assert.deepEqual(engine.restore({}, "whole", source, { delete: true }).problems, []);
+    assert.deepEqual(engine.directories.restore({}, "whole", source, { delete: true }).problems, []);
     assert.deepEqual(findings(engine), []);
   });
 
@@ -61,14 +64,14 @@ describe("a store in the directory that it takes snapshots of", () => {
     const other = `${source}/../other`;
     mkdirSync(`${other}/below/store/packs`, { recursive: true });
     writeFileSync(`${other}/below/store/format.json`, "not a store");
-    engine.snapshot({}, other, { name: "at the store" });
+    engine.directories.snapshot({}, other, { name: "at the store" });
     const file = `${source}/../with-file`;
     mkdirSync(file);
     writeFileSync(`${file}/below`, "a file");
-    engine.snapshot({}, file, { name: "around it" });
+    engine.directories.snapshot({}, file, { name: "around it" });
 
     const codes = (name: string): string[] =>
-      engine.restore({}, name, source, {}).problems.map(({ code }) => code);
+      engine.directories.restore({}, name, source, {}).problems.map(({ code }) => code);
     assert.deepEqual(codes("at the store"), ["path_blocked"]);
     assert.deepEqual(codes("around it"), ["holds_store"]);
     assert.deepEqual(findings(engine), []);
@@ -77,10 +80,13 @@ describe("a store in the directory that it takes snapshots of", () => {
   test("is neither a source nor a target itself, whatever it is called", (t) => {
     const { source, root, engine } = makeStoreInside(t, "store");
     symlinkSync(root, `${source}/link`);
-    engine.snapshot({}, source, { name: "first" });
+    engine.directories.snapshot({}, source, { name: "first" });
     for (const path of [root, `${source}/link`]) {
-      assert.throws(() => engine.snapshot({}, path, {}), withCode("invalid_argument"));
-      assert.throws(() => engine.restore({}, "first", path, { delete: true }), withCode("invalid_argument"));
+      assert.throws(() => engine.directories.snapshot({}, path, {}), withCode("invalid_argument"));
+      assert.throws(
+        () => engine.directories.restore({}, "first", path, { delete: true }),
+        withCode("invalid_argument"),
+      );
     }
     assert.deepEqual(findings(engine), []);
   });

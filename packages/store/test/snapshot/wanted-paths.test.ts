@@ -12,11 +12,11 @@ describe("restoring paths that lead to nothing", () => {
     const { engine, source } = makeStore(t);
     mkdirSync(`${source}/directory`);
     writeFileSync(`${source}/directory/file`, "as it was");
-    engine.snapshot({}, source, { name: "old" });
+    engine.directories.snapshot({}, source, { name: "old" });
     writeFileSync(`${source}/directory/file`, "changed");
     writeFileSync(`${source}/directory/added`, "");
     const restore = (paths: string[], options: { delete?: boolean; dryRun?: boolean } = {}) =>
-      engine.restore({}, "old", source, { ...options, paths: paths.map(bytes) });
+      engine.directories.restore({}, "old", source, { ...options, paths: paths.map(bytes) });
     return { source, restore };
   }
 
@@ -48,11 +48,11 @@ describe("restoring paths that lead to nothing", () => {
   for (const driver of ["directory", "overlay"] as const) {
     test(`is refused for a disk, unless it stands there (${driver})`, (t) => {
       const { engine } = makeStore(t);
-      engine.createDisk({}, { id: "disk", driver });
-      engine.snapshotDisk({}, "disk", { name: "empty" });
+      engine.disks.create({}, { id: "disk", driver });
+      engine.disks.snapshot({}, "disk", { name: "empty" });
       writeOn(engine, "file");
       const restore = (path: string, dryRun = false) =>
-        engine.restoreDisk({}, "disk", "empty", { paths: [bytes(path)], dryRun });
+        engine.disks.restore({}, "disk", "empty", { paths: [bytes(path)], dryRun });
       assert.throws(() => restore("none", true), withCode("path_not_found"));
       assert.throws(() => restore("none"), withCode("path_not_found"));
       assert.equal(restore("file").deleted, 1);
@@ -63,7 +63,7 @@ describe("restoring paths that lead to nothing", () => {
 
 /** As a process on the mounted disk would. */
 function writeOn(engine: Engine, name: string): void {
-  const mount = engine.attachDisk({}, "disk");
+  const mount = engine.disks.attach({}, "disk");
   writeFileSync(`${mount.driver === "overlay" ? mount.upper : mount.path}/${name}`, "");
-  engine.detachDisk({}, "disk");
+  engine.disks.detach({}, "disk");
 }

@@ -7,12 +7,12 @@ import { finds, type DamagedStore } from "../forged.js";
 const withDisk = (breakIt: (made: DamagedStore & { layers: string[] }) => void) => {
   return (made: DamagedStore): void => {
     const { engine, root } = made;
-    engine.createDisk({}, { id: "one" });
+    engine.disks.create({}, { id: "one" });
     for (const name of ["first", "second"]) {
-      const mount = engine.attachDisk({}, "one");
+      const mount = engine.disks.attach({}, "one");
       if (mount.driver === "overlay") writeFileSync(`${mount.upper}/${name}`, name);
-      engine.detachDisk({}, "one");
-      engine.snapshotDisk({}, "one", { name });
+      engine.disks.detach({}, "one");
+      engine.disks.snapshot({}, "one", { name });
     }
     const layers = readdirSync(`${root}/layers`)
       .filter((name) => name !== "empty")

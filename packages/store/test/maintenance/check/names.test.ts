@@ -26,8 +26,8 @@ describe("of the names in a store, a check finds", () => {
     ],
     "a ref that has no ref's name, of a disk": [
       ({ root, engine }) => {
-        engine.createDisk({}, { id: "one" });
-        engine.snapshotDisk({}, "one", {});
+        engine.disks.create({}, { id: "one" });
+        engine.disks.snapshot({}, "one", {});
         writeFileSync(`${root}/refs/disks/one/monday`, "");
       },
       { code: "stray_file", object: "refs/disks/one/monday" },

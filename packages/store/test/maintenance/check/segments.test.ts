@@ -88,6 +88,6 @@ describe("of index segments, a check finds", () => {
   test("nothing where there is no index: it may be left out", (t) => {
     const made = makeSmallStore(t);
     for (const path of filesIn(`${made.root}/index`)) rmSync(path);
-    assert.deepEqual(made.again().fsck({}, { readData: true }).findings, []);
+    assert.deepEqual(made.again().upkeep.fsck({}, { readData: true }).findings, []);
   });
 });

@@ -16,7 +16,7 @@ describe("of snapshots, a check finds", () => {
     ],
     "a ref that names the record of another name": [
       ({ engine, source, root, ref }) => {
-        const { id } = engine.snapshot({}, source, { name: "other" }).snapshot;
+        const { id } = engine.directories.snapshot({}, source, { name: "other" }).snapshot;
         writeFileSync(ref, `${id}\n`);
         if (readdirSync(`${root}/snapshots`).length !== 2) throw new Error("two records are wanted");
       },
@@ -28,8 +28,8 @@ describe("of snapshots, a check finds", () => {
     ],
     "a ref of a disk that names the record of a plain directory": [
       ({ engine, root, ref }) => {
-        engine.createDisk({}, { id: "one" });
-        engine.snapshotDisk({}, "one", { name: "whole" });
+        engine.disks.create({}, { id: "one" });
+        engine.disks.snapshot({}, "one", { name: "whole" });
         writeFileSync(`${root}/refs/disks/one/${refFile("whole")}`, readFileSync(ref));
       },
       { code: "ref_damaged", object: `refs/disks/one/${refFile("whole")}` },
@@ -55,7 +55,7 @@ describe("of snapshots, a check finds", () => {
     ],
     "a record that lies about its tree": [
       ({ engine, root }) => {
-        const { tree, files, directories, logicalBytes } = engine.getSnapshot({}, "whole");
+        const { tree, files, directories, logicalBytes } = engine.directories.getSnapshot({}, "whole");
         forgeSnapshot(root, "liar", () => ({
           tree: treeDigest(tree),
           sums: { files: files + 1, directories, logicalBytes },
@@ -74,9 +74,9 @@ describe("of snapshots, a check finds", () => {
     ],
     "for a snapshot of a disk, which disk it is": [
       ({ engine, root }) => {
-        engine.createDisk({}, { id: "one", directories: [{ path: "d", mode: 0o755 }] });
+        engine.disks.create({}, { id: "one", directories: [{ path: "d", mode: 0o755 }] });
         const before = new Set(readdirSync(`${root}/packs`));
-        engine.snapshotDisk({}, "one", { name: "first" });
+        engine.disks.snapshot({}, "one", { name: "first" });
         for (const name of readdirSync(`${root}/packs`))
           if (!before.has(name)) rmSync(`${root}/packs/${name}`);
       },

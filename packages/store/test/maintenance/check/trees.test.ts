@@ -205,11 +205,11 @@ describe("of trees, a check finds", () => {
 
   test("each path of damage once, with all the snapshots that have it", (t) => {
     const made = makeSmallStore(t);
-    made.engine.snapshot({}, made.source, { name: "twin" });
+    made.engine.directories.snapshot({}, made.source, { name: "twin" });
     rmSync(made.dataPack);
     const found = made
       .again()
-      .fsck({}, { readData: false })
+      .upkeep.fsck({}, { readData: false })
       .findings.filter(({ code }) => code === "tree_damaged");
     assert.deepEqual(found.map(({ object }) => object).sort(), ["d/large", "small"]);
     for (const { snapshots } of found) assert.deepEqual([...snapshots].sort(), ["twin", "whole"]);
@@ -223,7 +223,7 @@ describe("of trees, a check finds", () => {
         Array.from({ length: 50 }, (_, n) => file(`${100 + n}`, 5, { depth: 0, id: missing })),
       ),
     )({ root });
-    const found = again().fsck({}, { readData: false }).findings;
+    const found = again().upkeep.fsck({}, { readData: false }).findings;
     assert.equal(found.length, 21);
     assert.equal(found.at(-1)?.message, "30 more damaged paths");
   });
@@ -236,7 +236,7 @@ describe("of trees, a check finds", () => {
       const { id, sums } = writeDirectory(writer, [file("f", sizeBytes, writeContent(writer, items))]);
       return rootOf(writer, id, sums);
     });
-    assert.deepEqual(again().fsck({}, { readData: true }).findings, []);
+    assert.deepEqual(again().upkeep.fsck({}, { readData: true }).findings, []);
   });
 });
 
