@@ -19,6 +19,7 @@ export const errorStatus = {
   storage_quota_exceeded: 413,
   workspace_disk_full: 413,
   payload_too_large: 413,
+  upgrade_required: 426,
   idempotency_key_reused: 422,
   image_not_found: 422,
   image_unsupported: 422,

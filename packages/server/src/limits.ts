@@ -48,6 +48,11 @@ export const requestTimeoutMs = 120_000;
 export const idleConnectionTimeoutMs = 30_000;
 export const connectionsMax = 4096;
 
+/** One message of a terminal or a forwarded connection; a paste is far smaller. It is held in memory. */
+export const webSocketMessageBytesMax = 1024 * 1024;
+/** A connection whose peer does not answer a ping before the next one is cut. */
+export const webSocketPingMs = 30_000;
+
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;
 

@@ -20,6 +20,7 @@ import {
 } from "./limits.js";
 import { parseListenAddress, type ListenAddress } from "./listen-address.js";
 import { createLogger, type Logger, type LogStream } from "./log.js";
+import { serveUpgrades, type Upgrades } from "./serve-upgrades.js";
 import { accountsWithLeftovers, endFormerSessions } from "./workspaces/reconcile.js";
 
 export interface ServerOptions {
@@ -84,9 +85,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const sweeper = sweep(context, log);
     closing.add(() => clearInterval(sweeper));
 
-    const server = httpServer(context);
+    const { server, upgrades } = httpServer(context);
     const url = await listen(server, address);
-    closing.add(() => stopAccepting(server, context));
+    closing.add(() => stopAccepting(server, upgrades, context));
     log.info("listening", { url });
     const close = (): Promise<void> => closing.run(log);
     return { url, ...(apiKey === undefined ? {} : { apiKey }), close, [Symbol.asyncDispose]: close };
@@ -129,7 +130,7 @@ function sweep(context: Context, log: Logger): NodeJS.Timeout {
   }, sweepIntervalMs).unref();
 }
 
-function httpServer(context: Context): Server {
+function httpServer(context: Context): { server: Server; upgrades: Upgrades } {
   const app = createApp(context);
   const server = createAdaptorServer({
     fetch: app.fetch,
@@ -141,7 +142,7 @@ function httpServer(context: Context): Server {
     },
   }) as Server;
   server.maxConnections = connectionsMax;
-  return server;
+  return { server, upgrades: serveUpgrades(server, (request, env) => app.fetch(request, env)) };
 }
 
 function listen(server: Server, { host, port }: ListenAddress): Promise<string> {
@@ -157,11 +158,14 @@ function listen(server: Server, { host, port }: ListenAddress): Promise<string> 
 }
 
 /** Ending the sessions ends the commands, so requests that wait for one are answered instead of cut off. */
-async function stopAccepting(server: Server, context: Context): Promise<void> {
+async function stopAccepting(server: Server, upgrades: Upgrades, context: Context): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
   await context.sessions.close();
-  const cut = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    upgrades.close();
+  }, closeGraceMs);
   await closed;
   clearTimeout(cut);
 }

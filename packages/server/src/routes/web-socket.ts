@@ -1,0 +1,65 @@
+/** WebSockets on the API: a handshake goes through the same middleware, guards and schemas as any other request. */
+import type { WebSocket } from "ws";
+import { ServerError } from "../errors.js";
+import { webSocketPingMs } from "../limits.js";
+import { upgradeOf, type Request, type TakeOver } from "./environment.js";
+
+/** Among the protocols that a caller offers; see `offeredKey`. */
+const keyProtocolPrefix = "chaser.key.";
+
+/**
+ * Answers the handshake once the middleware is through, and hands the open socket over. Codes `upgrade_required` when
+ * the caller asked for no WebSocket, `forbidden` when a page of another origin did.
+ */
+export function acceptWebSocket(c: Request, handler: (socket: WebSocket) => void): Response {
+  return takeConnection(c, (request, socket, head, sockets) => {
+    sockets.handleUpgrade(request, socket, head, (opened) => {
+      // Whoever sends what the protocol does not allow has the connection closed, which is all there is to do.
+      opened.on("error", () => undefined);
+      endWhenSilent(opened);
+      handler(opened);
+    });
+  });
+}
+
+/** Hands the bare connection over, with the handshake still to be answered. Codes as for `acceptWebSocket`. */
+export function takeConnection(c: Request, takeOver: TakeOver): Response {
+  const upgrade = upgradeOf(c);
+  if (upgrade === undefined)
+    throw new ServerError("upgrade_required", "this route speaks WebSocket only", {
+      suggestion: "send the headers of a WebSocket handshake",
+    });
+  refuseOtherOrigin(c);
+  upgrade.takeOver = takeOver;
+  // Never sent: the handshake is answered on the connection itself. Its status is what log and audit see.
+  return new Response(null, { status: 204 });
+}
+
+/** A browser cannot set headers on a WebSocket, but it can offer protocols: `chaser`, which is spoken, and `chaser.key.sk_...`. */
+export function offeredKey(c: Request): string | undefined {
+  if (upgradeOf(c) === undefined) return undefined;
+  const offered = (c.req.header("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
+  const key = offered.find((name) => name.startsWith(keyProtocolPrefix));
+  return key === undefined ? undefined : `Bearer ${key.slice(keyProtocolPrefix.length)}`;
+}
+
+/** Only browsers send an origin. A page from elsewhere must not reach a server on the visitor's own machine. */
+function refuseOtherOrigin(c: Request): void {
+  const origin = c.req.header("Origin");
+  if (origin === undefined) return;
+  const host = c.req.header("Host");
+  if (URL.canParse(origin) && new URL(origin).host === host) return;
+  throw new ServerError("forbidden", "a WebSocket from a page of another origin is refused");
+}
+
+/** A peer that vanished without a word would hold the connection for ever. */
+function endWhenSilent(socket: WebSocket): void {
+  let heard = true;
+  socket.on("pong", () => (heard = true));
+  const timer = setInterval(() => {
+    if (!heard) socket.terminate();
+    heard = false;
+    socket.ping();
+  }, webSocketPingMs);
+  socket.once("close", () => clearInterval(timer));
+}
