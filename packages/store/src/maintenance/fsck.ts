@@ -1,6 +1,6 @@
 /**
  * Checks what FORMAT.md states, and names the snapshots and paths that damage touches. Reads every pack's contents, every
- * index segment, record and ref, every tree and what disks say; with `readData` also every frame and object.
+ * index segment, record and ref, every tree, the counts of references and what disks say; with `readData` also every frame and object.
  *
  * Others may write meanwhile, so what names is listed before what is named: refs before segments, segments before packs.
  */
@@ -14,9 +14,11 @@ import { checkDisks } from "./check/disks.js";
 import { Findings } from "./check/findings.js";
 import { checkNames } from "./check/names.js";
 import { surveyPacks } from "./check/packs.js";
+import { checkReferences } from "./check/references.js";
 import { SegmentCheck } from "./check/segments.js";
 import { checkRefs, checkTrees, type DamagedRef } from "./check/snapshots.js";
 import { TreeCheck } from "./check/trees.js";
+import type { References } from "./references.js";
 
 export interface StoreCheck {
   findings: FsckFinding[];
@@ -31,6 +33,8 @@ export interface StoreCheck {
   damagedPacks: ReadonlySet<PackId>;
   /** Snapshots with damaged paths. */
   damagedSnapshots: SnapshotInfo[];
+  /** The right counts of references, where those that are kept are wrong. */
+  rightReferences: References | null;
   /** Keys of all objects that can be read. */
   present: ReadonlyMap<string, number>;
 }
@@ -65,6 +69,7 @@ export function checkStore(repository: Repository, work: Work, readData: boolean
   segments.finish(survey.packs);
   const trees = new TreeCheck(repository.chunks, survey.present, work);
   const damagedSnapshots = checkTrees(trees, snapshots, findings);
+  const rightReferences = checkReferences(repository, work, findings);
   checkDisks(disksOf(repository), findings);
   return {
     findings: findings.all,
@@ -77,6 +82,7 @@ export function checkStore(repository: Repository, work: Work, readData: boolean
     packs: survey.packs,
     damagedPacks: survey.damaged,
     damagedSnapshots,
+    rightReferences,
     present: survey.present,
   };
 }

@@ -15,7 +15,7 @@ import { StoreError } from "../errors.js";
 import type { TreeId } from "../ids.js";
 import { listDepthMax } from "../limits.js";
 import type { ObjectSource } from "../pack/chunks.js";
-import { readWhole, writeCache } from "../platform/durable.js";
+import { readCache, writeCache } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { namedBy, type MetObject } from "../tree/reach.js";
@@ -165,7 +165,7 @@ export function currentReferences(
   wanted: ReadonlySet<TreeId>,
   onStep?: () => void,
 ): References {
-  const bytes = readWhole(repository.files, `${repository.layout.cache}/${fileName}`);
+  const bytes = readCache(repository.files, repository.layout.cache, fileName);
   const kept = bytes === null ? null : References.decode(bytes);
   if (kept !== null) {
     try {

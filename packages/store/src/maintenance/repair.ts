@@ -13,6 +13,7 @@ import { ensureDirectory, syncDirectory } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { TreeCheck } from "./check/trees.js";
+import { keepReferences } from "./references.js";
 import { checkStore, disksOf, reportOf, type StoreCheck } from "./fsck.js";
 import { forgetLayerTrees, forgetWalks, storeLayersAgain } from "./repair/caches.js";
 import { repairPacks } from "./repair/packs.js";
@@ -49,6 +50,7 @@ function apply(repository: Repository, check: StoreCheck, work: Work): RepairRep
     present,
     new TreeCheck(chunks, present, work),
   );
+  if (check.rightReferences !== null) keepReferences(repository, check.rightReferences);
   const damagedPacks = [...check.damagedPacks].map((id) => `packs/${id}.pack`);
   const quarantined = quarantine(repository, [...damagedPacks, ...useless, ...check.strays]);
   chunks.reload();

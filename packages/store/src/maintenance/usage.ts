@@ -7,9 +7,10 @@ import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
+import { countsInsteadOf } from "./check/references.js";
 import { whatIsNeeded } from "./collect.js";
 import { allocatedBytesOf, packStates } from "./packs.js";
-import { currentReferences, keepReferences, References } from "./references.js";
+import { currentReferences, keepReferences, type References } from "./references.js";
 
 export function measureUsage(repository: Repository, work: Work, { audit }: { audit: boolean }): StoreUsage {
   const { files, layout } = repository;
@@ -62,11 +63,10 @@ function differences(
   }
   if (references === null)
     return [...found, "a snapshot is damaged, so nothing tells what is needed: see fsck"];
-  const counted = new References();
-  counted.advance(repository.chunks, references.trees, () => work.step());
-  if (!counted.encode().equals(references.encode())) {
+  const right = countsInsteadOf(references, repository, work);
+  if (right !== null) {
     found.push("the counts of references were wrong; they are made anew now");
-    keepReferences(repository, counted);
+    keepReferences(repository, right);
   }
   return found;
 }

@@ -102,6 +102,16 @@ export function readWhole(files: Files, path: string): Buffer | null {
   }
 }
 
+/** What `writeCache` wrote, or null when it is not there or cannot be read: nothing may fail for want of it. */
+export function readCache(files: Files, directoryPath: string, name: string): Buffer | null {
+  try {
+    return readWhole(files, `${directoryPath}/${name}`);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return null;
+  }
+}
+
 /** Makes a directory when it is missing. True when it was made. */
 export function ensureDirectory(files: Files, path: string, mode = 0o700): boolean {
   try {

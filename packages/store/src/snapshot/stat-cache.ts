@@ -14,7 +14,7 @@ import { StoreError } from "../errors.js";
 import type { SnapshotId, TreeId } from "../ids.js";
 import { walkBytesMax } from "../limits.js";
 import { compressFrame, decompressFrame } from "../pack/frame.js";
-import { readWhole, removeIfPresent, writeCache } from "../platform/durable.js";
+import { readCache, removeIfPresent, writeCache } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
 import { readRoot } from "../tree/directory.js";
@@ -59,7 +59,7 @@ export function loadPreviousWalk(
   options: ViewOptions,
   pin: (tree: TreeId) => void,
 ): PreviousWalk | null {
-  const bytes = readWhole(repository.files, `${repository.layout.cache}/${cacheName(source)}`);
+  const bytes = readCache(repository.files, repository.layout.cache, cacheName(source));
   if (bytes === null || !isSound(bytes)) return null;
   try {
     const snapshot = repository.readRecord(bytes.toString("hex", 24, 56) as SnapshotId);

@@ -48,6 +48,8 @@ function makeKnown(): Known {
   engine.disks.create({}, { id: "disk", directories: [{ path: "e", mode: 0o700 }] });
   engine.disks.snapshot({}, "disk", { name: "first" });
   engine.disks.clone({}, "disk", { id: "clone" });
+  // Leaves the counts of references that collections go by.
+  engine.upkeep.usage({});
   const trees = new Map(engine.directories.listSnapshots({}).map(({ name, tree }) => [name, tree]));
   const sourceTree = witness.directories.snapshot({}, sourceRoot, { name: "source" }).snapshot.tree;
   engine.close();
@@ -99,7 +101,7 @@ function restorable(engine: Engine, files: MemoryFiles, { trees }: Known, where:
   }
 }
 
-function judge(known: Known, path: string, files: MemoryFiles): void {
+function judge(known: Known, path: string, files: MemoryFiles, random: Random): void {
   const engine = unlessRefused(() => openStore(files));
   // Only what says which store this is keeps it from opening.
   if (engine === null) return assert.equal(path, `${storeRoot}/format.json`);
@@ -113,6 +115,8 @@ function judge(known: Known, path: string, files: MemoryFiles): void {
     const before = restorable(engine, files, known, "before");
     if (findings.length === 0) assert.equal(before.size, known.trees.size);
 
+    // Whatever is damaged, a collection refuses or takes nothing that anybody needs.
+    if (random.chance(0.5)) unlessRefused(() => engine.upkeep.gc({}, { dryRun: false }));
     const { repair } = engine.upkeep.fsck({}, { readData: false, repair: true });
     const remaining = engine.upkeep.fsck({}, { readData: true }).findings;
     assert.deepEqual(remaining, repair?.remaining);
@@ -158,7 +162,7 @@ describe("whatever is damaged, nothing wrong is ever handed out", () => {
         const files = new MemoryFiles(new MemoryDisk(known.moment));
         damage(files, path, at, random);
         try {
-          judge(known, path, files);
+          judge(known, path, files, random);
         } catch (error) {
           throw new Error(`seed ${random.seed}: ${what} at ${at} of ${path}`, { cause: error });
         }

@@ -20,6 +20,9 @@ const workerProgram = fileURLToPath(new URL("./worker.js", import.meta.url));
 const roles: readonly Role[] = ["writer", "writer", "reader", "collector", "disks"];
 const runMs = 5_000 * depth;
 const killEveryMs = 700;
+/** All of this must happen; where the machine is too slow for it, there is another round. */
+const wanted = ["made", "deleted", "collected"];
+const roundsMax = 10;
 
 /** What the workers have said, put together. */
 class Ledger {
@@ -69,9 +72,10 @@ function startWorker(job: Job, ledger: Ledger): Worker {
   return { process: child, done };
 }
 
+let starts = 0;
+
 async function runWorkers(place: string, random: Random, ledger: Ledger): Promise<void> {
   const endMs = Date.now() + runMs;
-  let starts = 0;
   const start = (role: Role, n: number): Worker =>
     startWorker(
       {
@@ -141,8 +145,10 @@ test("several processes work on one store, some are killed, and nothing acknowle
   t.after(() => removeDirectory(place));
   await (await openStore(`${place}/store`, { create: true })).close();
   const ledger = new Ledger();
-  await runWorkers(place, random, ledger);
+  const isMissing = (what: string): boolean => !ledger.counts.has(what);
+  for (let round = 0; round < roundsMax && wanted.some(isMissing); round++)
+    await runWorkers(place, random, ledger);
   t.diagnostic([...ledger.counts].map(([what, count]) => `${count} ${what}`).join(", "));
   await judge(place, ledger);
-  for (const what of ["made", "deleted", "collected"]) assert.ok(ledger.counts.has(what), `nothing ${what}`);
+  assert.deepEqual(wanted.filter(isMissing), []);
 });
