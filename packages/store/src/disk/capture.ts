@@ -1,6 +1,5 @@
 /** Takes the tree of a stack of layers: from the topmost layer whose tree is known, only what lies above is walked. */
 import type { LayerId, TreeId } from "../ids.js";
-import { StoreError } from "../errors.js";
 import type { ObjectWriter } from "../pack/chunks.js";
 import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
@@ -56,6 +55,6 @@ export function captureStack(
       scan(files, writer, directory, { owners, work, overlay: true, base }),
     );
   }
-  if (result === null) throw new StoreError("corrupt", "a disk has neither layers nor an upper");
+  if (result === null) throw new RangeError("neither layers nor an upper were given");
   return result;
 }

@@ -7,7 +7,7 @@ import type { LayerId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import { ensureDirectory, namesIn, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
+import { ensureDirectory, namesIn, openIfPresent, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { filesName } from "./generation.js";
 import { decodeLayer, type LayerDescription } from "./layer-file.js";
@@ -113,6 +113,18 @@ export class Layers {
     ensureDirectory(this.#files, empty);
     ensureDirectory(this.#files, `${empty}/${filesName}`, 0o755);
     return [`${emptyName}/${filesName}`];
+  }
+
+  /** False when it would show something. */
+  isEmptyLayerEmpty(): boolean {
+    const path = `${this.#layout.layers}/${emptyName}/${filesName}`;
+    const fd = openIfPresent(this.#files, path, { directory: true });
+    if (fd === null) return true;
+    try {
+      return this.#files.list(fd).length === 0;
+    } finally {
+      this.#files.close(fd);
+    }
   }
 
   exists(id: LayerId): boolean {

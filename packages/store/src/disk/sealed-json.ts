@@ -16,14 +16,9 @@ export function encodeSealed(fields: object): Buffer {
 
 /** `what` names the description in errors, which have code `corrupt`, or `store_version_unsupported` when it is of a later version. */
 export function decodeSealed(what: string, bytes: Buffer): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString("utf8"));
-  } catch (error) {
-    throw new StoreError("corrupt", `${what}: is not JSON`, { cause: error });
-  }
+  const value = parsed(bytes);
   if (typeof value !== "object" || value === null)
-    throw new StoreError("corrupt", `${what}: is not an object`);
+    throw new StoreError("corrupt", `${what}: is not a JSON object`);
   const { version: found, digest: _digest, ...fields } = value as Record<string, unknown>;
   if (typeof found === "number" && found > version) {
     throw new StoreError("store_version_unsupported", `${what}: version ${found} is not known`);
@@ -31,4 +26,13 @@ export function decodeSealed(what: string, bytes: Buffer): Record<string, unknow
   if (!encodeSealed(fields).equals(bytes))
     throw new StoreError("corrupt", `${what}: does not match its digest`);
   return fields;
+}
+
+/** Null for what is not JSON. */
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return null;
+  }
 }

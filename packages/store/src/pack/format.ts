@@ -175,6 +175,9 @@ export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number):
     if (frame === undefined || chunk.offset + chunk.length > frame.plainBytes) {
       throw new StoreError("corrupt", `chunk ${n} of the pack lies outside its frame`);
     }
+    if (chunk.length > objectBytesMax) {
+      throw new StoreError("corrupt", `chunk ${n} of the pack is larger than any may be`);
+    }
     const before = chunks[n - 1];
     if (before !== undefined && before.id.compare(chunk.id) >= 0) {
       throw new StoreError("corrupt", "chunks of the pack are not in order");

@@ -8,7 +8,7 @@
 import { ByteReader, ByteWriter } from "../bytes.js";
 import { digestBytes, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
-import { chunkBytesMax, listDepthMax, listItemsMax, listSplitBits, objectBytesMax } from "../limits.js";
+import { chunkBytesMax, listDepthMax, listItemsMax, listSplitBits } from "../limits.js";
 import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
 import type { FileContent } from "./entry.js";
 
@@ -36,7 +36,6 @@ export function encodeList(items: ContentItem[]): Buffer {
 
 export function decodeList(bytes: Buffer): ContentItem[] {
   const input = new ByteReader(bytes, "chunk list");
-  if (bytes.length > objectBytesMax) input.fail("list is too large");
   input.magic(magic);
   if (input.u8() !== 1) input.fail("version is not known");
   const count = input.varint();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
-import { hash } from "../../src/chunk/hash.js";
+import { hash, type Digest } from "../../src/chunk/hash.js";
 import type { Engine } from "../../src/engine/engine.js";
 import type { Hooks } from "../../src/engine/hooks.js";
 import { StoreError } from "../../src/errors.js";
@@ -15,9 +15,14 @@ import {
   encodeSnapshots,
   sectionDigest,
 } from "../../src/maintenance/bundle-format.js";
+import type { ChunkWriter } from "../../src/pack/chunks.js";
 import { encodeRecord } from "../../src/snapshot/record.js";
+import { writeDirectory } from "../../src/tree/directory.js";
+import type { TreeEntry, TreeSums } from "../../src/tree/entry.js";
 import { withCode } from "../errors.js";
 import { Random, seedOfRun } from "../random.js";
+import { plainMetadata } from "../tree/plain-metadata.js";
+import { forgeSnapshot, rootOf } from "./forged.js";
 import { findings, makeStore, type MadeStore } from "../snapshot/made-store.js";
 
 function exported(engine: Engine, snapshots: string[], since: string | null = null): Buffer {
@@ -181,6 +186,45 @@ describe("a bundle", () => {
     }
     assert.equal(imported(to.engine, putTogether(sections)).length, 1);
     assert.deepEqual(findings(to.engine), []);
+  });
+
+  test("of trees that lie about themselves is refused", (t) => {
+    const { from, to } = twoStores(t);
+    const nested = (writer: ChunkWriter, levels: number, sums?: TreeSums): { id: Digest; sums: TreeSums } => {
+      let node = writeDirectory(writer, []);
+      for (let n = 0; n < levels; n++) {
+        const entry: TreeEntry = { ...plainMetadata, type: "directory", name: Buffer.from("d"), ...node };
+        node = writeDirectory(writer, [sums === undefined ? entry : { ...entry, sums }]);
+      }
+      return node;
+    };
+    const trees: Record<string, [build: (writer: ChunkWriter) => { id: Digest; sums: TreeSums }, RegExp]> = {
+      sums: [
+        (writer) => nested(writer, 1, { files: 7, directories: 0, logicalBytes: 0 }),
+        /other sums than its entry/,
+      ],
+      depth: [(writer) => nested(writer, 2001), /nested deeper than 2000/],
+    };
+    for (const [name, [build, message]] of Object.entries(trees)) {
+      forgeSnapshot(from.root, name, (writer) => {
+        const { id, sums } = build(writer);
+        return rootOf(writer, id, sums);
+      });
+      const bundle = exported(from.again(), [name]);
+      assert.throws(() => imported(to.engine, bundle), withCode("bundle_invalid", message));
+      assert.deepEqual(to.engine.listSnapshots({}), []);
+    }
+  });
+
+  test("with a section of more than any may have is refused at once, not waited for", (t) => {
+    const { to } = twoStores(t);
+    const handle = to.engine.beginImport({}, {});
+    const start = Buffer.concat([encodeBundleHeader(), encodeSectionHead(1, 17 * 1024 * 1024 + 1)]);
+    assert.throws(
+      () => to.engine.importPiece({}, handle, start),
+      withCode("bundle_invalid", /section of 17825793/),
+    );
+    to.engine.abandonImport({}, handle);
   });
 
   test("with a file that has the bytes of a tree node arrives whole", (t) => {

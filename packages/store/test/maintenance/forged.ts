@@ -13,8 +13,9 @@ import type { ChunkWriter } from "../../src/pack/chunks.js";
 import { encodeSegmentHead, segmentName, type IndexedPack } from "../../src/pack/segment-format.js";
 import { Segment, type Location } from "../../src/pack/segment.js";
 import { Repository } from "../../src/snapshot/repository.js";
-import { writeRoot } from "../../src/tree/directory.js";
-import type { DirectoryTreeEntry, TreeSums } from "../../src/tree/entry.js";
+import { encodeList, type ContentItem } from "../../src/tree/content.js";
+import { writeDirectory, writeRoot } from "../../src/tree/directory.js";
+import type { DirectoryTreeEntry, TreeEntry, TreeSums } from "../../src/tree/entry.js";
 import { unsyncedFiles } from "../platform/faulty-files.js";
 import { Random } from "../random.js";
 import { makeStore, type MadeStore } from "../snapshot/made-store.js";
@@ -214,4 +215,24 @@ export function forgeReferences({ engine, root }: MadeStore, change: (counts: Ui
   change(counts);
   bytes.set(new Uint8Array(counts.buffer), countsAt);
   writeFileSync(path, Buffer.concat([bytes, hash(bytes)]));
+}
+
+/** A snapshot of a file `f` whose list says that its first chunk is longer than it is. */
+export function forgeLongChunk(root: string, name: string): void {
+  forgeSnapshot(root, name, (writer) => {
+    const items = ["one", "other"].map((text, n): ContentItem => {
+      const bytes = Buffer.from(text);
+      return { kind: "chunk", length: bytes.length + (n === 0 ? 1 : 0), id: writer.put("data", bytes) };
+    });
+    const content = { depth: 1, id: writer.put("tree", encodeList(items)) };
+    const file: TreeEntry = {
+      ...plainMetadata,
+      type: "file",
+      name: Buffer.from("f"),
+      sizeBytes: 9,
+      content,
+    };
+    const { id, sums } = writeDirectory(writer, [file]);
+    return rootOf(writer, id, sums);
+  });
 }

@@ -122,6 +122,14 @@ describe("a table of contents, even with a right pack id, is refused", () => {
     assert.throws(() => decoded(packOf([{ storedBytes: 9 }], [], 10)), withCode("corrupt", /do not end/));
   });
 
+  test("when a chunk is larger than any object", () => {
+    const length = 16 * 1024 * 1024 + 1;
+    assert.throws(
+      () => decoded(packOf([{ plainBytes: length }], [chunk("a", { length })], 10)),
+      withCode("corrupt", /larger than any/),
+    );
+  });
+
   test("when a frame claims to hold more than any frame may", () => {
     assert.throws(
       () => decoded(packOf([{ plainBytes: 2 ** 31 }], [], 10)),
@@ -143,6 +151,36 @@ test("a trailer cannot make a reader allocate more than the file is long", () =>
   const trailer = packOf([{}], [], 10).bytes.subarray(-packTrailerBytes);
   trailer.writeUInt32LE(0xffff_ffff, 0);
   assert.throws(() => decodePackTrailer(trailer, 1000), withCode("corrupt", /does not fit/));
+});
+
+describe("under a right pack id is refused", () => {
+  /** A pack whose header and trailer say something else, and whose id is right nevertheless. */
+  const sealed = (change: (header: Buffer, numbers: Buffer) => void): (() => void) => {
+    const { header, bytes, fileBytes } = packOf([{}], [], 10);
+    const end = bytes.length - packTrailerBytes + 16;
+    change(header, bytes.subarray(end - 16, end));
+    hash(Buffer.concat([header, bytes.subarray(0, end)])).copy(bytes, end);
+    return () => decodePackTail(header, bytes, fileBytes);
+  };
+
+  test("nothing that is wrong in nothing", () => sealed(() => undefined)());
+  test("what does not begin as a pack does", () => {
+    assert.throws(
+      sealed((header) => header.write("CHSRBACK")),
+      withCode("corrupt", /no header/),
+    );
+  });
+  test("a kind that is not known, and one that only the trailer says", () => {
+    const unknown = sealed((header, numbers) => {
+      header.writeUInt32LE(3, 12);
+      numbers.writeUInt32LE(3, 12);
+    });
+    assert.throws(unknown, withCode("corrupt", /kind 3/));
+    assert.throws(
+      sealed((_, numbers) => numbers.writeUInt32LE(2, 12)),
+      withCode("corrupt", /kind 1/),
+    );
+  });
 });
 
 test("a version that is not known is told apart from damage", () => {

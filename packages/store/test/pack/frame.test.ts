@@ -42,6 +42,19 @@ test("a zstd frame without a declared size is refused", () => {
   );
 });
 
+test("a zstd frame that is not as long as it declares is corrupt, though the table of contents says the same", () => {
+  for (const difference of [-1, 1]) {
+    const lying = Buffer.from(compressFrame(Buffer.alloc(1000, "ab")).stored);
+    // Magic, descriptor with a size of two bytes, less 256.
+    assert.equal(lying.readUInt16LE(5) + 256, 1000);
+    lying.writeUInt16LE(1000 - 256 + difference, 5);
+    assert.throws(
+      () => decompressFrame(lying, codec.zstd, 1000 + difference),
+      withCode("corrupt", /cannot be decompressed/),
+    );
+  }
+});
+
 test("a frame that is cut short anywhere is corrupt", () => {
   const { stored } = compressFrame(prose);
   for (let length = 0; length < stored.length; length++) {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { hash, type Digest } from "../../src/chunk/hash.js";
 import type { ChunkEntry } from "../../src/pack/format.js";
+import { encodeSegmentHead } from "../../src/pack/segment-format.js";
 import { Segment } from "../../src/pack/segment.js";
 import { anywhere } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
@@ -159,6 +160,57 @@ describe("damage", () => {
     assert.ok(!segment.isDamaged);
     assert.throws(() => segment.has(ids.at(-1) as Digest), withCode("corrupt"));
     assert.ok(segment.isDamaged);
+  });
+});
+
+describe("a head that says what cannot be, under a right digest, is refused", () => {
+  const ids = ["a", "b", "c"].map(idOf).sort((a, b) => a.compare(b));
+  const made = (t: TestContext, fileBytes?: number): Buffer => {
+    const options = fileBytes === undefined ? {} : { fileBytes };
+    return segmentBytes(temporaryDirectory(t), [toldPack("one", ids.map(entry), options)]);
+  };
+  /** Where the digest of the head is: after 24 bytes, one pack and one block. */
+  const digestAt = 24 + 48 + 36;
+  const sealed = (bytes: Buffer, change: (bytes: Buffer) => void): Buffer => {
+    change(bytes);
+    hash(bytes.subarray(0, digestAt)).copy(bytes, digestAt);
+    return bytes;
+  };
+  const refused = (bytes: Buffer, message: RegExp) =>
+    assert.throws(() => Segment.decode(bytes), withCode("corrupt", message));
+  const empty = (bits: number, starts: Uint32Array): Buffer =>
+    encodeSegmentHead({ packs: [], bits, starts, blockDigests: Buffer.alloc(2 ** bits * 32) });
+
+  test("unless it is wrong in nothing", (t) => {
+    assert.equal(Segment.decode(sealed(made(t), () => undefined)).chunkCount, 3);
+  });
+  test("of another version", (t) => {
+    const bytes = sealed(made(t), (head) => head.writeUInt32LE(2, 8));
+    assert.throws(() => Segment.decode(bytes), withCode("store_version_unsupported", /index version 2/));
+  });
+  test("of more blocks than any segment has", () => {
+    refused(empty(17, new Uint32Array(2 ** 17 + 1)), /17 bits/);
+  });
+  test("of fewer rows than follow it", (t) => {
+    refused(Buffer.concat([made(t), Buffer.alloc(44)]), /wrong length/);
+  });
+  test("of blocks that end before they begin", () => {
+    refused(empty(1, Uint32Array.of(0, 1, 0)), /out of order/);
+  });
+  test("of blocks that are fewer rows together", (t) => {
+    // The last row of three is in no block.
+    const bytes = sealed(made(t), (head) => {
+      head.writeUInt32LE(2, 24 + 48);
+      hash(head.subarray(digestAt + 32, digestAt + 32 + 2 * 44)).copy(head, 24 + 48 + 4);
+    });
+    refused(bytes, /do not add up/);
+  });
+  test("of a pack that is too short for its tables, or of no kind", (t) => {
+    refused(made(t, 3 * 48 + 3 * 44 - 1), /cannot be/);
+    refused(
+      sealed(made(t), (head) => head.writeUInt32LE(3, 24 + 32)),
+      /cannot be/,
+    );
   });
 });
 

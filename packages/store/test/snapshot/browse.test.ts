@@ -18,6 +18,7 @@ import type { DiffSide, TreeChange } from "../../src/api.js";
 import type { Engine } from "../../src/engine/engine.js";
 import { withCode } from "../errors.js";
 import { Random, seedOfRun } from "../random.js";
+import { forgeLongChunk } from "../maintenance/forged.js";
 import { makeStore, type MadeStore } from "./made-store.js";
 
 function changes(engine: Engine, from: DiffSide, to: DiffSide, limit?: number): TreeChange[] {
@@ -202,4 +203,12 @@ describe("without restoring", () => {
     assert.throws(() => read("", {}), withCode("invalid_argument"));
     assert.throws(() => read("sparse", { offset: -1 }), withCode("invalid_argument"));
   });
+});
+
+test("a file whose list lies about a chunk is not handed out", (t) => {
+  const { root, again } = makeStore(t);
+  forgeLongChunk(root, "forged");
+  const engine = again();
+  const stream = engine.openRead({}, null, "forged", Buffer.from("f"), { offset: 0, length: 9 });
+  assert.throws(() => engine.nextPiece({}, stream), withCode("corrupt", /another length than its list says/));
 });

@@ -4,6 +4,8 @@ import { describe, test, type TestContext } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
 import type { Files, Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { withCode } from "../errors.js";
+import { forgeLongChunk } from "../maintenance/forged.js";
 import { makeStore } from "./made-store.js";
 
 const time = new Date("2024-05-06T07:08:09.123Z");
@@ -75,4 +77,13 @@ describe("a directory that is restored over the last walk of it", () => {
     engine.directories.deleteSnapshot({}, "second");
     assert.deepEqual(restore("first"), { changed: 0, unchanged: 4, contentReads: 3 });
   });
+});
+
+test("a file whose list lies about a chunk is not restored", (t) => {
+  const { root, again, place } = makeStore(t);
+  forgeLongChunk(root, "forged");
+  assert.throws(
+    () => again().restore({}, "forged", `${place}/restored`, {}),
+    withCode("corrupt", /another length than its list says/),
+  );
 });

@@ -104,6 +104,21 @@ describe("a decoder refuses what the encoder would not have written", () => {
     const directory = { type: "directory", id: Buffer.alloc(32), sums: noSums(), linkGroup: Buffer.alloc(8) };
     refused(leafOf([file("a", directory as never)]), /hard link group/);
   });
+  test("xattrs that are announced and are none", () => {
+    const bytes = leafOf([file("a")]);
+    bytes[bytes.indexOf("a", 12) + 7] = 1;
+    refused(Buffer.concat([bytes, Buffer.from([0])]), /none follow/);
+  });
+  test("a chunk list of more levels than any has", () => {
+    refused(leafOf([file("a", { content: { depth: 5, id: Buffer.alloc(32) } } as never)]), /too deep/);
+  });
+  test("a device number of more than 32 bits, or of what is no device", () => {
+    const device = { type: "block", major: 0, minor: 0 };
+    refused(leafOf([file("a", { ...device, major: 2 ** 32 } as never)]), /device number/);
+    refused(leafOf([file("a", { ...device, minor: 2 ** 32 } as never)]), /device number/);
+    refused(leafOf([file("a", { ...device, type: "fifo", major: 1 } as never)]), /device number/);
+    refused(leafOf([file("a", { ...device, type: "socket", minor: 1 } as never)]), /device number/);
+  });
   test("bytes after the end", () =>
     refused(Buffer.concat([leafOf([file("a")]), Buffer.from([0])]), /too many/));
   test("a number in more bytes than it needs", () => {

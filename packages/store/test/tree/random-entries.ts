@@ -43,7 +43,8 @@ function randomEntry(random: Random, name: Buffer): TreeEntry {
       return { type: "symlink", ...metadata, target: Buffer.from("t".repeat(1 + random.below(4095))) };
     case 2: {
       const type = random.pick(["fifo", "socket", "character", "block"] as const);
-      return { type, ...metadata, major: number(random, 2 ** 32), minor: number(random, 2 ** 32) };
+      const part = (): number => (type === "character" || type === "block" ? number(random, 2 ** 32) : 0);
+      return { type, ...metadata, major: part(), minor: part() };
     }
     default: {
       const sizeBytes = random.pick([0, 1, 65536, 2 ** 40, random.word()]);

@@ -28,6 +28,7 @@ const testedIn: Record<string, string[]> = {
   "pack/frame.js": [damagedPacks],
   "pack/reader.js": [damagedPacks],
   "pack/segment-format.js": ["pack/segment.test.js", "pack/segment-merge.test.js", "pack/index.test.js"],
+  "snapshot/new-file.js": ["snapshot/restore.test.js"],
   "tree/closure.js": [bundles],
   "tree/content-checker.js": [damagedTrees],
   "tree/directory.js": [damagedTrees],

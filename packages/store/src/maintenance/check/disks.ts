@@ -14,6 +14,10 @@ export function checkDisks(disks: DiskRegistry, findings: Findings): void {
     for (const id of disks.ids()) {
       findings.guard("disk_damaged", `disks/${id}`, () => checkDisk(disks, id, checked, findings));
     }
+    findings.guard("layer_damaged", "layers/empty", () => {
+      if (disks.layers.isEmptyLayerEmpty()) return;
+      throw new StoreError("corrupt", "the layer below all disks is not empty");
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe } from "node:test";
 import { encodeSealed } from "../../../src/disk/sealed-json.js";
 import { finds, type DamagedStore } from "../forged.js";
@@ -77,6 +77,17 @@ describe("of disks, a check finds", () => {
         rmSync(`${root}/disks/one/${generation}/work`, { recursive: true });
       }),
       { code: "disk_damaged", object: "disks/one", message: /work directory/ },
+    ],
+    "a plain disk that stands on a layer": [
+      withDisk(({ root }) => edit(`${root}/disks/one/disk.json`, (disk) => (disk["driver"] = "directory"))),
+      { code: "disk_damaged", object: "disks/one", message: /plain disk one stands on a layer/ },
+    ],
+    "something in the empty layer, which every disk would show": [
+      withDisk(({ root }) => {
+        mkdirSync(`${root}/layers/empty/files`, { recursive: true });
+        writeFileSync(`${root}/layers/empty/files/foreign`, "");
+      }),
+      { code: "layer_damaged", object: "layers/empty", message: /is not empty/ },
     ],
     "a layer that is missing": [
       withDisk(({ layers }) => rmSync(bottom(layers), { recursive: true })),

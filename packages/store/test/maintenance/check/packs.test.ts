@@ -62,6 +62,29 @@ describe("of packs, a check finds", () => {
         }),
       { code: "pack_damaged", message: /outside its frame/, ...touching },
     ],
+    "an object that stands in it twice": [
+      ({ treePack }) =>
+        void forgePack(treePack, ({ chunks }) => {
+          const [first] = chunks;
+          if (first !== undefined) chunks.push({ ...first });
+        }),
+      { code: "pack_damaged", message: /not in order/, ...touching },
+    ],
+    "a frame in an encoding that is not known": [
+      ({ dataPack }) =>
+        void forgePack(dataPack, ({ frames }) => {
+          for (const frame of frames) frame.codec = 7;
+        }),
+      { code: "frame_damaged", message: /codec 7/, ...touching },
+    ],
+    "a frame that declares another length than the tables": [
+      ({ treePack }) =>
+        void forgePack(treePack, ({ frames }) => {
+          const [first] = frames;
+          if (first !== undefined) first.plainBytes += 1;
+        }),
+      { code: "frame_damaged", message: /length/, ...touching },
+    ],
     "an object that is not what its id says": [
       ({ treePack }) =>
         void forgePack(treePack, ({ chunks }) => {
