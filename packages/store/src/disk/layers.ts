@@ -7,7 +7,14 @@ import type { LayerId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import { ensureDirectory, namesIn, openIfPresent, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
+import {
+  ensureDirectory,
+  namesIn,
+  openIfPresent,
+  readWhole,
+  removeIfPresent,
+  withDirectory,
+} from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { filesName } from "./generation.js";
 import { decodeLayer, type LayerDescription } from "./layer-file.js";

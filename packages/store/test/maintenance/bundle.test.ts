@@ -212,19 +212,19 @@ describe("a bundle", () => {
       });
       const bundle = exported(from.again(), [name]);
       assert.throws(() => imported(to.engine, bundle), withCode("bundle_invalid", message));
-      assert.deepEqual(to.engine.listSnapshots({}), []);
+      assert.deepEqual(to.engine.directories.listSnapshots({}), []);
     }
   });
 
   test("with a section of more than any may have is refused at once, not waited for", (t) => {
     const { to } = twoStores(t);
-    const handle = to.engine.beginImport({}, {});
+    const handle = to.engine.bundles.beginImport({}, {});
     const start = Buffer.concat([encodeBundleHeader(), encodeSectionHead(1, 17 * 1024 * 1024 + 1)]);
     assert.throws(
-      () => to.engine.importPiece({}, handle, start),
+      () => to.engine.bundles.importPiece({}, handle, start),
       withCode("bundle_invalid", /section of 17825793/),
     );
-    to.engine.abandonImport({}, handle);
+    to.engine.bundles.abandonImport({}, handle);
   });
 
   test("with a file that has the bytes of a tree node arrives whole", (t) => {

@@ -205,7 +205,7 @@ export function forgeSegment(
 
 /** Makes the counts of references that a store keeps say something else, under a digest that is right. */
 export function forgeReferences({ engine, root }: MadeStore, change: (counts: Uint32Array) => void): void {
-  engine.usage({});
+  engine.upkeep.usage({});
   const path = `${root}/cache/references`;
   const bytes = readFileSync(path).subarray(0, -32);
   const trees = bytes.readUInt32LE(12);

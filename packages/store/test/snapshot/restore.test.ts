@@ -83,7 +83,7 @@ test("a file whose list lies about a chunk is not restored", (t) => {
   const { root, again, place } = makeStore(t);
   forgeLongChunk(root, "forged");
   assert.throws(
-    () => again().restore({}, "forged", `${place}/restored`, {}),
+    () => again().directories.restore({}, "forged", `${place}/restored`, {}),
     withCode("corrupt", /another length than its list says/),
   );
 });

@@ -110,7 +110,7 @@ describe("a decoder refuses what the encoder would not have written", () => {
     refused(Buffer.concat([bytes, Buffer.from([0])]), /none follow/);
   });
   test("a chunk list of more levels than any has", () => {
-    refused(leafOf([file("a", { content: { depth: 5, id: Buffer.alloc(32) } } as never)]), /too deep/);
+    refused(leafOf([file("a", { content: { depth: 5, id: Buffer.alloc(32) } })]), /too deep/);
   });
   test("a device number of more than 32 bits, or of what is no device", () => {
     const device = { type: "block", major: 0, minor: 0 };

@@ -17,26 +17,26 @@ describe("of the counts of references that are kept, a check finds", () => {
 
   test("nothing where there are none, or they are of other trees: collection counts on from there", (t) => {
     const { engine, again, root, source } = makeSmallStore(t);
-    engine.usage({});
+    engine.upkeep.usage({});
     const path = `${root}/cache/references`;
     const early = readFileSync(path);
     writeFileSync(`${source}/small`, "changed");
-    engine.snapshot({}, source, { name: "later" });
-    assert.deepEqual(again().fsck({}, { readData: true }).findings, []);
-    engine.deleteSnapshot({}, "whole");
+    engine.directories.snapshot({}, source, { name: "later" });
+    assert.deepEqual(again().upkeep.fsck({}, { readData: true }).findings, []);
+    engine.directories.deleteSnapshot({}, "whole");
     // Of a snapshot whose objects are gone.
     writeFileSync(path, early);
-    assert.deepEqual(again().fsck({}, { readData: true }).findings, []);
-    again().gc({}, { dryRun: false });
+    assert.deepEqual(again().upkeep.fsck({}, { readData: true }).findings, []);
+    again().upkeep.gc({}, { dryRun: false });
     rmSync(path);
-    assert.deepEqual(again().fsck({}, { readData: true }).findings, []);
+    assert.deepEqual(again().upkeep.fsck({}, { readData: true }).findings, []);
   });
 });
 
 describe("a collection", () => {
   test("takes nothing away that is needed, whatever byte of the counts was changed", (t) => {
     const { again, engine, root } = makeSmallStore(t);
-    engine.usage({});
+    engine.upkeep.usage({});
     const path = `${root}/cache/references`;
     const packs = filesIn(`${root}/packs`).sort();
     const kept = readFileSync(path);
@@ -44,7 +44,7 @@ describe("a collection", () => {
       const damaged = Buffer.from(kept);
       damaged[at] = (damaged[at] as number) ^ (1 << (at % 8));
       writeFileSync(path, damaged);
-      again().gc({}, { dryRun: false });
+      again().upkeep.gc({}, { dryRun: false });
       assert.deepEqual(filesIn(`${root}/packs`).sort(), packs, `byte ${at}`);
       assert.deepEqual(readFileSync(path), kept);
     }
@@ -54,7 +54,7 @@ describe("a collection", () => {
     const { again, root } = makeSmallStore(t);
     mkdirSync(`${root}/cache/references`, { recursive: true });
     const packs = filesIn(`${root}/packs`).sort();
-    again().gc({}, { dryRun: false });
+    again().upkeep.gc({}, { dryRun: false });
     assert.deepEqual(filesIn(`${root}/packs`).sort(), packs);
   });
 });
