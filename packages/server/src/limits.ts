@@ -58,8 +58,6 @@ export const sweepIntervalMs = 5_000;
 
 /** A figure of used bytes older than this is measured again once something was allowed to grow since. */
 export const usageFigureAgeMsMax = 30_000;
-/** Below this share of a cap the last figure is good enough; above, the exact one is awaited. */
-export const usageComfortableShare = 0.8;
 
 /** How often it is looked whether what sessions write crosses a cap. */
 export const watchIntervalMs = 200;

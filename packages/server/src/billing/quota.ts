@@ -1,120 +1,145 @@
 import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
-import { cleaningBytesMax, usageComfortableShare, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
+import { cleaningBytesMax, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
 import type { AccountStores } from "../stores/account-stores.js";
+import { Ledger } from "./ledger.js";
 
-interface Figure {
-  account: AccountRow;
-  bytes: number | null;
-  takenAtMs: number;
-  /** Something was allowed to grow since. */
-  stale: boolean;
+/** Room taken by `Quota.reserve`. */
+export interface Reservation {
+  /** Takes more, for who learns only on the way how much comes. Fails as `reserve` does; what was taken stays taken. */
+  extend(bytes: number): Promise<void>;
+  /** To be called when everything is written, or nothing will be. Idempotent. */
+  release(): void;
 }
 
+/** The least that anything stored takes: a file and its directory, a record and its ref. */
+const leastBytes = 8192;
+
 /**
- * Refuses what would make an account or a disk grow beyond its cap. Measuring takes time in proportion to the number
- * of files, so well below a cap the last figure decides and is brought up to date later (`refresh`); near the cap
- * the exact one is awaited.
+ * Refuses what would make an account or a workspace's disk grow beyond its cap. What the processes of sessions write is watched
+ * instead, see `sessions/growth.ts`, and what the store writes stops at the account's cap by itself.
  */
 export class Quota {
   readonly plan: PlanLimits;
   readonly #stores: AccountStores;
-  readonly #accounts = new Map<string, Figure>();
-  readonly #disks = new Map<string, Figure>();
+  readonly #accounts = new Map<string, Ledger>();
+  readonly #disks = new Map<string, Ledger>();
 
   constructor(plan: PlanLimits, stores: AccountStores) {
     this.plan = plan;
     this.#stores = stores;
   }
 
-  /** Code `storage_quota_exceeded` when the account has no room left, and not even `graceBytes` beyond. Call it before anything that grows. */
-  async assertRoom(account: AccountRow, graceBytes = 0): Promise<void> {
-    const capBytes = this.plan.storageBytesMax;
-    const known = this.#accounts.get(account.id);
-    const comfortable = isBelow(known, capBytes * usageComfortableShare);
-    const usedBytes = comfortable ? 0 : await this.accountBytes(account);
-    markStale(this.#accounts, account.id, account);
-    if (usedBytes < capBytes + graceBytes) return;
-    throw this.accountFull(usedBytes);
+  /**
+   * Takes room for `bytes` in the account, and on a workspace's disk where one is given, before they are written: files that are
+   * uploaded or imported, an image, a bundle. Codes `storage_quota_exceeded` and `workspace_disk_full`, with used, cap and needed
+   * bytes. However many reserve at once, together they stay below the caps. Who does not know how much comes reserves 0 and extends.
+   */
+  async reserve(account: AccountRow, room: { bytes: number; diskId?: string }): Promise<Reservation> {
+    const ledgers = [this.#account(account)];
+    if (room.diskId !== undefined) ledgers.push(this.#disk(account, room.diskId));
+    const undo: (() => void)[] = [];
+    const extend = async (bytes: number): Promise<void> => {
+      const before = undo.length;
+      try {
+        for (const ledger of ledgers) {
+          const taken = await ledger.take(bytes);
+          undo.push(() => ledger.settle(taken));
+        }
+      } catch (error) {
+        for (const settle of undo.splice(before)) settle();
+        throw error;
+      }
+    };
+    await extend(room.bytes);
+    return { extend, release: () => undo.splice(0).forEach((settle) => settle()) };
   }
 
-  accountFull(usedBytes: number): ServerError {
+  /** Code `storage_quota_exceeded` when the account has no room left, and not even `graceBytes` beyond. Call it before anything that grows. */
+  async assertRoom(account: AccountRow, graceBytes = 0): Promise<void> {
+    const ledger = this.#account(account);
+    ledger.settle(await ledger.take(leastBytes, { graceBytes }));
+  }
+
+  /** Code `workspace_disk_full` when a disk is so far beyond its limit that no session may clean it up. One that was never measured is measured later. */
+  async assertDiskRoom(account: AccountRow, diskId: string): Promise<void> {
+    const ledger = this.#disk(account, diskId);
+    ledger.settle(await ledger.take(leastBytes, { graceBytes: cleaningBytesMax, whenUnknown: "grant" }));
+  }
+
+  accountFull(usedBytes: number, neededBytes = leastBytes): ServerError {
     const capBytes = this.plan.storageBytesMax;
     return new ServerError(
       "storage_quota_exceeded",
-      `the account uses ${usedBytes} of ${capBytes} bytes, so nothing more can be stored`,
+      `the account uses ${usedBytes} of ${capBytes} bytes, and ${neededBytes} more are needed`,
       {
-        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: usedBytes - capBytes + 1 },
+        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes },
         suggestion: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
       },
     );
   }
 
-  /** Code `workspace_disk_full` when a disk is so far beyond its limit that no session may clean it up. One that was never measured is measured later. */
-  async assertDiskRoom(account: AccountRow, diskId: string): Promise<void> {
-    const capBytes = this.plan.workspaceDiskBytesMax;
-    const known = this.#disks.get(diskId);
-    const unknown = known === undefined || known.bytes === null;
-    const settled = unknown || isBelow(known, capBytes * usageComfortableShare);
-    const usedBytes = settled ? 0 : await this.diskBytes(account, diskId);
-    markStale(this.#disks, diskId, account);
-    if (usedBytes < capBytes + cleaningBytesMax) return;
-    throw this.diskFull(usedBytes);
-  }
-
-  diskFull(usedBytes: number): ServerError {
+  diskFull(usedBytes: number, neededBytes = leastBytes): ServerError {
     const capBytes = this.plan.workspaceDiskBytesMax;
     return new ServerError(
       "workspace_disk_full",
-      `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes`,
+      `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
       {
-        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: usedBytes - capBytes + 1 },
+        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes },
         suggestion: "delete files in it, restore an earlier snapshot, or delete the workspace",
       },
     );
   }
 
   /** Allocated bytes of the account's directory, now. */
-  async accountBytes(account: AccountRow): Promise<number> {
-    const store = await this.#stores.get(account);
-    const { onDiskBytes } = await store.usage();
-    this.#accounts.set(account.id, figure(account, onDiskBytes));
-    return onDiskBytes;
+  accountBytes(account: AccountRow): Promise<number> {
+    return this.#account(account).measure();
   }
 
   /** Allocated bytes that a disk stands on, now. */
-  async diskBytes(account: AccountRow, diskId: string): Promise<number> {
-    const store = await this.#stores.get(account);
-    const { referencedBytes } = await store.disks.usage(diskId);
-    this.#disks.set(diskId, figure(account, referencedBytes));
-    return referencedBytes;
+  diskBytes(account: AccountRow, diskId: string): Promise<number> {
+    return this.#disk(account, diskId).measure();
   }
 
   /** The last figure of a disk, or null when there is none. */
   lastDiskBytes(diskId: string): number | null {
-    return this.#disks.get(diskId)?.bytes ?? null;
+    return this.#disks.get(diskId)?.lastBytes ?? null;
   }
 
   /** Measures again what has changed and was not measured for a while. */
   async refresh(nowMs: number): Promise<void> {
-    const isDue = ({ stale, takenAtMs }: Figure): boolean => stale && nowMs - takenAtMs > usageFigureAgeMsMax;
-    for (const known of [...this.#accounts.values()])
-      if (isDue(known)) await this.accountBytes(known.account);
-    for (const [diskId, known] of [...this.#disks])
-      if (isDue(known)) await this.diskBytes(known.account, diskId).catch(() => this.#disks.delete(diskId));
+    for (const ledger of [...this.#accounts.values()])
+      if (ledger.isDue(nowMs, usageFigureAgeMsMax)) await ledger.measure();
+    for (const [diskId, ledger] of [...this.#disks])
+      if (ledger.isDue(nowMs, usageFigureAgeMsMax))
+        await ledger.measure().catch(() => this.#disks.delete(diskId));
+  }
+
+  #account(account: AccountRow): Ledger {
+    return ledgerIn(this.#accounts, account.id, {
+      capBytes: this.plan.storageBytesMax,
+      measure: async () => (await this.#stores.get(account)).onDiskBytes(),
+      full: (usedBytes, neededBytes) => this.accountFull(usedBytes, neededBytes),
+    });
+  }
+
+  #disk(account: AccountRow, diskId: string): Ledger {
+    return ledgerIn(this.#disks, diskId, {
+      capBytes: this.plan.workspaceDiskBytesMax,
+      measure: async () => (await (await this.#stores.get(account)).disks.usage(diskId)).referencedBytes,
+      full: (usedBytes, neededBytes) => this.diskFull(usedBytes, neededBytes),
+    });
   }
 }
 
-function figure(account: AccountRow, bytes: number): Figure {
-  return { account, bytes, takenAtMs: Date.now(), stale: false };
-}
-
-function isBelow(known: Figure | undefined, bytes: number): boolean {
-  return known !== undefined && known.bytes !== null && known.bytes < bytes;
-}
-
-function markStale(figures: Map<string, Figure>, id: string, account: AccountRow): void {
-  const known = figures.get(id);
-  if (known === undefined) figures.set(id, { account, bytes: null, takenAtMs: Date.now(), stale: true });
-  else known.stale = true;
+function ledgerIn(
+  ledgers: Map<string, Ledger>,
+  id: string,
+  cap: ConstructorParameters<typeof Ledger>[0],
+): Ledger {
+  const known = ledgers.get(id);
+  if (known !== undefined) return known;
+  const made = new Ledger(cap);
+  ledgers.set(id, made);
+  return made;
 }
