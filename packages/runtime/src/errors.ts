@@ -9,6 +9,15 @@
  * `run_directory_in_use`: another runtime holds the run directory. One process, one run directory.
  * `pause_failed`: the processes of the session could not all be stopped; they go on.
  * `runtime_closed`: the runtime was closed before.
+ * `path_not_found`: there is no such file in the session.
+ * `path_denied`: the user of the session may not read it, or something in it; the message names it.
+ * `path_unsupported`: it is a device, a FIFO or a socket.
+ * `file_too_large`: a file of an upload is larger than any file in the session may be.
+ * `disk_full`: the disk, or the filesystem below it, has no room for an upload.
+ * `transfer_failed`: a transfer went wrong half way, for the cause in the message. An upload has changed nothing.
+ * `import_refused`: the repository is not one that may be imported; the message says which rule it breaks.
+ * `import_failed`: git could not fetch the repository; the message holds its reason.
+ * `port_closed`: nothing listens on that port inside the session.
  */
 export type RuntimeErrorCode =
   | "sandbox_unavailable"
@@ -20,7 +29,16 @@ export type RuntimeErrorCode =
   | "working_directory_not_found"
   | "run_directory_in_use"
   | "pause_failed"
-  | "runtime_closed";
+  | "runtime_closed"
+  | "path_not_found"
+  | "path_denied"
+  | "path_unsupported"
+  | "file_too_large"
+  | "disk_full"
+  | "transfer_failed"
+  | "import_refused"
+  | "import_failed"
+  | "port_closed";
 
 export class RuntimeError extends Error {
   override readonly name = "RuntimeError";

@@ -7,6 +7,8 @@ export {
   type SessionLimits,
 } from "./limits.js";
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
+export { openPath, type Exec, type FileInfo, type OpenedPath } from "./files/read.js";
+export { receive, type Received, type WriteOptions } from "./files/write.js";
 export { Runtime } from "./runtime.js";
 export { probe } from "./doctor/probe.js";
 export type { Capability } from "./doctor/capability.js";

@@ -65,3 +65,9 @@ export const DIAGNOSTIC_BYTES_MAX = 8 * KiB;
 
 /** Longest session id: it names a directory. */
 export const SESSION_ID_LENGTH_MAX = 64;
+
+/** The kernel's PATH_MAX, without its final NUL. */
+export const PATH_BYTES_MAX = 4095;
+
+/** Finding out what a path is takes milliseconds; looking for what cannot be read in a large directory, seconds. */
+export const FILE_OPEN_MS_MAX = 60_000;

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
+import { except } from "hono/combine";
 import { HTTPException } from "hono/http-exception";
 import { recordChanges } from "./audit/record-changes.js";
 import { authenticate } from "./auth/authenticate.js";
@@ -12,12 +13,14 @@ import { requestBodyBytesMax } from "./limits.js";
 import { registerAccounts } from "./routes/accounts.js";
 import { incoming, type App, type Environment } from "./routes/environment.js";
 import { registerExec } from "./routes/exec.js";
+import { registerFiles } from "./routes/files.js";
 import { registerHealth } from "./routes/health.js";
 import { registerKeys } from "./routes/keys.js";
 import { allowedMethods } from "./routes/methods.js";
 import { requestLog } from "./routes/request-log.js";
 import { registerSessions } from "./routes/sessions.js";
 import { registerSnapshots } from "./routes/snapshots.js";
+import { hasStreamedBody } from "./routes/streamed-body.js";
 import { registerWorkspaces } from "./routes/workspaces.js";
 import { validationError } from "./schemas/validation.js";
 
@@ -36,7 +39,13 @@ export function createApp(context: Context): App {
     await next();
   });
   app.use("/v1/*", authenticate(context.keys));
-  app.use("/v1/*", bodyLimit({ maxSize: requestBodyBytesMax, onError: refuseLargeBody }));
+  app.use(
+    "/v1/*",
+    except(
+      (c) => hasStreamedBody(c.req.path),
+      bodyLimit({ maxSize: requestBodyBytesMax, onError: refuseLargeBody }),
+    ),
+  );
   app.use("/v1/*", replayAnswers(context.replays));
   app.use("/v1/*", recordChanges(context));
 
@@ -47,6 +56,7 @@ export function createApp(context: Context): App {
   registerSnapshots(app, context);
   registerSessions(app, context);
   registerExec(app, context);
+  registerFiles(app, context);
   registerDocs(app);
 
   app.notFound((c) => {

@@ -19,6 +19,7 @@ export const errorStatus = {
   storage_quota_exceeded: 413,
   workspace_disk_full: 413,
   payload_too_large: 413,
+  range_not_satisfiable: 416,
   upgrade_required: 426,
   idempotency_key_reused: 422,
   image_not_found: 422,
@@ -27,6 +28,7 @@ export const errorStatus = {
   rate_limited: 429,
   limit_exceeded: 429,
   internal: 500,
+  port_closed: 502,
   sandbox_unavailable: 503,
   shutting_down: 503,
 } as const;
@@ -106,6 +108,15 @@ const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
   network_not_allowed: "sandbox_unavailable",
   pause_failed: "sandbox_unavailable",
   runtime_closed: "shutting_down",
+  path_not_found: "not_found",
+  path_denied: "invalid_request",
+  path_unsupported: "unsupported",
+  file_too_large: "payload_too_large",
+  disk_full: "workspace_disk_full",
+  transfer_failed: "invalid_request",
+  import_refused: "invalid_request",
+  import_failed: "import_failed",
+  port_closed: "port_closed",
 };
 
 /** What to do about a code, where the same is true whatever led to it. */

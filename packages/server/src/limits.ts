@@ -45,6 +45,8 @@ export const keepaliveIntervalMs = 15_000;
 /** Slowloris: headers must arrive in this time, the whole request in the next one. Answers may take as long as they need. */
 export const headersTimeoutMs = 15_000;
 export const requestTimeoutMs = 120_000;
+/** A streamed body may take any time in all, but not be silent for longer. */
+export const streamedBodySilenceMs = 60_000;
 export const idleConnectionTimeoutMs = 30_000;
 export const connectionsMax = 4096;
 

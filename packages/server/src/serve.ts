@@ -14,12 +14,12 @@ import {
   hostUidBaseDefault,
   idleConnectionTimeoutMs,
   personalPlan,
-  requestTimeoutMs,
   sweepIntervalMs,
   type PlanLimits,
 } from "./limits.js";
 import { parseListenAddress, type ListenAddress } from "./listen-address.js";
 import { createLogger, type Logger, type LogStream } from "./log.js";
+import { endSlowRequests } from "./request-deadline.js";
 import { serveUpgrades, type Upgrades } from "./serve-upgrades.js";
 import { accountsWithLeftovers, endFormerSessions } from "./workspaces/reconcile.js";
 
@@ -136,12 +136,14 @@ function httpServer(context: Context): { server: Server; upgrades: Upgrades } {
     fetch: app.fetch,
     serverOptions: {
       headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
+      // Uploads may take as long as they need, which Node's own limit does not allow.
+      requestTimeout: 0,
       keepAliveTimeout: idleConnectionTimeoutMs,
       connectionsCheckingInterval: 5_000,
     },
   }) as Server;
   server.maxConnections = connectionsMax;
+  endSlowRequests(server);
   return { server, upgrades: serveUpgrades(server, (request, env) => app.fetch(request, env)) };
 }
 

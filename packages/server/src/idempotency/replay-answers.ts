@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createMiddleware } from "hono/factory";
 import { ServerError } from "../errors.js";
 import type { Environment, Request } from "../routes/environment.js";
+import { hasStreamedBody } from "../routes/streamed-body.js";
 import type { Replays } from "./replays.js";
 
 const keyPattern = /^[\x21-\x7e]{1,255}$/;
@@ -38,9 +39,11 @@ function refuseUnfit(c: Request, key: string): void {
     ? "has 1 to 255 printable ASCII characters"
     : secretRoutes.has(c.req.path)
       ? "does not work here, because the answer holds a secret that is not kept"
-      : (c.req.header("Accept") ?? "").includes("text/event-stream")
-        ? "does not work for a stream of events"
-        : null;
+      : hasStreamedBody(c.req.path)
+        ? "does not work for a body that is streamed; to send it again has the same effect"
+        : (c.req.header("Accept") ?? "").includes("text/event-stream")
+          ? "does not work for a stream of events"
+          : null;
   if (reason !== null) throw new ServerError("invalid_request", `an Idempotency-Key ${reason}`);
 }
 

@@ -40,6 +40,11 @@ function bodyFor(path: string): unknown {
   return {};
 }
 
+/** What a request needs in its query to be valid. */
+function queryFor(path: string): string {
+  return /\/(upload|download)$/.test(path) ? "?path=x" : "";
+}
+
 /** Routes that name nothing of anyone's: they answer with what the caller has. */
 const ownOnly = new Set([
   "GET /v1/accounts",
@@ -68,7 +73,7 @@ describe("every route", () => {
   after(() => server[Symbol.asyncDispose]());
 
   const fill = (path: string): string =>
-    path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "missing");
+    path.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? "missing") + queryFor(path);
 
   test("there are routes, each with a known scope; those that change something are audited", () => {
     const all = operations();
