@@ -32,7 +32,7 @@ const call = {
   mknodat: libc.func("int mknodat(int, const void*, uint, uint64_t)"),
   fchmod: libc.func("int fchmod(int, uint)"),
   fchown: libc.func("int fchown(int, uint, uint)"),
-  fchmodat: libc.func("int fchmodat(int, const void*, uint, int)"),
+  chmod: libc.func("int chmod(const void*, uint)"),
   fchownat: libc.func("int fchownat(int, const void*, uint, uint, int)"),
   futimens: libc.func("int futimens(int, const void*)"),
   utimensat: libc.func("int utimensat(int, const void*, const void*, int)"),
@@ -50,6 +50,8 @@ const flag = {
   exclusive: 0o200,
   nonBlocking: 0o4000,
   closeOnExec: 0o2000000,
+  /** Only finds what stands there: nothing is opened, so it may be a FIFO, a device, or forbidden to be read. */
+  pathOnly: 0o10000000,
   directory: arm ? 0o40000 : 0o200000,
   noFollow: arm ? 0o100000 : 0o400000,
   atSymlinkNoFollow: 0x100,
@@ -373,11 +375,26 @@ export const linuxFiles: Files = {
     if ((call.mknodat(directory, terminated(name), mode, device) as number) !== 0) fail("mknod", name);
   },
   setMode(directory, name, mode) {
-    const result =
-      name === null
-        ? (call.fchmod(directory, mode) as number)
-        : (call.fchmodat(directory, terminated(name), mode, flag.atSymlinkNoFollow) as number);
-    if (result !== 0) fail("chmod", name);
+    if (name === null) {
+      if ((call.fchmod(directory, mode) as number) !== 0) fail("chmod", null);
+      return;
+    }
+    // `fchmodat` follows links, and glibc knows a flag against it only from 2.32 on, where it does what is done here.
+    const path = terminated(name);
+    const flags = flag.pathOnly | flag.noFollow | flag.closeOnExec;
+    const fd = retry(() => call.openat(directory, path, flags, 0) as number);
+    if (fd < 0) fail("chmod", name);
+    try {
+      // Some filesystems would give the link a mode, which nothing else ever does.
+      if (this.statOpen(fd).type === "symlink") {
+        throw new StoreError("io_error", `chmod ${printable(name)}: links have no mode`, {
+          data: { errno: "ENOTSUP", operation: "chmod" },
+        });
+      }
+      if ((call.chmod(terminated(`/proc/self/fd/${fd}`), mode) as number) !== 0) fail("chmod", name);
+    } finally {
+      this.close(fd);
+    }
   },
   setOwner(directory, name, uid, gid) {
     const result =
