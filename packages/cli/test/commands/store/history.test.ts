@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { prepareCli } from "../../spawned-cli.js";
+import { cliFile, prepareCli } from "../../spawned-cli.js";
 
 describe("chaser store diff, log, ls, cat, export and import", () => {
   const cli = prepareCli();
@@ -54,6 +54,18 @@ describe("chaser store diff, log, ls, cat, export and import", () => {
       ["one added", "two changed"],
     );
     assert.match((await cli.run("store", "log", "nothing")).stdout, /^no snapshot has nothing$/m);
+  });
+
+  it("finds what is typed in bytes that are no UTF-8", () => {
+    const name = Buffer.from([0x63, 0x61, 0x66, 0xe9]);
+    writeFileSync(Buffer.concat([Buffer.from(`${source}/`), name]), "latin");
+    const chaser = (command: string): string =>
+      execFileSync("/bin/sh", ["-c", command, process.execPath, cliFile], { env: cli.env, encoding: "utf8" });
+    chaser(`"$0" "$1" store snapshot '${source}' --name latin`);
+    assert.equal(chaser(`"$0" "$1" store cat latin "$(printf 'caf\\351')"`), "latin");
+    const history = chaser(`"$0" "$1" store log "$(printf './caf\\351')"`);
+    assert.match(history, /^latin .* added/m);
+    chaser(`"$0" "$1" store delete latin && rm '${source}'/caf*`);
   });
 
   it("lists directories", async () => {
