@@ -172,7 +172,7 @@ function indexGoals(result: IndexResult): Goal[] {
       20,
       result.openMs,
       "ms",
-      "a list of packs, and a digest for each 1,024 to 2,048 chunks",
+      "a list of packs, and a digest for each 128 to 256 chunks",
     ),
     goal(
       "memory a chunk",

@@ -146,6 +146,28 @@ export class ByteReader {
     return this.#buffer.subarray(at, at + length);
   }
 
+  skip(length: number): void {
+    this.#take(length);
+  }
+
+  skipVarint(): void {
+    while (this.u8() >= 0x80);
+  }
+
+  skipSized(): void {
+    this.#take(this.varint());
+  }
+
+  /** A view of what lies between an earlier position and this one. */
+  since(position: number): Buffer {
+    return this.#buffer.subarray(position, this.#at);
+  }
+
+  /** Goes back to an earlier position. */
+  rewind(position: number): void {
+    this.#at = position;
+  }
+
   sized(lengthMax: number): Buffer {
     const length = this.varint();
     if (length > lengthMax) this.fail(`length ${length} above the limit of ${lengthMax}`);

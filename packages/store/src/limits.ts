@@ -20,6 +20,12 @@ export const objectBytesMax = 16 * MiB;
  */
 export const frameBytesTarget = 256 * KiB;
 
+/**
+ * The same for packs of trees, of which few nodes are read at a time, each somewhere else: most of a node are ids, which do not
+ * compress, so small frames cost little.
+ */
+export const treeFrameBytesTarget = 32 * KiB;
+
 /** A pack is closed when it holds this much: large enough that one fsync a pack is cheap, small enough to rewrite. */
 export const packBytesTarget = 32 * MiB;
 
@@ -83,8 +89,11 @@ export const indexSegmentsMax = 8;
 export const segmentRowsMax = 2 ** 26;
 /** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. */
 export const looseRowsMax = 2 ** 20;
-/** Rows in a block of a segment, up to twice as many: large enough that digests weigh nothing, small enough to read for one row. */
-export const segmentBlockRows = 1024;
+/**
+ * Rows in a block of a segment, up to twice as many: large enough that digests weigh little, small enough to read for one row. A
+ * difference of trees looks up a few rows, each in another block.
+ */
+export const segmentBlockRows = 128;
 /** (format) A segment has at most 2 to this power of blocks. */
 export const segmentBitsMax = 16;
 

@@ -18,7 +18,7 @@ import {
   encodeObjects,
   encodeSnapshots,
 } from "../src/maintenance/bundle-format.js";
-import { decodePackTail, encodePackHeader, encodePackTail } from "../src/pack/format.js";
+import { decodePackEnds, encodePackHeader, encodePackTail } from "../src/pack/format.js";
 import { decodeSegmentHead, decodeSegmentHeader, encodeSegmentHead } from "../src/pack/segment-format.js";
 import { decodeRecord, encodeRecord } from "../src/snapshot/record.js";
 import { decodeList, encodeList, type ContentItem } from "../src/tree/content.js";
@@ -123,7 +123,10 @@ const decoders: Record<string, Decoder> = {
     },
     again: (bytes) => {
       const fileBytes = 16 + packFrameBytes + bytes.length;
-      const { kind, frames, chunks } = decodePackTail(encodePackHeader("data"), bytes, fileBytes);
+      const { kind, frames, chunks } = decodePackEnds(
+        Buffer.concat([encodePackHeader("data"), bytes]),
+        fileBytes,
+      );
       return encodePackTail(kind, frames, chunks, 16 + packFrameBytes).bytes;
     },
   },

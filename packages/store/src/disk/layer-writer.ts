@@ -7,7 +7,8 @@ import type { Owners } from "../snapshot/owners.js";
 import { rootPlace, type Place } from "../snapshot/place.js";
 import type { Work } from "../snapshot/work.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
-import { namePairs, sameEntry } from "../tree/diff.js";
+import { namePairs } from "../tree/diff.js";
+import { sameEntry } from "../tree/same.js";
 import { joinedNames, type NameTree } from "./link-groups.js";
 
 export interface LayerWriterOptions {

@@ -6,7 +6,8 @@ import type { ObjectSource } from "../pack/chunks.js";
 import { linkKey } from "../snapshot/link-targets.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
-import { namePairs, sameEntry } from "../tree/diff.js";
+import { namePairs } from "../tree/diff.js";
+import { sameEntry } from "../tree/same.js";
 
 /** Names on the way to entries that must be brought along; a leaf has no children. */
 export type NameTree = Map<string, NameTree>;

@@ -141,35 +141,11 @@ export function decodePackTrailer(
   return { contentsOffset, contentsBytes };
 }
 
-/** Checks everything that can be checked without reading the frames. `tail` is contents and trailer. */
-export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number): PackContents {
-  if (header.length !== packHeaderBytes || header.toString("latin1", 0, 8) !== "CHSRPACK") {
-    throw new StoreError("corrupt", "pack has no header");
-  }
-  if (header.readUInt32LE(8) !== version) {
-    throw new StoreError("store_version_unsupported", `pack version ${header.readUInt32LE(8)} is not known`);
-  }
-  const trailer = tail.subarray(Math.max(0, tail.length - packTrailerBytes));
-  const { contentsOffset } = decodePackTrailer(trailer, fileBytes);
-  const frameCount = trailer.readUInt32LE(0);
-  const chunkCount = trailer.readUInt32LE(4);
-  const storedId = trailer.subarray(16, 48);
-  const id = hash(Buffer.concat([header, tail.subarray(0, tail.length - packTrailerBytes + 16)]));
-  if (!id.equals(storedId)) throw new StoreError("corrupt", "pack contents do not match the pack id");
-  const kindNumber = header.readUInt32LE(12);
-  const kind = (Object.keys(kinds) as PackKind[]).find((name) => kinds[name] === kindNumber);
-  if (kind === undefined || trailer.readUInt32LE(12) !== kindNumber) {
-    throw new StoreError("corrupt", `pack kind ${kindNumber} is unknown`);
-  }
-  const { frames, chunks } = readTables(tail, frameCount, chunkCount);
-  let end = packHeaderBytes;
-  frames.forEach((frame, n) => {
-    if (frame.offset !== end || frame.plainBytes > 2 * objectBytesMax) {
-      throw new StoreError("corrupt", `frame ${n} of the pack is out of place`);
-    }
-    end += frame.storedBytes;
-  });
-  if (end !== contentsOffset) throw new StoreError("corrupt", "frames do not end where the contents start");
+/** Checks everything that can be checked without reading the frames. `ends`: header, contents and trailer, joined. */
+export function decodePackEnds(ends: Buffer, fileBytes: number): PackContents {
+  const { id, kind, frames } = decodePackFrames(ends, fileBytes);
+  const tail = ends.subarray(packHeaderBytes);
+  const chunks = readChunkTable(tail, frames.length, trailerOf(ends).readUInt32LE(4));
   chunks.forEach((chunk, n) => {
     const frame = frames[chunk.frame];
     if (frame === undefined || chunk.offset + chunk.length > frame.plainBytes) {
@@ -183,7 +159,44 @@ export function decodePackTail(header: Buffer, tail: Buffer, fileBytes: number):
       throw new StoreError("corrupt", "chunks of the pack are not in order");
     }
   });
-  return { id: storedId.toString("hex") as PackId, kind, frames, chunks };
+  return { id, kind, frames, chunks };
+}
+
+/** Like `decodePackEnds`, but of the chunks only that they are those that the pack id commits to: an index says where they are. */
+export function decodePackFrames(ends: Buffer, fileBytes: number): Omit<PackContents, "chunks"> {
+  if (ends.length < packHeaderBytes || ends.toString("latin1", 0, 8) !== "CHSRPACK") {
+    throw new StoreError("corrupt", "pack has no header");
+  }
+  if (ends.readUInt32LE(8) !== version) {
+    throw new StoreError("store_version_unsupported", `pack version ${ends.readUInt32LE(8)} is not known`);
+  }
+  const trailer = trailerOf(ends);
+  const { contentsOffset, contentsBytes } = decodePackTrailer(trailer, fileBytes);
+  const storedId = trailer.subarray(16, 48);
+  if (ends.length !== packHeaderBytes + contentsBytes + packTrailerBytes) {
+    throw new StoreError("corrupt", "pack contents have the wrong length");
+  }
+  const id = hash(ends.subarray(0, ends.length - packTrailerBytes + 16));
+  if (!id.equals(storedId)) throw new StoreError("corrupt", "pack contents do not match the pack id");
+  const kindNumber = ends.readUInt32LE(12);
+  const kind = (Object.keys(kinds) as PackKind[]).find((name) => kinds[name] === kindNumber);
+  if (kind === undefined || trailer.readUInt32LE(12) !== kindNumber) {
+    throw new StoreError("corrupt", `pack kind ${kindNumber} is unknown`);
+  }
+  const frames = readFrameTable(ends.subarray(packHeaderBytes), trailer.readUInt32LE(0));
+  let end = packHeaderBytes;
+  frames.forEach((frame, n) => {
+    if (frame.offset !== end || frame.plainBytes > 2 * objectBytesMax) {
+      throw new StoreError("corrupt", `frame ${n} of the pack is out of place`);
+    }
+    end += frame.storedBytes;
+  });
+  if (end !== contentsOffset) throw new StoreError("corrupt", "frames do not end where the contents start");
+  return { id: storedId.toString("hex") as PackId, kind, frames };
+}
+
+function trailerOf(ends: Buffer): Buffer {
+  return ends.subarray(Math.max(0, ends.length - packTrailerBytes));
 }
 
 /** What the tables say, of which nothing is checked. `tail` starts with the contents and is at least as long. */
@@ -192,7 +205,11 @@ function readTables(
   frameCount: number,
   chunkCount: number,
 ): Pick<PackContents, "frames" | "chunks"> {
-  const frames = Array.from({ length: frameCount }, (_, n): FrameEntry => {
+  return { frames: readFrameTable(tail, frameCount), chunks: readChunkTable(tail, frameCount, chunkCount) };
+}
+
+function readFrameTable(tail: Buffer, frameCount: number): FrameEntry[] {
+  return Array.from({ length: frameCount }, (_, n) => {
     const at = n * frameEntryBytes;
     return {
       offset: tail.readUInt32LE(at),
@@ -202,7 +219,10 @@ function readTables(
       digest: tail.subarray(at + 16, at + 48),
     };
   });
-  const chunks = Array.from({ length: chunkCount }, (_, n): ChunkEntry => {
+}
+
+function readChunkTable(tail: Buffer, frameCount: number, chunkCount: number): ChunkEntry[] {
+  return Array.from({ length: chunkCount }, (_, n) => {
     const at = frameCount * frameEntryBytes + n * chunkEntryBytes;
     return {
       id: tail.subarray(at, at + digestBytes),
@@ -211,7 +231,6 @@ function readTables(
       length: tail.readUInt32LE(at + 40),
     };
   });
-  return { frames, chunks };
 }
 
 /**

@@ -5,13 +5,13 @@ import { chunkBytesMax, frameBytesTarget } from "../limits.js";
 import { hash, type Digest } from "../chunk/hash.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import {
-  decodePackTail,
+  decodePackEnds,
+  decodePackFrames,
   decodePackTrailer,
   packHeaderBytes,
   packTrailerBytes,
   type FrameEntry,
   type PackContents,
-  type PackKind,
 } from "./format.js";
 import { decompressFrame } from "./frame.js";
 import { packPath } from "./writer.js";
@@ -23,18 +23,27 @@ const frameRoomBytes = Math.max(frameBytesTarget, chunkBytesMax);
 
 /** Reads and checks the contents of an open pack. */
 export function readPackContents(files: Files, fd: Fd, expected: PackId): PackContents {
+  return readEnds(files, fd, expected, decodePackEnds);
+}
+
+/** Header, contents and trailer of an open pack, decoded. */
+function readEnds<Contents extends { id: PackId }>(
+  files: Files,
+  fd: Fd,
+  expected: PackId,
+  decode: (ends: Buffer, fileBytes: number) => Contents,
+): Contents {
   const fileBytes = files.statOpen(fd).sizeBytes;
   if (fileBytes < packHeaderBytes + packTrailerBytes) {
     throw new StoreError("corrupt", `pack ${expected} is cut short`);
   }
-  const header = Buffer.alloc(packHeaderBytes);
   const trailer = Buffer.alloc(packTrailerBytes);
-  files.read(fd, header, 0);
   files.read(fd, trailer, fileBytes - packTrailerBytes);
   const { contentsOffset, contentsBytes } = decodePackTrailer(trailer, fileBytes);
-  const tail = Buffer.alloc(contentsBytes + packTrailerBytes);
-  files.read(fd, tail, contentsOffset);
-  const contents = decodePackTail(header, tail, fileBytes);
+  const ends = Buffer.alloc(packHeaderBytes + contentsBytes + packTrailerBytes);
+  files.read(fd, ends.subarray(0, packHeaderBytes), 0);
+  files.read(fd, ends.subarray(packHeaderBytes), contentsOffset);
+  const contents = decode(ends, fileBytes);
   if (contents.id !== expected) {
     throw new StoreError("corrupt", `pack ${expected} holds the contents of pack ${contents.id}`);
   }
@@ -64,7 +73,6 @@ export function readFrame(files: Files, fd: Fd, frame: FrameEntry, room?: Buffer
 
 interface OpenedPack {
   fd: Fd;
-  kind: PackKind;
   frames: FrameEntry[];
 }
 
@@ -126,13 +134,12 @@ export class PackReader {
     this.#spareRoom = null;
   }
 
-  #frame({ fd, kind, frames }: OpenedPack, number: number): CachedFrame {
+  #frame({ fd, frames }: OpenedPack, number: number): CachedFrame {
     const entry = frames[number];
     if (entry === undefined) throw new StoreError("corrupt", "index names a frame that the pack lacks");
     const cached = this.#frames.get(entry);
     if (cached !== undefined) return cached;
-    // What is decoded from trees are views of their frames, so only others are worth the copy that keeping then takes.
-    const room = kind === "data" && entry.plainBytes <= frameRoomBytes ? this.#takeRoom() : null;
+    const room = entry.plainBytes <= frameRoomBytes ? this.#takeRoom() : null;
     const frame = { room, plain: readFrame(this.#files, fd, entry, room ?? undefined) };
     this.#frames.set(entry, frame);
     forgetOldest(this.#frames, cachedFramesMax, (forgotten) => (this.#spareRoom ??= forgotten.room));
@@ -156,8 +163,8 @@ export class PackReader {
       throw error;
     }
     try {
-      const { kind, frames } = readPackContents(this.#files, fd, id);
-      const opened = { fd, kind, frames };
+      const { frames } = readEnds(this.#files, fd, id, decodePackFrames);
+      const opened = { fd, frames };
       this.#packs.set(id, opened);
       forgetOldest(this.#packs, openPacksMax, (pack) => this.#files.close(pack.fd));
       return opened;

@@ -5,7 +5,7 @@
 import { DigestSet } from "../chunk/digest-set.js";
 import { hash, digestKey, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
-import { frameBytesTarget, objectBytesMax, packBytesTarget } from "../limits.js";
+import { frameBytesTarget, objectBytesMax, packBytesTarget, treeFrameBytesTarget } from "../limits.js";
 import { removeIfPresent, syncDirectory, temporaryName } from "../platform/durable.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 import { StoreError } from "../errors.js";
@@ -22,10 +22,15 @@ import {
 } from "./format.js";
 import { slotPlainBytes } from "./slots.js";
 
+/** The disk writes while the walk goes on: with all of a pack left to its end, the engine would wait for it there. */
+const writingBytes = 4 * 1024 * 1024;
+
 interface OpenPack {
   fd: Fd;
   path: string;
   length: number;
+  /** Up to here the disk was asked to write. */
+  begunLength: number;
   frames: FrameEntry[];
   chunks: ChunkEntry[];
 }
@@ -39,6 +44,7 @@ export class PackWriter {
   readonly #files: Files;
   readonly #directory: string;
   readonly #kind: PackKind;
+  readonly #frameBytesTarget: number;
   readonly #onPack: (pack: WrittenPack) => void;
   readonly #beforeName: (pack: PackId) => void;
   #pack: OpenPack | null = null;
@@ -65,6 +71,7 @@ export class PackWriter {
     this.#queue = new FrameQueue(pool, (frame) => this.#write(frame));
     this.#directory = directory;
     this.#kind = kind;
+    this.#frameBytesTarget = kind === "tree" ? treeFrameBytesTarget : frameBytesTarget;
     this.#onPack = onPack;
     this.#beforeName = beforeName;
   }
@@ -87,7 +94,8 @@ export class PackWriter {
         `object of ${bytes.length} bytes is above the limit of ${objectBytesMax}`,
       );
     }
-    if (this.#frameLength > 0 && this.#frameLength + bytes.length > frameBytesTarget) this.#closeFrame();
+    if (this.#frameLength > 0 && this.#frameLength + bytes.length > this.#frameBytesTarget)
+      this.#closeFrame();
     const pack = this.#openPack();
     this.#frame ??= this.#openFrame(bytes.length);
     this.#frame.bytes.set(bytes, this.#frameLength);
@@ -95,7 +103,7 @@ export class PackWriter {
     this.#frameLength += bytes.length;
     this.#pending.add(id);
     if (this.#kind === "tree") this.#pendingBytes.set(digestKey(id), Buffer.from(bytes));
-    if (this.#frameLength >= frameBytesTarget) this.#closeFrame();
+    if (this.#frameLength >= this.#frameBytesTarget) this.#closeFrame();
     if (pack.length >= packBytesTarget) this.finish();
   }
 
@@ -165,7 +173,7 @@ export class PackWriter {
     if (this.#pack !== null) return this.#pack;
     const path = `${this.#directory}/${temporaryName()}`;
     const fd = this.#files.open(anywhere, path, { access: "create" });
-    this.#pack = { fd, path, length: packHeaderBytes, frames: [], chunks: [] };
+    this.#pack = { fd, path, length: packHeaderBytes, begunLength: 0, frames: [], chunks: [] };
     this.#frameNumber = 0;
     this.#files.write(fd, encodePackHeader(this.#kind), 0);
     return this.#pack;
@@ -174,7 +182,7 @@ export class PackWriter {
   #openFrame(firstBytes: number): { slot: number | null; bytes: Buffer } {
     const slot = firstBytes > slotPlainBytes ? null : this.#queue.take();
     if (slot !== null) return { slot, bytes: this.#queue.plain(slot) };
-    return { slot: null, bytes: Buffer.allocUnsafe(Math.max(frameBytesTarget, firstBytes)) };
+    return { slot: null, bytes: Buffer.allocUnsafe(Math.max(this.#frameBytesTarget, firstBytes)) };
   }
 
   #closeFrame(): void {
@@ -205,6 +213,10 @@ export class PackWriter {
       digest: frame.digest,
     });
     pack.length += frame.stored.length;
+    const waitingBytes = pack.length - pack.begunLength;
+    if (waitingBytes < writingBytes) return;
+    this.#files.beginWriting(pack.fd, pack.begunLength, waitingBytes);
+    pack.begunLength = pack.length;
   }
 }
 

@@ -70,6 +70,11 @@ export interface Files {
   truncate(fd: Fd, sizeBytes: number): void;
   /** Gives an empty file the content of another by sharing its extents. False where the filesystem cannot. */
   shareContent(from: Fd, to: Fd): boolean;
+  /**
+   * Lets the disk begin to write a part of a file, so that a `sync` that follows waits less. A hint: it promises nothing, and
+   * what goes wrong shows in that `sync`.
+   */
+  beginWriting(fd: Fd, position: number, bytes: number): void;
   /** Makes a file's or directory's content durable. After a failure the file must be thrown away. */
   sync(fd: Fd): void;
   /** Makes everything on the filesystem durable. */

@@ -19,6 +19,7 @@ const call = {
   pread: libc.func("long pread(int, void*, size_t, int64_t)"),
   pwrite: libc.func("long pwrite(int, const void*, size_t, int64_t)"),
   ftruncate: libc.func("int ftruncate(int, int64_t)"),
+  sync_file_range: libc.func("int sync_file_range(int, int64_t, int64_t, uint)"),
   fsync: libc.func("int fsync(int)"),
   syncfs: libc.func("int syncfs(int)"),
   statx: libc.func("int statx(int, const void*, int, uint, void*)"),
@@ -60,6 +61,7 @@ const flag = {
   statxBasic: 0x7ff,
 };
 
+const syncRangeWrite = 2;
 const seekData = 3;
 const seekHole = 4;
 const lockShared = 1;
@@ -287,6 +289,9 @@ export const linuxFiles: Files = {
   },
   shareContent(from, to) {
     return ifPossible("clone", shareExtents(from, to));
+  },
+  beginWriting(fd, position, bytes) {
+    call.sync_file_range(fd, position, bytes, syncRangeWrite);
   },
   sync(fd) {
     if (retry(() => call.fsync(fd) as number) !== 0) fail("fsync", null);

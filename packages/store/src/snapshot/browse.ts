@@ -3,10 +3,11 @@ import type { ChangedPart, ListedEntry, PathChange, SnapshotInfo, TreeChange, Tr
 import { StoreError } from "../errors.js";
 import type { ObjectSource } from "../pack/chunks.js";
 import { readContentRange } from "../tree/content.js";
-import { differences, sameEntry, sameEntryItself, type Difference } from "../tree/diff.js";
+import { differences, type Difference } from "../tree/diff.js";
 import { readDirectory, readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { componentsOf, entryAt, lookUp, quoted } from "../tree/path.js";
+import { sameContent, sameEntry, sameEntryItself } from "../tree/same.js";
 import { treeDigest } from "./record.js";
 import type { Work } from "./work.js";
 
@@ -110,16 +111,6 @@ function changedParts(a: TreeEntry, b: TreeEntry): ChangedPart[] {
     ["links", a.linkGroup?.toString("hex") !== b.linkGroup?.toString("hex")],
   ];
   return parts.filter(([, differs]) => differs).map(([part]) => part);
-}
-
-function sameContent(
-  a: Extract<TreeEntry, { type: "file" }>,
-  b: Extract<TreeEntry, { type: "file" }>,
-): boolean {
-  if (a.content === null || b.content === null) return a.content === b.content;
-  return (
-    a.sizeBytes === b.sizeBytes && a.content.depth === b.content.depth && a.content.id.equals(b.content.id)
-  );
 }
 
 /**

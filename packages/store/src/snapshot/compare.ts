@@ -4,7 +4,8 @@ import { chunkBytesMax } from "../limits.js";
 import type { ObjectSource } from "../pack/chunks.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
 import { readContent } from "../tree/content.js";
-import type { DirectoryTreeEntry, FileContent, FileEntry, TreeEntry, Xattr } from "../tree/entry.js";
+import type { DirectoryTreeEntry, FileEntry, TreeEntry } from "../tree/entry.js";
+import { sameState } from "../tree/same.js";
 import type { Known } from "./known.js";
 import type { LinkTargets } from "./link-targets.js";
 import type { Owners } from "./owners.js";
@@ -131,25 +132,4 @@ export class Comparison {
     }
     return true;
   }
-}
-
-/** Compares what change times vouch for: content and attributes. */
-function sameState(a: TreeEntry, b: TreeEntry): boolean {
-  if (a === b) return true;
-  const sameXattrs =
-    a.xattrs.length === b.xattrs.length &&
-    a.xattrs.every(({ name, value }, n) => {
-      const other = b.xattrs[n] as Xattr;
-      return name.equals(other.name) && value.equals(other.value);
-    });
-  if (!sameXattrs) return false;
-  if (a.type === "file" && b.type === "file") {
-    return a.sizeBytes === b.sizeBytes && sameContent(a.content, b.content);
-  }
-  if (a.type === "symlink" && b.type === "symlink") return a.target.equals(b.target);
-  return a.type === b.type && "major" in a && "major" in b && a.major === b.major && a.minor === b.minor;
-}
-
-function sameContent(a: FileContent | null, b: FileContent | null): boolean {
-  return a === null || b === null ? a === b : a.depth === b.depth && a.id.equals(b.id);
 }

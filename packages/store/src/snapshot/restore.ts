@@ -4,7 +4,7 @@
  */
 import type { ObjectSource } from "../pack/chunks.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
-import { sameEntry } from "../tree/diff.js";
+import { sameEntry } from "../tree/same.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { Comparison } from "./compare.js";

@@ -1,9 +1,12 @@
-/** What separates two trees, by comparing their entries; directories with equal ids are not looked into. */
-import { ByteWriter } from "../bytes.js";
+/**
+ * What separates two trees, by comparing their entries. What is equal by its digest is not read, and what is equal byte for byte
+ * is not decoded.
+ */
 import type { ObjectSource } from "../pack/chunks.js";
+import { readDifferingEntries } from "./differing-entries.js";
 import { readDirectory } from "./directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "./entry.js";
-import { encodeEntry } from "./node.js";
+import { sameEntryItself } from "./same.js";
 
 export interface DifferenceCounts {
   created: number;
@@ -29,24 +32,8 @@ export interface Difference {
 export interface DifferenceOptions {
   /** Also each path below a directory that is there on one side only. Default: the directory stands for them. */
   expand?: boolean;
-  /** Called once for each name that is compared. */
+  /** Called once for each name that is not the same on both sides. */
   onStep?: () => void;
-}
-
-export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
-  return encoded(a).equals(encoded(b));
-}
-
-/** Like `sameEntry`, but a directory is taken without what is below it. */
-export function sameEntryItself(a: TreeEntry, b: TreeEntry): boolean {
-  if (a.type === "directory" && b.type === "directory") return sameEntry({ ...a, id: b.id, sums: b.sums }, b);
-  return sameEntry(a, b);
-}
-
-function encoded(entry: TreeEntry): Buffer {
-  const out = new ByteWriter(256);
-  encodeEntry(out, entry);
-  return out.finish();
 }
 
 /** Pairs the entries of two directories by name, in order of names. Null stands for no directory. */
@@ -55,8 +42,22 @@ export function namePairs(
   before: DirectoryTreeEntry | null,
   after: DirectoryTreeEntry | null,
 ): NamePair[] {
-  const left = before === null ? [] : readDirectory(source, before.id);
-  const right = after === null ? [] : readDirectory(source, after.id);
+  const entries = (directory: DirectoryTreeEntry | null): TreeEntry[] =>
+    directory === null ? [] : readDirectory(source, directory.id);
+  return pairsOf(entries(before), entries(after));
+}
+
+/** As `namePairs`, but without entries that are the same on both sides. */
+function differingPairs(
+  source: ObjectSource,
+  before: DirectoryTreeEntry,
+  after: DirectoryTreeEntry,
+): NamePair[] {
+  const entries = readDifferingEntries(source, before.id, after.id);
+  return pairsOf(entries.before, entries.after);
+}
+
+function pairsOf(left: TreeEntry[], right: TreeEntry[]): NamePair[] {
   const pairs: NamePair[] = [];
   let l = 0;
   let r = 0;
@@ -93,8 +94,11 @@ export function* differences(
     const left = a?.type === "directory" ? a : null;
     const right = b?.type === "directory" ? b : null;
     if (left === null && right === null) return [];
-    if (left !== null && right !== null ? left.id.equals(right.id) : !expand) return [];
-    return [{ path, pairs: namePairs(source, left, right), next: 0 }];
+    if (left === null || right === null) {
+      return expand ? [{ path, pairs: namePairs(source, left, right), next: 0 }] : [];
+    }
+    if (left.id.equals(right.id)) return [];
+    return [{ path, pairs: differingPairs(source, left, right), next: 0 }];
   };
   // A stack of its own: how deep a tree is must not depend on the thread's stack.
   const levels = before === null && after === null ? [] : level(Buffer.alloc(0), before, after);

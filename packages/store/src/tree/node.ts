@@ -26,6 +26,7 @@ import { addSums, linkGroupBytes, noSums, type TreeEntry, type TreeSums, type Xa
 
 const magic = "CHSRTREE";
 const version = 1;
+const kinds = { leaf: 0, branch: 1 } as const;
 const typeNumbers = {
   file: 1,
   directory: 2,
@@ -131,7 +132,7 @@ function readXattrs(input: ByteReader): Xattr[] {
   return xattrs;
 }
 
-function decodeEntry(input: ByteReader): TreeEntry {
+export function decodeEntry(input: ByteReader): TreeEntry {
   const type = types[input.u8() - 1] ?? input.fail("entry type is unknown");
   const name = input.sized(nameBytesMax);
   checkName(input, name);
@@ -177,11 +178,42 @@ function decodeBody(input: ByteReader, type: TreeEntry["type"]): object {
   }
 }
 
+/** Goes past an entry and checks no more of it than where it ends. */
+export function skipEntry(input: ByteReader): void {
+  const type = input.u8();
+  input.skipSized();
+  // Mode, owner, group and time.
+  for (let n = 0; n < 5; n++) input.skipVarint();
+  const flags = input.u8();
+  switch (type) {
+    case typeNumbers.file:
+      if (input.varint() > 0) input.skip(1 + digestBytes);
+      break;
+    case typeNumbers.directory:
+      input.skip(digestBytes);
+      for (let n = 0; n < 3; n++) input.skipVarint();
+      break;
+    case typeNumbers.symlink:
+      input.skipSized();
+      break;
+    default:
+      input.skipVarint();
+      input.skipVarint();
+  }
+  if ((flags & flagXattrs) !== 0) {
+    for (let count = input.varint(); count > 0; count--) {
+      input.skipSized();
+      input.skipSized();
+    }
+  }
+  if ((flags & flagLinkGroup) !== 0) input.skip(linkGroupBytes);
+}
+
 export function encodeLeaf(sums: TreeSums, encodedEntries: Uint8Array, entryCount: number): Buffer {
   const out = new ByteWriter(encodedEntries.length + 32);
   out.bytes(Buffer.from(magic, "latin1"));
   out.u8(version);
-  out.u8(0);
+  out.u8(kinds.leaf);
   writeSums(out, sums);
   out.varint(entryCount);
   out.bytes(encodedEntries);
@@ -192,7 +224,7 @@ export function encodeBranch(sums: TreeSums, parts: BranchPart[]): Buffer {
   const out = new ByteWriter(parts.length * 64 + 32);
   out.bytes(Buffer.from(magic, "latin1"));
   out.u8(version);
-  out.u8(1);
+  out.u8(kinds.branch);
   writeSums(out, sums);
   out.varint(parts.length);
   for (const part of parts) {
@@ -209,6 +241,22 @@ export function encodeNode(node: TreeNode): Buffer {
   return encodeLeaf(node.sums, out.finish(), node.entries.length);
 }
 
+export function isLeaf(bytes: Buffer): boolean {
+  return (
+    bytes.toString("latin1", 0, magic.length) === magic && bytes[8] === version && bytes[9] === kinds.leaf
+  );
+}
+
+/** A reader that stands before the first entry of a leaf. Code `corrupt` for what is none. */
+export function leafEntries(bytes: Buffer): ByteReader {
+  const input = new ByteReader(bytes, "tree node");
+  if (!isLeaf(bytes)) input.fail("not a leaf");
+  input.skip(magic.length + 2);
+  readSums(input);
+  input.varint();
+  return input;
+}
+
 /** Code `corrupt` for anything that `encodeNode` could not have written. */
 export function decodeNode(bytes: Buffer): TreeNode {
   const input = new ByteReader(bytes, "tree node");
@@ -217,7 +265,7 @@ export function decodeNode(bytes: Buffer): TreeNode {
   const kind = input.u8();
   const sums = readSums(input);
   const count = input.varint();
-  if (kind === 1) {
+  if (kind === kinds.branch) {
     const parts: BranchPart[] = [];
     for (let n = 0; n < count; n++) {
       const part = { lastName: input.sized(nameBytesMax), id: input.bytes(digestBytes) };
@@ -230,7 +278,7 @@ export function decodeNode(bytes: Buffer): TreeNode {
     if (count < 2) input.fail("branch with fewer than two parts");
     return { kind: "branch", sums, parts };
   }
-  if (kind !== 0) input.fail("node kind is unknown");
+  if (kind !== kinds.leaf) input.fail("node kind is unknown");
   const entries: TreeEntry[] = [];
   const counted = noSums();
   for (let n = 0; n < count; n++) {

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { test, type TestContext } from "node:test";
 import type { FsckFinding, SnapshotInfo } from "../../src/api.js";
 import { hash, type Digest } from "../../src/chunk/hash.js";
-import { decodePackTail, encodePackTail, type PackContents } from "../../src/pack/format.js";
+import { decodePackEnds, encodePackTail, type PackContents } from "../../src/pack/format.js";
 import type { ChunkWriter } from "../../src/pack/chunks.js";
 import { encodeSegmentHead, segmentName, type IndexedPack } from "../../src/pack/segment-format.js";
 import { Segment, type Location } from "../../src/pack/segment.js";
@@ -157,7 +157,10 @@ export function forgePack(
 ): string {
   const bytes = readFileSync(path);
   const offset = bytes.readUInt32LE(bytes.length - 48);
-  const contents = decodePackTail(bytes.subarray(0, 16), bytes.subarray(offset), bytes.length);
+  const contents = decodePackEnds(
+    Buffer.concat([bytes.subarray(0, 16), bytes.subarray(offset)]),
+    bytes.length,
+  );
   change(contents);
   const frames = Buffer.concat([bytes.subarray(0, offset), extraBytes]);
   const tail = encodePackTail(contents.kind, contents.frames, contents.chunks, frames.length);

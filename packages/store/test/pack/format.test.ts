@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import {
-  decodePackTail,
+  decodePackEnds,
   decodePackTrailer,
   encodePackHeader,
   encodePackTail,
@@ -36,7 +36,7 @@ function packOf(frames: Partial<FrameEntry>[], chunks: ChunkEntry[], framesLengt
 }
 
 function decoded(pack: ReturnType<typeof packOf>) {
-  return decodePackTail(pack.header, pack.bytes, pack.fileBytes);
+  return decodePackEnds(Buffer.concat([pack.header, pack.bytes]), pack.fileBytes);
 }
 
 describe("a pack file", () => {

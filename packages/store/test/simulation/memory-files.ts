@@ -147,6 +147,7 @@ export class MemoryFiles implements Files {
     this.#changed("sync");
   };
 
+  beginWriting: Files["beginWriting"] = () => undefined;
   syncFilesystem: Files["syncFilesystem"] = () => {
     this.#before("syncFilesystem", true);
     if ((this.#watch.lies?.("filesystem") ?? null) === null) this.#disk.syncAll();
