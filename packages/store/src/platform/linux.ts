@@ -120,10 +120,10 @@ function terminated(name: Name, scratch = nameScratch): Buffer {
   }
   if (typeof name === "string") scratch.write(name, 0, "utf8");
   else scratch.set(name, 0);
-  if (scratch.subarray(0, length).includes(0)) {
+  scratch[length] = 0;
+  if (scratch.indexOf(0) < length) {
     throw new StoreError("invalid_argument", "name contains a zero byte", { data: { errno: "EINVAL" } });
   }
-  scratch[length] = 0;
   return scratch;
 }
 
