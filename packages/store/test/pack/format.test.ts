@@ -160,7 +160,7 @@ describe("under a right pack id is refused", () => {
     const end = bytes.length - packTrailerBytes + 16;
     change(header, bytes.subarray(end - 16, end));
     hash(Buffer.concat([header, bytes.subarray(0, end)])).copy(bytes, end);
-    return () => decodePackTail(header, bytes, fileBytes);
+    return () => decodePackEnds(Buffer.concat([header, bytes]), fileBytes);
   };
 
   test("nothing that is wrong in nothing", () => sealed(() => undefined)());
