@@ -12,6 +12,7 @@ const product = [
   { command: "unshare", package: "util-linux", why: "makes a session's namespaces" },
   { command: "nsenter", package: "util-linux", why: "enters a session's namespaces" },
   { command: "mount", package: "mount", why: "mounts a disk's layers" },
+  { command: "skopeo", package: "skopeo", why: "fetches images from registries" },
   { command: "git", package: "git", why: "imports repositories into workspaces" },
 ];
 
@@ -29,6 +30,8 @@ const tests = [
   { command: "setfacl", package: "acl", why: "makes files with access control lists" },
   { command: "mkfs.btrfs", package: "btrfs-progs", why: "disks are tested on a filesystem with subvolumes" },
   { command: "mkfs.xfs", package: "xfsprogs", why: "disks are tested on a filesystem with shared extents" },
+  { command: "busybox", package: "busybox-static", why: "images for tests consist of it" },
+  { command: "docker-registry", package: "docker-registry", why: "images are pulled from a real registry" },
   { command: "tar", package: "tar", why: "an independent reader of downloaded directories" },
   { command: "zstd", package: "zstd", why: "the benchmark's tar contender compresses with it" },
 ];

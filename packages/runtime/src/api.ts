@@ -1,6 +1,7 @@
 /** What a program that embeds the runtime sees. Sizes are bytes; times are milliseconds. */
 import type { Readable, Writable } from "node:stream";
 import type { DiskMount } from "@chaser/store";
+import type { Image } from "./image/image.js";
 import type { AppliedLimits, SessionLimits } from "./limits.js";
 
 /**
@@ -20,11 +21,27 @@ export interface RuntimeOptions {
   allowedNetworks?: NetworkMode[];
 }
 
+/** The root directory of a session's commands. */
+export interface SessionImage {
+  image: Image;
+  /** `layersDirectory` and `owner` of the `Images` that have it. */
+  layersDirectory: string;
+  owner: { uid: number; gid: number } | null;
+  /**
+   * Two directories on one filesystem that take what commands change of the image: `upper`, empty or with earlier changes
+   * to the same image, and `work`, which is the kernel's. Both belong to the host user of the session.
+   */
+  upper: string;
+  work: string;
+}
+
 export interface SessionSpec {
   /** Lower-case letters, digits and dashes. */
   id: string;
   /** The tree has `workspace` and `home/chaser`, owned by the host user that the sandbox runs as. */
   mount: DiskMount;
+  /** Default: the host's `/usr`, read-only, under a small root. */
+  image?: SessionImage;
   /** Needed when this process is root, and only then: the host user that the whole sandbox runs as. Never 0. */
   hostUid?: number;
   hostGid?: number;
@@ -56,7 +73,7 @@ export interface Session {
 export interface ExecSpec {
   /** A string goes to `/bin/sh -c`; a list is run as it is, its first entry looked up in PATH. */
   command: string | string[];
-  /** Absolute. Default `/workspace`. */
+  /** Absolute. Default: the image's working directory, else `/workspace`. */
   cwd?: string;
   env?: Record<string, string>;
   /** The command's process group is killed after this time. Default: never. */

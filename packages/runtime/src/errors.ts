@@ -8,6 +8,9 @@
  * `working_directory_not_found`: the command was not run, because its working directory is not there.
  * `run_directory_in_use`: another runtime holds the run directory. One process, one run directory.
  * `pause_failed`: the processes of the session could not all be stopped; they go on.
+ * `image_not_found`: there is no such image, or whoever has it does not give it to this server; the message says why.
+ * `image_unsupported`: the image is there and cannot be used: not for this processor, malformed, beyond a limit.
+ * `image_failed`: the image could not be unpacked for a reason of this machine: no space, a program that was ended.
  * `runtime_closed`: the runtime was closed before.
  * `path_not_found`: there is no such file in the session.
  * `path_denied`: the user of the session may not read it, or something in it; the message names it.
@@ -29,6 +32,9 @@ export type RuntimeErrorCode =
   | "working_directory_not_found"
   | "run_directory_in_use"
   | "pause_failed"
+  | "image_not_found"
+  | "image_unsupported"
+  | "image_failed"
   | "runtime_closed"
   | "path_not_found"
   | "path_denied"

@@ -9,6 +9,10 @@ export {
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
 export { openPath, type Exec, type FileInfo, type OpenedPath } from "./files/read.js";
 export { receive, type Received, type WriteOptions } from "./files/write.js";
+export type { Image } from "./image/image.js";
+export { Images, type ImagesOptions, type PullOptions } from "./image/images.js";
+export type { ImageLimits } from "./image/limits.js";
+export type { PullProgress } from "./image/pull.js";
 export { Runtime } from "./runtime.js";
 export { probe } from "./doctor/probe.js";
 export type { Capability } from "./doctor/capability.js";

@@ -10,6 +10,7 @@ import { clampLimits } from "./sandbox/limits.js";
 import { seccompFilter } from "./sandbox/seccomp/policy.js";
 import { currentArchitecture } from "./sandbox/seccomp/syscalls.js";
 import { checkSession, hostUser, sessionLimits } from "./sandbox/spec.js";
+import { IdMaps } from "./session/id-maps.js";
 import { recoverSessions } from "./session/recovery.js";
 import { SandboxSession } from "./session/session.js";
 
@@ -48,6 +49,7 @@ export class Runtime implements AsyncDisposable {
   /** Ids between the check and the start. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #root: readonly RootEntry[] = readHostRoot();
+  readonly #idMaps = new IdMaps();
   #closed: Promise<void> | null = null;
 
   private constructor(
@@ -110,6 +112,7 @@ export class Runtime implements AsyncDisposable {
       user: hostUser(spec, process.getuid?.() ?? 0),
       network,
       limits: clampLimits(sessionLimits(spec.limits)),
+      idMap: (from, to) => this.#idMaps.get(from, to),
     });
     this.#starting.set(spec.id, start);
     try {
@@ -148,6 +151,7 @@ export class Runtime implements AsyncDisposable {
   async #close(): Promise<void> {
     await Promise.allSettled(this.#starting.values());
     await Promise.all([...this.#sessions.values()].map((session) => session.end()));
+    await this.#idMaps.close();
     closeSync(this.lockFd);
   }
 }

@@ -26,6 +26,8 @@ const PACKAGES: Record<string, string> = {
   mount: "mount",
   prlimit: "util-linux",
   ip: "iproute2",
+  skopeo: "skopeo",
+  setpriv: "util-linux",
 };
 
 export function packageOf(program: string): string {

@@ -7,19 +7,19 @@ import { sealDescriptors } from "./libc.js";
 const HELPER_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
 
 /**
- * Starts a program with nothing of this process but the descriptors in `stdio`: an empty environment, no
- * inherited descriptor, no supplementary group (Node drops them with the user), and a session of its own, so that
+ * Starts a program with nothing of this process but the descriptors in `stdio`: an empty environment but for
+ * what is asked for, no inherited descriptor, no supplementary group (Node drops them with the user), and a session of its own, so that
  * Ctrl-C in the server's terminal does not reach it.
  */
 export function launch(
   file: string,
   args: readonly string[],
-  options: { user: HostUser | null; stdio: StdioOptions },
+  options: { user: HostUser | null; stdio: StdioOptions; environment?: Readonly<Record<string, string>> },
 ): ChildProcess {
   sealDescriptors();
   return spawn(file, args, {
     cwd: "/",
-    env: HELPER_ENVIRONMENT,
+    env: { ...HELPER_ENVIRONMENT, ...options.environment },
     detached: true,
     stdio: options.stdio,
     ...(options.user ?? {}),

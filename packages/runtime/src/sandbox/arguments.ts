@@ -8,10 +8,20 @@ import type { StateLayout } from "./mounts.js";
 const HARDENING = ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"];
 
 export function rootArguments(root: readonly RootEntry[]): string[] {
-  return root.flatMap((entry) =>
-    entry.kind === "link" ? ["--symlink", entry.target, entry.path] : ["--ro-bind", entry.path, entry.path],
-  );
+  return root.flatMap((entry) => {
+    switch (entry.kind) {
+      case "link":
+        return ["--symlink", entry.target, entry.path];
+      case "directory":
+        return ["--ro-bind", entry.path, entry.path];
+      case "image":
+        return ["--bind", entry.source, entry.path];
+    }
+  });
 }
+
+/** What the root of a sandbox lacks when it is not an image's. */
+const SYNTHETIC_DIRECTORIES = ["--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"];
 
 export interface InitPlan {
   root: readonly RootEntry[];
@@ -47,7 +57,8 @@ export const INIT_COMMAND = ["/usr/bin/env", "--ignore-signal=CHLD", "cat"];
 export interface ExecPlan {
   root: readonly RootEntry[];
   layout: StateLayout;
-  etc: string;
+  /** Null: `root` has one. */
+  etc: string | null;
   /** A hosts file of the session's own, over the shared one. */
   hosts: string | null;
   environment: Readonly<Record<string, string>>;
@@ -69,12 +80,12 @@ export function execArguments(plan: ExecPlan): string[] {
     ...["--unshare-user", "--uid", String(SANDBOX_UID), "--gid", String(SANDBOX_GID)],
     ...Object.entries(plan.environment).flatMap(([name, value]) => ["--setenv", name, value]),
     ...rootArguments(plan.root),
-    ...["--ro-bind", plan.etc, "/etc"],
+    ...(plan.etc === null ? [] : ["--ro-bind", plan.etc, "/etc"]),
     ...(plan.hosts === null ? [] : ["--ro-bind", plan.hosts, "/etc/hosts"]),
     ...["--bind", layout.proc, "/proc"],
     ...["--dev", "/dev", "--bind", layout.shm, "/dev/shm", "--remount-ro", "/dev"],
     ...["--dir", "/home"],
-    ...["--bind", layout.tmp, "/tmp", "--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"],
+    ...["--bind", layout.tmp, "/tmp", ...(plan.etc === null ? [] : SYNTHETIC_DIRECTORIES)],
     ...["--bind", `${layout.disk}/workspace`, SANDBOX_WORKSPACE],
     ...["--bind", `${layout.disk}${SANDBOX_HOME}`, SANDBOX_HOME],
     ...["--remount-ro", "/", "--chdir", plan.cwd],

@@ -3,7 +3,12 @@ import { lstatSync, readlinkSync } from "node:fs";
 
 const SYSTEM_DIRECTORIES = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-export type RootEntry = { kind: "link"; path: string; target: string } | { kind: "directory"; path: string };
+export type RootEntry =
+  | { kind: "link"; path: string; target: string }
+  /** Of the host's, read-only. */
+  | { kind: "directory"; path: string }
+  /** Of an image's root, as the keeper's namespace shows it; what is changed there is the session's own. */
+  | { kind: "image"; path: string; source: string };
 
 /** `/usr` first. On a merged system the rest are links into it, on an old one directories of their own. */
 export function readHostRoot(): RootEntry[] {

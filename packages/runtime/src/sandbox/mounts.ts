@@ -11,6 +11,18 @@ export interface StateLayout {
   tmp: string;
   shm: string;
   proc: string;
+  /** The root of an image, with the changes to it. */
+  root: string;
+}
+
+/** An image's layers under a directory for changes, to be mounted as an overlay. */
+export interface RootMount {
+  /** Where `lower` may be relative to. */
+  layersDir: string;
+  /** Topmost first. */
+  lower: readonly string[];
+  upper: string;
+  work: string;
 }
 
 /** The driver decides where the disk's tree appears: mounted below the state directory, or where it already is. */
@@ -21,6 +33,7 @@ export function stateLayout(state: string, mount: DiskMount): StateLayout {
     tmp: `${state}/tmp`,
     shm: `${state}/shm`,
     proc: `${state}/proc`,
+    root: `${state}/root`,
   };
 }
 
@@ -31,14 +44,24 @@ const OPTION_SYNTAX = /[,:\\"\n]/;
 export function overlayOptions(mount: Extract<DiskMount, { driver: "overlay" }>): string {
   const upper = relative(mount.layersDir, mount.upper);
   const work = relative(mount.layersDir, mount.work);
-  for (const path of [...mount.lower, upper, work]) {
+  return optionsOf({ ...mount, upper, work });
+}
+
+/** Relative as well: no path of the host from its root on stands in the mount table that commands can read. */
+export function rootOverlayOptions(mount: RootMount): string {
+  const at = (path: string): string => relative(mount.layersDir, path);
+  const lower = mount.lower.map((path) => (path.startsWith("/") ? at(path) : path));
+  return optionsOf({ lower, upper: at(mount.upper), work: at(mount.work) });
+}
+
+function optionsOf({ lower, upper, work }: Pick<RootMount, "lower" | "upper" | "work">): string {
+  for (const path of [...lower, upper, work]) {
     if (path === "" || OPTION_SYNTAX.test(path)) {
       throw new RuntimeError("invalid_argument", `overlay path ${JSON.stringify(path)} cannot be mounted`);
     }
   }
-  if (mount.lower.length === 0)
-    throw new RuntimeError("invalid_argument", "an overlay disk needs a lower layer");
-  return `userxattr,lowerdir=${mount.lower.join(":")},upperdir=${upper},workdir=${work}`;
+  if (lower.length === 0) throw new RuntimeError("invalid_argument", "an overlay disk needs a lower layer");
+  return `userxattr,lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}`;
 }
 
 export function tmpfsOptions(limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes">): string {
@@ -50,14 +73,18 @@ export function tmpfsOptions(limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes
  * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside.
  */
 export const KEEPER_SCRIPT = `set -eu
-state=$1 tmpfs=$2 disk=$3 layers=$4 overlay=$5
-shift 5
+state=$1 tmpfs=$2 disk=$3 layers=$4 overlay=$5 root_layers=$6 root_overlay=$7
+shift 7
 mount -t tmpfs -o "$tmpfs" chaser "$state"
 cd "$state"
-mkdir -m 1777 tmp shm disk proc
+mkdir -m 1777 tmp shm disk proc root
 if [ -n "$overlay" ]; then
   cd "$layers"
   mount -t overlay -o "$overlay" disk "$state/disk"
+fi
+if [ -n "$root_overlay" ]; then
+  cd "$root_layers"
+  mount -t overlay -o "$root_overlay" root "$state/root"
 fi
 for directory in "$disk" "$disk/workspace" "$disk/home" "$disk/home/chaser"; do
   if [ -L "$directory" ] || [ ! -d "$directory" ]; then
@@ -70,7 +97,12 @@ exec "$@"
 `;
 
 /** The script's positional arguments, before the command that it becomes. */
-export function keeperArguments(layout: StateLayout, mount: DiskMount, limits: SessionLimits): string[] {
+export function keeperArguments(
+  layout: StateLayout,
+  mount: DiskMount,
+  root: RootMount | null,
+  limits: SessionLimits,
+): string[] {
   const overlay = mount.driver === "overlay";
   return [
     layout.state,
@@ -78,5 +110,7 @@ export function keeperArguments(layout: StateLayout, mount: DiskMount, limits: S
     layout.disk,
     overlay ? mount.layersDir : "",
     overlay ? overlayOptions(mount) : "",
+    root === null ? "" : root.layersDir,
+    root === null ? "" : rootOverlayOptions(root),
   ];
 }

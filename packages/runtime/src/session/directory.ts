@@ -2,6 +2,7 @@
 import { chownSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory } from "../platform/directory.js";
+import { unmount } from "../platform/idmapped-mount.js";
 import type { HostUser } from "../sandbox/spec.js";
 
 export interface SessionRecord {
@@ -12,11 +13,15 @@ export interface SessionRecord {
 
 export const stateDirectory = (directory: string): string => join(directory, "state");
 export const hostsPath = (directory: string): string => join(directory, "hosts");
+/** Where an image's layers appear with the owner that the session has, for the moment of its start. */
+export const layersDirectory = (directory: string): string => join(directory, "layers");
+/** The files of the runtime's own that lie over an image. */
+export const overridesDirectory = (directory: string): string => join(directory, "overrides");
 const recordPath = (directory: string): string => join(directory, "record.json");
 
 /** Made anew: what stood there belongs to no running session. `state` is the host user's, to mount on. */
 export function makeSessionDirectory(directory: string, user: HostUser | null): void {
-  rmSync(directory, { recursive: true, force: true });
+  removeSessionDirectory(directory);
   // Others may pass through, not look: the sandbox's host user is another one when this process is root.
   makeDirectory(directory, 0o711);
   makeDirectory(stateDirectory(directory), 0o700);
@@ -24,6 +29,8 @@ export function makeSessionDirectory(directory: string, user: HostUser | null): 
 }
 
 export function removeSessionDirectory(directory: string): void {
+  // Left mounted by a crash within that moment.
+  if (process.getuid?.() === 0) unmount(layersDirectory(directory));
   rmSync(directory, { recursive: true, force: true });
 }
 

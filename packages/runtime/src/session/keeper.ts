@@ -14,7 +14,7 @@ import { requireProgram } from "../platform/programs.js";
 import { collectText, launch } from "../platform/spawn.js";
 import { encodeArguments, INIT_COMMAND, initArguments } from "../sandbox/arguments.js";
 import type { RootEntry } from "../sandbox/host-root.js";
-import { KEEPER_SCRIPT, keeperArguments, type StateLayout } from "../sandbox/mounts.js";
+import { KEEPER_SCRIPT, keeperArguments, type RootMount, type StateLayout } from "../sandbox/mounts.js";
 import type { HostUser } from "../sandbox/spec.js";
 import { parseStatus } from "../sandbox/status.js";
 
@@ -22,6 +22,8 @@ export interface KeeperPlan {
   user: HostUser | null;
   layout: StateLayout;
   mount: DiskMount;
+  /** Of an image. Null: the host's `/usr` is the root. */
+  rootMount: RootMount | null;
   limits: SessionLimits;
   root: readonly RootEntry[];
   network: NetworkMode;
@@ -57,7 +59,7 @@ function spawnKeeper(plan: KeeperPlan, status: number, lifeReadEnd: number): Chi
       requireProgram("unshare"),
       [
         ...["--user", "--map-root-user", "--mount", "/bin/sh", "-c", KEEPER_SCRIPT, "keeper"],
-        ...keeperArguments(plan.layout, plan.mount, plan.limits),
+        ...keeperArguments(plan.layout, plan.mount, plan.rootMount, plan.limits),
         ...[requireProgram("bwrap"), "--args", String(FD.arguments), "--", ...INIT_COMMAND],
       ],
       { user: plan.user, stdio: [lifeReadEnd, "pipe", "pipe", argumentsFd, seccompFd, status] },

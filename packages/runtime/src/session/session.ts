@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { RunningExecution } from "../exec/execution.js";
+import type { Image } from "../image/image.js";
 import { SESSION_END_MS_MAX, type AppliedLimits, type SessionLimits } from "../limits.js";
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
@@ -21,6 +22,7 @@ import {
   stateDirectory,
   writeRecord,
 } from "./directory.js";
+import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
 import { startNat, type NetworkStack } from "./network.js";
 import { signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
@@ -34,6 +36,8 @@ export interface SessionSetting {
   user: HostUser | null;
   network: NetworkMode;
   limits: SessionLimits;
+  /** Which descriptor maps an owner of files to the session's user. */
+  idMap: (from: HostUser, to: HostUser) => Promise<number>;
 }
 
 const PAUSE_POLL_MS = 1;
@@ -49,6 +53,8 @@ export class SandboxSession implements Session {
   readonly #layout: StateLayout;
   readonly #keeper: Keeper;
   readonly #stack: NetworkStack | null;
+  /** What commands find at the root: of the host, or of the image. */
+  readonly #root: readonly RootEntry[];
   readonly #resourceLimits: readonly ResourceLimit[];
   readonly #pidNamespace: string;
   readonly #limitProgram: string | null;
@@ -65,6 +71,7 @@ export class SandboxSession implements Session {
     layout: StateLayout,
     keeper: Keeper,
     stack: NetworkStack | null,
+    root: readonly RootEntry[],
   ) {
     this.id = spec.id;
     this.network = setting.network;
@@ -74,6 +81,7 @@ export class SandboxSession implements Session {
     this.#layout = layout;
     this.#keeper = keeper;
     this.#stack = stack;
+    this.#root = root;
     this.#resourceLimits = resourceLimits(setting.limits);
     this.#limitProgram = mayLimit(setting.user, readFileSync("/proc/self/status", "latin1"))
       ? null
@@ -88,11 +96,15 @@ export class SandboxSession implements Session {
     makeSessionDirectory(setting.directory, setting.user);
     let keeper: Keeper | null = null;
     let stack: NetworkStack | null = null;
+    let imageRoot: ImageRoot | null = null;
     try {
+      if (spec.image !== undefined) imageRoot = await prepareImageRoot(spec.image, { ...setting, hostname });
       if (hostname !== HOSTNAME_DEFAULT) {
         writePublicFile(hostsPath(setting.directory), hostsFile(hostname));
       }
-      keeper = await startKeeper({ ...setting, layout, mount: spec.mount, hostname });
+      const rootMount = imageRoot?.mount ?? null;
+      keeper = await startKeeper({ ...setting, layout, mount: spec.mount, rootMount, hostname });
+      imageRoot?.release();
       writeRecord(setting.directory, keeper.keeperPid);
       const target = { ...keeper, user: setting.user };
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
@@ -102,8 +114,10 @@ export class SandboxSession implements Session {
       ]);
       if (network.status === "fulfilled") stack = network.value;
       for (const step of [mounted, network]) if (step.status === "rejected") throw step.reason;
-      return new SandboxSession(spec, setting, layout, keeper, stack);
+      const root = imageRoot === null ? setting.root : imageRoot.entries(keeper.keeperPid, layout.root);
+      return new SandboxSession(spec, setting, layout, keeper, stack, root);
     } catch (error) {
+      imageRoot?.release();
       stack?.stop();
       keeper?.release();
       await keeper?.exited;
@@ -114,23 +128,27 @@ export class SandboxSession implements Session {
 
   async exec(spec: ExecSpec): Promise<Execution> {
     this.#assertAlive();
-    const environment = sandboxEnvironment(this.#spec.env, spec.env);
+    const image = this.#spec.image?.image;
+    const environment = sandboxEnvironment(image?.environment, this.#spec.env, spec.env);
     const argv = checkExec(spec, environment);
     while (this.#pauses > 0) await this.#resumed;
     this.#assertAlive();
-    const { directory, etc, root, seccomp, user, network } = this.#setting;
+    const { directory, etc, seccomp, user, network } = this.#setting;
     const { keeperPid, initPid } = this.#keeper;
     const execution = new RunningExecution({
       nsenter: requireProgram("nsenter"),
       bwrap: requireProgram("bwrap"),
       enter: enterArguments({ keeperPid, initPid, network }),
       sandbox: execArguments({
-        root,
+        root: this.#root,
         layout: this.#layout,
-        etc,
-        hosts: (this.#spec.hostname ?? HOSTNAME_DEFAULT) === HOSTNAME_DEFAULT ? null : hostsPath(directory),
+        etc: image === undefined ? etc : null,
+        hosts:
+          image !== undefined || (this.#spec.hostname ?? HOSTNAME_DEFAULT) === HOSTNAME_DEFAULT
+            ? null
+            : hostsPath(directory),
         environment,
-        cwd: spec.cwd ?? SANDBOX_WORKSPACE,
+        cwd: spec.cwd ?? defaultDirectory(image),
         seccomp: seccomp !== null,
       }),
       argv,
@@ -221,6 +239,12 @@ export class SandboxSession implements Session {
     await this.#stack?.exited;
     removeSessionDirectory(this.#setting.directory);
   }
+}
+
+/** The image's own, unless it lies in what the runtime puts over the image. */
+function defaultDirectory(image: Image | undefined): string {
+  const wanted = image?.workingDirectory ?? SANDBOX_WORKSPACE;
+  return isOwnPath(wanted) ? SANDBOX_WORKSPACE : wanted;
 }
 
 /** One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. */

@@ -18,7 +18,14 @@ const root: RootEntry[] = [
 
 const plan: ExecPlan = {
   root,
-  layout: { state: "/run/s", disk: "/run/s/disk", tmp: "/run/s/tmp", shm: "/run/s/shm", proc: "/run/s/proc" },
+  layout: {
+    state: "/run/s",
+    disk: "/run/s/disk",
+    tmp: "/run/s/tmp",
+    shm: "/run/s/shm",
+    proc: "/run/s/proc",
+    root: "/run/s/root",
+  },
   etc: "/run/etc",
   hosts: null,
   environment: { A: "1", B: "--bind" },

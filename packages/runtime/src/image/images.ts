@@ -1,0 +1,294 @@
+/**
+ * The images of a machine: each layer once, unpacked, whatever number of images and workspaces stand on it. Registries are
+ * the truth and digests say what is meant, so all of it may be removed and pulled again.
+ *
+ *     layers/<id>/            the tree of one layer, as overlayfs stacks it
+ *     records/<digest>.json   an image whose layers are all there; written last
+ *     work/<any>/             a pull under way; what a crash left there goes at the next start
+ */
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { RuntimeError } from "../errors.js";
+import { makeDirectory } from "../platform/directory.js";
+import type { HostUser } from "../sandbox/spec.js";
+import { decodeImage, layerId, type Image, type ImageLayer } from "./image.js";
+import { IMAGE_LIMITS_DEFAULT, PULLS_MAX, type ImageLimits } from "./limits.js";
+import { Pull, type PullProgress } from "./pull.js";
+import { canonicalText, isPrivateRegistry, parseReference, type ImageReference } from "./reference.js";
+import { Slots } from "./slots.js";
+
+export interface ImagesOptions {
+  /** For images alone; made when missing. One process at a time. */
+  directory: string;
+  /** Who unpacks and owns the files when this process is root. Never an account's user, nor root. */
+  owner?: HostUser;
+  /** `host:port` of registries without TLS or with their own certificate; they may be on a private network. */
+  insecureRegistries?: readonly string[];
+  /** Directories below which `oci:` and `oci-archive:` may lie. Default: none. */
+  localDirectories?: readonly string[];
+  /** Credentials for registries. Default: where skopeo looks for them. */
+  authFile?: string;
+  limits?: Partial<ImageLimits>;
+}
+
+export interface PullOptions {
+  /** Lets go of the pull; others may still wait for it. */
+  signal?: AbortSignal;
+  onProgress?: (progress: PullProgress) => void;
+}
+
+interface Running {
+  image: Promise<Image>;
+  listeners: Set<(progress: PullProgress) => void>;
+}
+
+export class Images {
+  readonly directory: string;
+  readonly #options: ImagesOptions;
+  readonly #limits: ImageLimits;
+  readonly #images = new Map<string, Image>();
+  readonly #running = new Map<string, Running>();
+  /** Layers being unpacked, by diff id: two images that share one wait for the same. */
+  readonly #unpacking = new Map<string, Promise<ImageLayer>>();
+  /** Layers that a pull relies on before its record stands. */
+  readonly #held = new Map<string, number>();
+  readonly #slots = new Slots(PULLS_MAX);
+  readonly #closing = new AbortController();
+
+  private constructor(options: ImagesOptions) {
+    this.directory = options.directory;
+    this.#options = options;
+    this.#limits = { ...IMAGE_LIMITS_DEFAULT, ...options.limits };
+  }
+
+  /** Removes what a crash left, and what another version wrote. */
+  static open(options: ImagesOptions): Images {
+    if (!isAbsolute(options.directory)) {
+      throw new RuntimeError(
+        "invalid_argument",
+        `image directory ${JSON.stringify(options.directory)} is not absolute`,
+      );
+    }
+    const images = new Images(options);
+    // Sandboxes of root's run as other users, who have to pass.
+    makeDirectory(images.directory, 0o711);
+    rmSync(images.#path("work"), { recursive: true, force: true });
+    for (const name of ["layers", "records", "work"]) makeDirectory(images.#path(name), 0o711);
+    images.#load();
+    images.#removeUnneededLayers();
+    return images;
+  }
+
+  get layersDirectory(): string {
+    return this.#path("layers");
+  }
+
+  /** Who owns the files of layers; null: this process's user. */
+  get owner(): HostUser | null {
+    return this.#options.owner ?? null;
+  }
+
+  /** An image that is here. */
+  get(digest: string): Image | null {
+    return this.#images.get(digest) ?? null;
+  }
+
+  list(): Image[] {
+    return [...this.#images.values()];
+  }
+
+  /**
+   * Asks what a reference means now, and fetches what of it is not here. One that names a digest is not asked for again.
+   * Codes `invalid_argument`, `image_not_found`, `image_unsupported`, `image_failed`, `sandbox_unavailable` (no skopeo).
+   */
+  async pull(text: string, options: PullOptions = {}): Promise<Image> {
+    const reference = parseReference(text);
+    this.#assertAllowed(reference);
+    const known =
+      reference.kind === "registry" && reference.digest !== null ? this.get(reference.digest) : null;
+    if (known !== null) return this.#used(known);
+    const key = canonicalText(reference);
+    const running = this.#running.get(key) ?? this.#start(key, reference);
+    const { onProgress, signal } = options;
+    if (onProgress !== undefined) running.listeners.add(onProgress);
+    try {
+      return await (signal === undefined ? running.image : untilAborted(running.image, signal));
+    } finally {
+      if (onProgress !== undefined) running.listeners.delete(onProgress);
+    }
+  }
+
+  /** Removes images that are not in `keep` and were not used since `beforeMs`. Returns how many. */
+  collect(keep: ReadonlySet<string>, beforeMs: number): number {
+    let removed = 0;
+    for (const { digest } of this.list()) {
+      if (keep.has(digest)) continue;
+      const record = this.#recordPath(digest);
+      if ((statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0) >= beforeMs) continue;
+      // The record first: an image without one is nothing.
+      rmSync(record, { force: true });
+      this.#images.delete(digest);
+      removed += 1;
+    }
+    if (removed > 0) this.#removeUnneededLayers();
+    return removed;
+  }
+
+  /** Ends what is being pulled. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort(new RuntimeError("runtime_closed", "the images are closed"));
+    await Promise.allSettled([...this.#running.values()].map(({ image }) => image));
+  }
+
+  #path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  #recordPath(digest: string): string {
+    return join(this.#path("records"), `${digest.replace("sha256:", "")}.json`);
+  }
+
+  #load(): void {
+    for (const name of readdirSync(this.#path("records"))) {
+      const path = join(this.#path("records"), name);
+      const image = decodeImage(readFileSync(path));
+      const whole = image?.layers.every(({ id }) =>
+        statSync(join(this.layersDirectory, id), { throwIfNoEntry: false }),
+      );
+      if (image !== null && whole === true) this.#images.set(image.digest, image);
+      else rmSync(path, { force: true });
+    }
+  }
+
+  #removeUnneededLayers(): void {
+    const needed = new Set(this.list().flatMap(({ layers }) => layers.map(({ id }) => id)));
+    for (const diffId of this.#held.keys()) needed.add(layerId(diffId));
+    for (const id of readdirSync(this.layersDirectory)) {
+      if (!needed.has(id)) rmSync(join(this.layersDirectory, id), { recursive: true, force: true });
+    }
+  }
+
+  /** Its record's time says when it was last asked for. */
+  #used(image: Image): Image {
+    const now = new Date();
+    utimesSync(this.#recordPath(image.digest), now, now);
+    return image;
+  }
+
+  #assertAllowed(reference: ImageReference): void {
+    if (reference.kind === "registry") {
+      const { registry } = reference;
+      if (!isPrivateRegistry(registry) || this.#options.insecureRegistries?.includes(registry) === true)
+        return;
+      throw new RuntimeError(
+        "image_not_found",
+        `registry ${registry} is on this machine or a private network`,
+        {
+          remedy: "whoever runs the server can allow it",
+        },
+      );
+    }
+    const allowed = (this.#options.localDirectories ?? []).some((directory) => {
+      const path = realPath(reference.path);
+      return path !== null && `${path}/`.startsWith(`${realPath(directory) ?? directory}/`);
+    });
+    if (allowed) return;
+    throw new RuntimeError(
+      "image_not_found",
+      "images in directories of the server's machine are not allowed",
+      {
+        remedy: "whoever runs the server can allow a directory",
+      },
+    );
+  }
+
+  #start(key: string, reference: ImageReference): Running {
+    const listeners: Running["listeners"] = new Set();
+    const report = (progress: PullProgress): void => listeners.forEach((listener) => listener(progress));
+    // Not at once: whoever asked is told of all progress, the first step included.
+    const image = Promise.resolve()
+      .then(() => this.#slots.run(() => this.#pullNow(reference, report)))
+      .finally(() => this.#running.delete(key));
+    const running = { image, listeners };
+    this.#running.set(key, running);
+    // Everybody who waits may have let go of it.
+    image.catch(() => undefined);
+    return running;
+  }
+
+  async #pullNow(reference: ImageReference, onProgress: (progress: PullProgress) => void): Promise<Image> {
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.pullMs)]);
+    const directory = join(this.#path("work"), randomUUID());
+    mkdirSync(directory, { mode: 0o711 });
+    const held: string[] = [];
+    try {
+      const image = await new Pull({
+        reference,
+        directory,
+        limits: this.#limits,
+        owner: this.owner,
+        insecureRegistries: this.#options.insecureRegistries ?? [],
+        authFile: this.#options.authFile ?? null,
+        signal,
+        onProgress,
+        known: (digest) => this.get(digest),
+        recordPath: (digest) => this.#recordPath(digest),
+        layersDirectory: this.layersDirectory,
+        provideLayer: (diffId, unpack) => {
+          held.push(diffId);
+          this.#held.set(diffId, (this.#held.get(diffId) ?? 0) + 1);
+          return this.#provideLayer(diffId, unpack);
+        },
+        hasLayer: (diffId) => this.#knownLayer(diffId) !== null,
+      }).run();
+      this.#images.set(image.digest, image);
+      return this.#used(image);
+    } catch (error) {
+      const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+      throw timedOut ? new RuntimeError("image_failed", "pulling the image took too long") : error;
+    } finally {
+      for (const diffId of held) {
+        const count = (this.#held.get(diffId) ?? 1) - 1;
+        if (count === 0) this.#held.delete(diffId);
+        else this.#held.set(diffId, count);
+      }
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }
+
+  #knownLayer(diffId: string): ImageLayer | null {
+    for (const { layers } of this.#images.values()) {
+      const layer = layers.find((candidate) => candidate.diffId === diffId);
+      if (layer !== undefined) return layer;
+    }
+    return null;
+  }
+
+  #provideLayer(diffId: string, unpack: () => Promise<ImageLayer>): Promise<ImageLayer> {
+    const known = this.#knownLayer(diffId);
+    if (known !== null) return Promise.resolve(known);
+    const running = this.#unpacking.get(diffId);
+    if (running !== undefined) return running;
+    const unpacking = unpack().finally(() => this.#unpacking.delete(diffId));
+    this.#unpacking.set(diffId, unpacking);
+    return unpacking;
+  }
+}
+
+function realPath(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
