@@ -114,7 +114,7 @@ export function goalsOf({ comparison, collection, index }: Measurements): Goal[]
       bound: 5,
       value: middle(mine?.insideMs.diff),
       unit: "ms",
-      limitedBy: "code that runs for the first time: the same call takes a tenth of this when it comes again",
+      limitedBy: "code that runs for the first time: by the third time the same call takes a tenth",
     },
     {
       name: "memory at most, first snapshot",
@@ -130,7 +130,8 @@ export function goalsOf({ comparison, collection, index }: Measurements): Goal[]
       bound: 0.1,
       value: removal && pruned ? removal.durationMs / pruned.durationMs : null,
       unit: "",
-      limitedBy: "node's start; the first collection of a store counts all references, later ones only what changed",
+      limitedBy:
+        "node's start; the first collection of a store counts all references, later ones only what changed",
     },
   ];
   return [...goals, ...index.flatMap(indexGoals)];

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
 import { statfs } from "node:fs/promises";
 
 /** What a figure cannot be read without. */
@@ -13,6 +13,8 @@ export interface Machine {
   /** Where restored trees go. */
   scratchFilesystem: string;
   system: string;
+  /** How many processes wanted to run, over the last minute: what other work the machine had. */
+  loadAverage: number;
 }
 
 /** Magic numbers of filesystems, from the kernel's `magic.h`. */
@@ -40,5 +42,6 @@ export async function describeMachine(directory: string, scratch = directory): P
     filesystem: await filesystemOf(directory),
     scratchFilesystem: await filesystemOf(scratch),
     system: /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "unknown",
+    loadAverage: loadavg()[0] ?? 0,
   };
 }

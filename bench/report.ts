@@ -167,11 +167,13 @@ export function microTable(results: readonly MicroResult[]): string {
 }
 
 export function machineLine(machine: Machine): string {
-  const { system, kernel, cpu, cpus, memoryBytes, filesystem, scratchFilesystem, node } = machine;
+  const { system, kernel, cpu, cpus, memoryBytes, filesystem, scratchFilesystem, node, loadAverage } =
+    machine;
   const memory = `${(memoryBytes / 1e9).toFixed(0)} GB`;
   const filesystems =
     scratchFilesystem === filesystem ? filesystem : `${filesystem}, restored trees on ${scratchFilesystem}`;
-  return `${system}, kernel ${kernel}, ${cpus} x ${cpu}, ${memory}, ${filesystems}, node ${node}`;
+  const load = `load average ${loadAverage.toFixed(0)} at the start`;
+  return `${system}, kernel ${kernel}, ${cpus} x ${cpu}, ${memory}, ${filesystems}, node ${node}, ${load}`;
 }
 
 /** The report as a document. The same results give the same text. */
