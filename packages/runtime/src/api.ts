@@ -2,7 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { DiskMount } from "@chaser/store";
 import type { Image } from "./image/image.js";
-import type { AppliedLimits, SessionLimits } from "./limits.js";
+import type { AppliedLimits, LimitName, SessionLimits } from "./limits.js";
 
 /**
  * `none`: loopback only. `nat`: outgoing IPv4 through a user-mode network stack, with the host's own addresses,
@@ -19,6 +19,12 @@ export interface RuntimeOptions {
   runDirectory: string;
   /** Default `none` and `nat`. */
   allowedNetworks?: NetworkMode[];
+  /**
+   * A directory of cgroup v2 in which this process may make groups, one a session. `null`: none, limits are held by other
+   * means. Default: this process's own group, when it is delegated and nothing else is in it; this process then moves
+   * to a group below it, because the kernel limits groups without processes of their own only.
+   */
+  cgroupDirectory?: string | null;
 }
 
 /** The root directory of a session's commands. */
@@ -59,6 +65,8 @@ export interface Session {
   readonly startedAtMs: number;
   readonly network: NetworkMode;
   readonly limits: AppliedLimits;
+  /** Limits of the whole session that were reached so far, or before it ended. */
+  limitsHit(): LimitName[];
   /** Settles when nothing of the session is left, whoever ended it. Never rejects. */
   readonly ended: Promise<void>;
   /** Resolves when the command is on its way; `completed` tells how it went. Waits while the session is paused. */
@@ -108,4 +116,10 @@ export interface ExecResult {
   signal: NodeJS.Signals | null;
   timedOut: boolean;
   durationMs: number;
+  /**
+   * The limits that were reached while the command ran. `file_size` and `time` are the command's own; `memory`, `processes` and
+   * `tmp` belong to the session, so another command of it may have been the one. A process that gets an ordinary error for
+   * reaching its own `memoryBytes` or `openFiles` is not named.
+   */
+  limitsHit: LimitName[];
 }

@@ -2,8 +2,10 @@ export type * from "./api.js";
 export { RuntimeError, type RuntimeErrorCode } from "./errors.js";
 export {
   SESSION_LIMITS_DEFAULT,
+  LIMIT_NAMES,
   type AppliedLimits,
   type LimitMechanism,
+  type LimitName,
   type SessionLimits,
 } from "./limits.js";
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";

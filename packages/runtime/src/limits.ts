@@ -1,3 +1,5 @@
+import { availableParallelism, totalmem } from "node:os";
+
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
@@ -6,7 +8,13 @@ const GiB = 1024 * MiB;
 export interface SessionLimits {
   /** Processes and threads alive at once in the session, with one of the runtime's own for each running command. */
   maxProcesses: number;
-  /** Private writable memory of one process, in bytes. */
+  /** Memory of all processes of the session together, in bytes; with a control group also what the kernel holds for it. */
+  sessionMemoryBytes: number;
+  /** Swap space of the session, in bytes. 0: none. */
+  swapBytes: number;
+  /** Processor time of the session, in hundredths of one processor: 150 is one and a half. */
+  cpuPercent: number;
+  /** Private writable memory of one process, in bytes. Bounds what is taken between two looks of a watch. */
   memoryBytes: number;
   /** Largest file that a process may write, in bytes. */
   fileSizeBytes: number;
@@ -18,8 +26,16 @@ export interface SessionLimits {
   tmpInodes: number;
 }
 
-/** How a limit is enforced: `rlimit` for each process, `userns` for the whole session, `tmpfs` by the mount. */
-export type LimitMechanism = "rlimit" | "userns" | "tmpfs";
+/**
+ * How a limit is enforced. By the kernel: `rlimit` for each process, `userns` and `cgroup` for the whole session, `tmpfs` by
+ * the mount. By this process, where no control group is delegated: `watch` looks several times a second and kills the
+ * largest process; `priority` leaves to a session that is over it what the others do not want. `none`: not enforced.
+ */
+export type LimitMechanism = "rlimit" | "userns" | "cgroup" | "tmpfs" | "watch" | "priority" | "none";
+
+/** Limits that a command can run into, as results name them. */
+export const LIMIT_NAMES = ["memory", "processes", "file_size", "tmp", "output", "time"] as const;
+export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export type AppliedLimits = {
   readonly [Name in keyof SessionLimits]: { readonly value: number; readonly mechanism: LimitMechanism };
@@ -28,8 +44,14 @@ export type AppliedLimits = {
 export const SESSION_LIMITS_DEFAULT: SessionLimits = {
   // Enough for a parallel build on a large machine; a fork bomb stops here.
   maxProcesses: 512,
-  // Counts what may be written to, not address space, so that Node and Java can still reserve as they like.
-  memoryBytes: 4 * GiB,
+  // On a small machine less, so that the limit is reached before the machine's end is.
+  sessionMemoryBytes: Math.min(4 * GiB, Math.floor(totalmem() * 0.75)),
+  // A session that swaps slows down all others.
+  swapBytes: 0,
+  cpuPercent: 100 * availableParallelism(),
+  // Counts what may be written to, not address space, so that Node and Java can still reserve as they like. More than
+  // the whole session may have, so that the limit which is reached first is the one that a result can name.
+  memoryBytes: 8 * GiB,
   // A sparse file of terabytes costs nothing on disk but everything that later walks it.
   fileSizeBytes: 10 * GiB,
   // The usual hard limit for a login; servers and file watchers need more than 1,024.
@@ -71,3 +93,30 @@ export const PATH_BYTES_MAX = 4095;
 
 /** Finding out what a path is takes milliseconds; looking for what cannot be read in a large directory, seconds. */
 export const FILE_OPEN_MS_MAX = 60_000;
+
+/** How often it is looked whether the machine loses memory, which costs one small read. */
+export const WATCH_TICK_MS = 100;
+
+/** How often each session that has processes is looked at in any case. A process costs some 15 microseconds. */
+export const WATCH_LOOK_MS = 1_000;
+
+/** How often memory is measured exactly in any case: some 200 microseconds a process, off the main thread. */
+export const WATCH_THOROUGH_MS = 5_000;
+
+/** When the machine has lost so much since all sessions were looked at, they are looked at again at once. */
+export const WATCH_LOST_BYTES = 128 * MiB;
+
+/** Processes of a sandbox go first when the machine itself runs out of memory; the server is at 0. */
+export const OOM_SCORE_ADJUST = 800;
+
+/** Over this time it is taken how much of a processor a session uses. */
+export const CPU_WINDOW_MS = 2_000;
+
+/** A session that uses more, and has no control group, goes on with what the others leave. */
+export const CPU_BUSY_PERCENT = 20;
+
+/**
+ * Measuring a session's memory exactly takes time in proportion to its pages, and longer still on a busy machine. It rests as long
+ * afterwards, but not longer than this.
+ */
+export const MEASURE_REST_MS_MAX = 500;

@@ -1,6 +1,9 @@
+import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { NetworkMode, RuntimeOptions, Session, SessionSpec } from "./api.js";
+import { takeDelegation, type Delegation } from "./cgroup/delegation.js";
+import { removeFormerGroups, removeGroup, SessionGroup } from "./cgroup/group.js";
 import { RuntimeError } from "./errors.js";
 import { makeDirectory } from "./platform/directory.js";
 import { tryLock } from "./platform/libc.js";
@@ -13,6 +16,7 @@ import { checkSession, hostUser, sessionLimits } from "./sandbox/spec.js";
 import { IdMaps } from "./session/id-maps.js";
 import { recoverSessions } from "./session/recovery.js";
 import { SandboxSession } from "./session/session.js";
+import { Watches } from "./watch/watches.js";
 
 const NETWORKS_DEFAULT: NetworkMode[] = ["none", "nat"];
 
@@ -43,6 +47,15 @@ function filterForThisMachine(): Buffer {
   });
 }
 
+/** Named after the run directory, whose lock tells that no other process uses it. */
+function delegationFor(options: RuntimeOptions): Delegation | null {
+  const { cgroupDirectory, runDirectory } = options;
+  if (cgroupDirectory === null) return null;
+  const name = `chaser-${createHash("sha256").update(runDirectory).digest("hex").slice(0, 16)}`;
+  const taken = takeDelegation(name, cgroupDirectory);
+  return "cause" in taken ? null : taken;
+}
+
 /** Runs sandbox sessions. One a run directory; everything it started ends with it, however it ends. */
 export class Runtime implements AsyncDisposable {
   readonly #sessions = new Map<string, SandboxSession>();
@@ -50,6 +63,7 @@ export class Runtime implements AsyncDisposable {
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #root: readonly RootEntry[] = readHostRoot();
   readonly #idMaps = new IdMaps();
+  readonly #watches = new Watches();
   #closed: Promise<void> | null = null;
 
   private constructor(
@@ -57,6 +71,7 @@ export class Runtime implements AsyncDisposable {
     private readonly networks: readonly NetworkMode[],
     private readonly lockFd: number,
     private readonly seccomp: Buffer,
+    private readonly delegation: Delegation | null,
   ) {}
 
   /**
@@ -77,7 +92,9 @@ export class Runtime implements AsyncDisposable {
     makeDirectory(runDirectory, process.getuid?.() === 0 ? 0o711 : 0o700);
     const lockFd = takeLock(runDirectory);
     try {
-      const runtime = new Runtime(runDirectory, networks, lockFd, seccomp);
+      const delegation = delegationFor(options);
+      if (delegation !== null) await removeFormerGroups(delegation);
+      const runtime = new Runtime(runDirectory, networks, lockFd, seccomp, delegation);
       makeDirectory(runtime.#sessionsDirectory, 0o711);
       await recoverSessions(runtime.#sessionsDirectory);
       for (const network of networks) prepareEtc(runtime.#etc(network), resolvOf(network));
@@ -104,6 +121,7 @@ export class Runtime implements AsyncDisposable {
     if (this.#sessions.has(spec.id) || this.#starting.has(spec.id)) {
       throw new RuntimeError("session_exists", `session ${spec.id} is running`, { id: spec.id });
     }
+    const limits = clampLimits(sessionLimits(spec.limits));
     const start = SandboxSession.start(spec, {
       directory: join(this.#sessionsDirectory, spec.id),
       etc: this.#etc(network),
@@ -111,14 +129,19 @@ export class Runtime implements AsyncDisposable {
       seccomp: this.seccomp,
       user: hostUser(spec, process.getuid?.() ?? 0),
       network,
-      limits: clampLimits(sessionLimits(spec.limits)),
       idMap: (from, to) => this.#idMaps.get(from, to),
+      limits,
+      group: this.delegation === null ? null : SessionGroup.make(this.delegation, spec.id, limits),
     });
     this.#starting.set(spec.id, start);
     try {
       const session = await start;
       this.#sessions.set(spec.id, session);
-      void session.ended.then(() => this.#sessions.delete(spec.id));
+      this.#watches.add(session.watch);
+      void session.ended.then(() => {
+        this.#sessions.delete(spec.id);
+        this.#watches.delete(session.watch);
+      });
       return session;
     } finally {
       this.#starting.delete(spec.id);
@@ -152,6 +175,7 @@ export class Runtime implements AsyncDisposable {
     await Promise.allSettled(this.#starting.values());
     await Promise.all([...this.#sessions.values()].map((session) => session.end()));
     await this.#idMaps.close();
+    if (this.delegation !== null) await removeGroup(this.delegation.directory);
     closeSync(this.lockFd);
   }
 }

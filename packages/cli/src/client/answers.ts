@@ -68,6 +68,8 @@ export interface CommandEnd {
   exit_code: number;
   signal: string | null;
   timed_out: boolean;
+  /** Absent from servers that do not say. */
+  limits_hit?: string[];
   duration_ms: number;
   output_truncated: boolean;
 }
@@ -84,6 +86,8 @@ export interface Session {
   expires_at: string | null;
   ended_at: string | null;
   end_reason: string | null;
+  limits?: Record<string, { value: number; mechanism: string }>;
+  limits_hit?: string[];
 }
 
 export interface StoppedSessions {

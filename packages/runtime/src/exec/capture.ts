@@ -81,7 +81,9 @@ export async function capture(execution: Execution, options: CaptureOptions = {}
     await Promise.race([Promise.all(closed), grace]);
     clearTimeout(timer);
     options.signal?.throwIfAborted();
-    return { ...result, ...buffer.result() };
+    const output = buffer.result();
+    const limitsHit = output.outputTruncated ? [...result.limitsHit, "output" as const] : result.limitsHit;
+    return { ...result, limitsHit, ...output };
   } finally {
     options.signal?.removeEventListener("abort", abort);
     execution.stdin.destroy();

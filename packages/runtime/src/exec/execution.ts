@@ -1,9 +1,11 @@
 /** One command in a session: a process of its own on the host, whose stdio are plain pipes of this process. */
 import type { ChildProcess } from "node:child_process";
-import { closeSync, fchownSync, readlinkSync } from "node:fs";
+import { closeSync, fchownSync, readlinkSync, writeFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import type { ExecResult, Execution } from "../api.js";
+import type { SessionGroup } from "../cgroup/group.js";
 import { RuntimeError } from "../errors.js";
+import { OOM_SCORE_ADJUST, type LimitName } from "../limits.js";
 import { createMemoryFile, createPipe } from "../platform/libc.js";
 import { memoryFileOf, readWhole } from "../platform/memory-file.js";
 import { launch } from "../platform/spawn.js";
@@ -30,6 +32,10 @@ export interface ExecutionPlan {
   limits: readonly ResourceLimit[];
   /** prlimit(1), where this process may not set the limits itself. */
   limitProgram: string | null;
+  /** Where the command and all it starts belong. */
+  group: SessionGroup | null;
+  /** What the session ran into since the command started; `failed`: the command did not end well. */
+  limitsHit: (failed: boolean) => LimitName[];
   user: HostUser | null;
   /** `/proc/PID/ns/pid` of the session's processes, so that a signal never reaches anything else. */
   pidNamespace: string;
@@ -80,12 +86,24 @@ function spawnLimited(plan: ExecutionPlan, stdio: [number, number, number], stat
       ],
       { user: plan.user, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status] },
     );
-    if (child.pid !== undefined && plan.limitProgram === null) limitProcess(child.pid, plan.limits);
+    if (child.pid === undefined) return child;
+    plan.group?.add(child.pid);
+    preferAsVictim(child.pid);
+    if (plan.limitProgram === null) limitProcess(child.pid, plan.limits);
     return child;
   } finally {
     opened.forEach((fd) => {
       closeSync(fd);
     });
+  }
+}
+
+/** When the machine runs out of memory, the kernel is to take what runs in sandboxes and leave the server. */
+function preferAsVictim(pid: number): void {
+  try {
+    writeFileSync(`/proc/${String(pid)}/oom_score_adj`, String(OOM_SCORE_ADJUST));
+  } catch {
+    return; // It is over already.
   }
 }
 
@@ -234,6 +252,7 @@ export class RunningExecution implements Execution {
       timedOut: this.#timedOut,
       killed: this.#killed,
       sessionAlive: this.#plan.sessionAlive(),
+      sessionLimitsHit: this.#plan.limitsHit(exit.code !== 0),
       durationMs,
     });
   }

@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import type { ExecResult } from "../api.js";
 import { RuntimeError } from "../errors.js";
+import type { LimitName } from "../limits.js";
 import type { SandboxStatus } from "../sandbox/status.js";
 
 export const EXIT_TIMED_OUT = 124;
@@ -28,12 +29,20 @@ export interface Ending {
   killed: NodeJS.Signals | null;
   sessionAlive: boolean;
   durationMs: number;
+  /** What the session ran into meanwhile. */
+  sessionLimitsHit: readonly LimitName[];
 }
 
 function resultOf(exitCode: number, ending: Ending): ExecResult {
   const { durationMs, timedOut } = ending;
-  if (timedOut) return { exitCode: EXIT_TIMED_OUT, signal: "SIGKILL", timedOut, durationMs };
-  return { exitCode, signal: signalOfExitCode(exitCode), timedOut, durationMs };
+  const limitsHit = [...ending.sessionLimitsHit];
+  if (timedOut) {
+    limitsHit.push("time");
+    return { exitCode: EXIT_TIMED_OUT, signal: "SIGKILL", timedOut, durationMs, limitsHit };
+  }
+  const signal = signalOfExitCode(exitCode);
+  if (signal === "SIGXFSZ") limitsHit.push("file_size");
+  return { exitCode, signal, timedOut, durationMs, limitsHit };
 }
 
 function signalExit(signal: NodeJS.Signals): number {

@@ -1,4 +1,5 @@
 /** Turns a session's limits into what the kernel enforces on each process. */
+import type { Controller } from "../cgroup/delegation.js";
 import type { AppliedLimits, SessionLimits } from "../limits.js";
 import { getHardLimit, RLIMIT, setResourceLimit } from "../platform/libc.js";
 
@@ -8,7 +9,8 @@ export interface ResourceLimit {
 }
 
 /** Processes of the runtime that count in a session: init, and what watches each command. */
-const OWN_PROCESSES = 1;
+export const OWN_PROCESSES = 1;
+const CGROUP_SLACK = 16;
 
 /** No process may raise a hard limit that this one has; root may, but a limit is not the place to show it. */
 export function clampLimits(limits: SessionLimits): SessionLimits {
@@ -25,9 +27,14 @@ export function clampLimits(limits: SessionLimits): SessionLimits {
  * The number of processes becomes the limit of the user namespace that each command gets, which the kernel
  * compares with the count of the whole session (Linux 5.14; before, of all processes of the host user).
  */
-export function resourceLimits(limits: SessionLimits): ResourceLimit[] {
+export function resourceLimits(
+  limits: SessionLimits,
+  controllers: ReadonlySet<Controller> = new Set(),
+): ResourceLimit[] {
+  // The control group has to be the first to refuse, because it counts what it refused.
+  const slack = controllers.has("pids") ? CGROUP_SLACK : 0;
   return [
-    { resource: RLIMIT.processes, value: limits.maxProcesses + OWN_PROCESSES },
+    { resource: RLIMIT.processes, value: limits.maxProcesses + OWN_PROCESSES + slack },
     { resource: RLIMIT.data, value: limits.memoryBytes },
     { resource: RLIMIT.fileSize, value: limits.fileSizeBytes },
     { resource: RLIMIT.openFiles, value: limits.openFiles },
@@ -40,9 +47,18 @@ export function limitProcess(pid: number, limits: readonly ResourceLimit[]): voi
   for (const { resource, value } of limits) setResourceLimit(pid, resource, value);
 }
 
-export function appliedLimits(limits: SessionLimits): AppliedLimits {
+/** `controllers`: those of the session's control group; none without one. */
+export function appliedLimits(
+  limits: SessionLimits,
+  controllers: ReadonlySet<Controller> = new Set(),
+): AppliedLimits {
+  const group = <Otherwise>(controller: Controller, otherwise: Otherwise): "cgroup" | Otherwise =>
+    controllers.has(controller) ? "cgroup" : otherwise;
   return {
-    maxProcesses: { value: limits.maxProcesses, mechanism: "userns" },
+    maxProcesses: { value: limits.maxProcesses, mechanism: group("pids", "userns") },
+    sessionMemoryBytes: { value: limits.sessionMemoryBytes, mechanism: group("memory", "watch") },
+    swapBytes: { value: limits.swapBytes, mechanism: group("memory", "none") },
+    cpuPercent: { value: limits.cpuPercent, mechanism: group("cpu", "priority") },
     memoryBytes: { value: limits.memoryBytes, mechanism: "rlimit" },
     fileSizeBytes: { value: limits.fileSizeBytes, mechanism: "rlimit" },
     openFiles: { value: limits.openFiles, mechanism: "rlimit" },

@@ -67,7 +67,7 @@ export function sessionLimits(limits: Partial<SessionLimits> | undefined): Sessi
   for (const [name, value] of Object.entries(limits ?? {})) {
     if (!Object.hasOwn(SESSION_LIMITS_DEFAULT, name)) throw invalid(`there is no limit ${name}`);
     if (value === undefined) continue;
-    if (!Number.isSafeInteger(value) || value <= 0)
+    if (!Number.isSafeInteger(value) || value < (name === "swapBytes" ? 0 : 1))
       throw invalid(`limit ${name} of ${String(value)} is not usable`);
     merged[name as keyof SessionLimits] = value;
   }

@@ -6,6 +6,7 @@ import type { ChildProcess } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import type { DiskMount } from "@chaser/store";
 import type { NetworkMode } from "../api.js";
+import type { SessionGroup } from "../cgroup/group.js";
 import { RuntimeError } from "../errors.js";
 import { SESSION_START_MS_MAX, type SessionLimits } from "../limits.js";
 import { createMemoryFile, createPipe } from "../platform/libc.js";
@@ -29,6 +30,7 @@ export interface KeeperPlan {
   network: NetworkMode;
   hostname: string;
   seccomp: Buffer | null;
+  group: SessionGroup | null;
 }
 
 export interface Keeper {
@@ -111,6 +113,7 @@ export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
     } finally {
       closeSync(life.readEnd);
     }
+    if (child.pid !== undefined) plan.group?.add(child.pid);
     const exited = new Promise<void>((resolve) => {
       child.once("error", () => {
         resolve();
@@ -126,6 +129,7 @@ export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
       child.kill("SIGKILL");
       throw new RuntimeError("sandbox_unavailable", "the sandbox started without saying its process id");
     }
+    plan.group?.add(initPid);
     child.stdout?.destroy();
     child.stderr?.destroy();
     return { keeperPid: child.pid, initPid, exited, release, kill: () => void child.kill("SIGKILL") };

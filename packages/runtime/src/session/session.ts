@@ -3,7 +3,14 @@ import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../
 import { RuntimeError } from "../errors.js";
 import { RunningExecution } from "../exec/execution.js";
 import type { Image } from "../image/image.js";
-import { SESSION_END_MS_MAX, type AppliedLimits, type SessionLimits } from "../limits.js";
+import type { SessionGroup } from "../cgroup/group.js";
+import {
+  LIMIT_NAMES,
+  SESSION_END_MS_MAX,
+  type AppliedLimits,
+  type LimitName,
+  type SessionLimits,
+} from "../limits.js";
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
@@ -26,6 +33,7 @@ import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
 import { startNat, type NetworkStack } from "./network.js";
 import { signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
+import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
 
 /** What a session needs beyond its spec, decided by the runtime. */
 export interface SessionSetting {
@@ -38,6 +46,8 @@ export interface SessionSetting {
   limits: SessionLimits;
   /** Which descriptor maps an owner of files to the session's user. */
   idMap: (from: HostUser, to: HostUser) => Promise<number>;
+  /** What the kernel holds the session's processes to together; null where nothing is delegated. */
+  group: SessionGroup | null;
 }
 
 const PAUSE_POLL_MS = 1;
@@ -58,6 +68,8 @@ export class SandboxSession implements Session {
   readonly #resourceLimits: readonly ResourceLimit[];
   readonly #pidNamespace: string;
   readonly #limitProgram: string | null;
+  readonly watch: SessionWatch;
+  readonly #groupCounts: LimitCounts = {};
   readonly #executions = new Set<RunningExecution>();
   #alive = true;
   #pauses = 0;
@@ -75,18 +87,25 @@ export class SandboxSession implements Session {
   ) {
     this.id = spec.id;
     this.network = setting.network;
-    this.limits = appliedLimits(setting.limits);
+    this.limits = appliedLimits(setting.limits, setting.group?.controllers);
     this.#spec = spec;
     this.#setting = setting;
     this.#layout = layout;
     this.#keeper = keeper;
     this.#stack = stack;
     this.#root = root;
-    this.#resourceLimits = resourceLimits(setting.limits);
+    this.#resourceLimits = resourceLimits(setting.limits, setting.group?.controllers);
     this.#limitProgram = mayLimit(setting.user, readFileSync("/proc/self/status", "latin1"))
       ? null
       : requireProgram("prlimit");
     this.#pidNamespace = readlinkSync(`/proc/${String(keeper.initPid)}/ns/pid`);
+    const inside = `/proc/${String(keeper.keeperPid)}/root`;
+    this.watch = new SessionWatch({
+      limits: this.limits,
+      proc: `${inside}${layout.proc}`,
+      tmp: `${inside}${layout.state}`,
+      pidNamespace: this.#pidNamespace,
+    });
     this.ended = keeper.exited.then(() => this.#clean());
   }
 
@@ -109,7 +128,7 @@ export class SandboxSession implements Session {
       const target = { ...keeper, user: setting.user };
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
       const [mounted, network] = await Promise.allSettled([
-        mountProc(target, setting.network, layout.proc),
+        mountProc(target, setting, layout.proc),
         setting.network === "nat" ? startNat(target) : null,
       ]);
       if (network.status === "fulfilled") stack = network.value;
@@ -121,6 +140,7 @@ export class SandboxSession implements Session {
       stack?.stop();
       keeper?.release();
       await keeper?.exited;
+      await setting.group?.remove();
       removeSessionDirectory(setting.directory);
       throw error;
     }
@@ -135,6 +155,7 @@ export class SandboxSession implements Session {
     this.#assertAlive();
     const { directory, etc, seccomp, user, network } = this.#setting;
     const { keeperPid, initPid } = this.#keeper;
+    const before = this.#limitCounts();
     const execution = new RunningExecution({
       nsenter: requireProgram("nsenter"),
       bwrap: requireProgram("bwrap"),
@@ -156,6 +177,12 @@ export class SandboxSession implements Session {
       user,
       limits: this.#resourceLimits,
       limitProgram: this.#limitProgram,
+      group: this.#setting.group,
+      limitsHit: (failed) => {
+        // What it ran into may still be there to be seen.
+        if (failed && this.#alive) this.watch.look(false);
+        return moreThan(before, this.#limitCounts());
+      },
       pidNamespace: this.#pidNamespace,
       timeoutMs: spec.timeoutMs,
       maxOutputBytes: spec.maxOutputBytes,
@@ -204,6 +231,16 @@ export class SandboxSession implements Session {
     clearTimeout(force);
   }
 
+  limitsHit(): LimitName[] {
+    return moreThan({}, this.#limitCounts());
+  }
+
+  /** The last figures stay when the session has ended. */
+  #limitCounts(): LimitCounts {
+    Object.assign(this.#groupCounts, this.#setting.group?.hits());
+    return { ...this.watch.counts, ...this.#groupCounts };
+  }
+
   get #processes(): ProcessesTarget {
     const { keeperPid, initPid } = this.#keeper;
     return { keeperPid, initPid, network: this.network, user: this.#setting.user, proc: this.#layout.proc };
@@ -229,6 +266,7 @@ export class SandboxSession implements Session {
     this.#resume();
     this.#pauses = 0;
     this.#keeper.release();
+    this.#setting.group?.kill();
     this.#stack?.stop();
   }
 
@@ -237,6 +275,8 @@ export class SandboxSession implements Session {
     this.#stop();
     await Promise.all([...this.#executions].map((execution) => execution.reaped));
     await this.#stack?.exited;
+    this.#limitCounts();
+    await this.#setting.group?.remove();
     removeSessionDirectory(this.#setting.directory);
   }
 }
@@ -247,15 +287,29 @@ function defaultDirectory(image: Image | undefined): string {
   return isOwnPath(wanted) ? SANDBOX_WORKSPACE : wanted;
 }
 
-/** One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. */
+function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {
+  return LIMIT_NAMES.filter((name) => (now[name] ?? 0) > (before[name] ?? 0));
+}
+
+/**
+ * One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. On the way, System V
+ * shared memory is bounded: it stays when the process that made it is gone. Kernels before 6.0 let nobody but root do that.
+ */
+const PROC_SCRIPT = `mount -t proc proc "$1" && { echo "$2" 2>/dev/null > "$1/sys/kernel/shmall" || :; }`;
+const PAGE_BYTES = 4096;
+
 async function mountProc(
   target: { keeperPid: number; initPid: number; user: HostUser | null },
-  network: NetworkMode,
+  setting: Pick<SessionSetting, "network" | "limits">,
   proc: string,
 ): Promise<void> {
+  const pages = String(Math.ceil(setting.limits.tmpBytes / PAGE_BYTES));
   const { code, stderr } = await run(
     requireProgram("nsenter"),
-    [...enterArguments({ ...target, network }), "--", requireProgram("mount"), "-t", "proc", "proc", proc],
+    [
+      ...enterArguments({ ...target, network: setting.network }),
+      ...["--", "/bin/sh", "-c", PROC_SCRIPT, "proc", proc, pages],
+    ],
     { user: target.user },
   );
   if (code !== 0) throw new RuntimeError("sandbox_unavailable", `/proc could not be mounted: ${stderr}`);

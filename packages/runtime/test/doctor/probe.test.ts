@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, it } from "node:test";
 import { probe } from "../../src/index.js";
-import { cgroupMount, ownGroup } from "../../src/doctor/cgroup.js";
+import { cgroupMount, ownGroup } from "../../src/cgroup/delegation.js";
 import { explainRefusal } from "../../src/doctor/namespaces.js";
 import { atLeast } from "../../src/doctor/programs.js";
 import { makeDirectory, removeDirectory } from "../support/fixture.js";

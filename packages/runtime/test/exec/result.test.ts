@@ -10,6 +10,7 @@ const ending: Ending = {
   timedOut: false,
   killed: null,
   sessionAlive: true,
+  sessionLimitsHit: [],
   durationMs: 7,
 };
 const ended = (exitCode: number): Ending => ({ ...ending, status: { childPid: 5, exitCode } });
@@ -20,7 +21,7 @@ describe("interpretEnding", () => {
       ...ended(1),
       stderrHead: "bwrap: execvp x: No such file or directory\n",
     });
-    assert.deepEqual(result, { exitCode: 1, signal: null, timedOut: false, durationMs: 7 });
+    assert.deepEqual(result, { exitCode: 1, signal: null, timedOut: false, durationMs: 7, limitsHit: [] });
   });
 
   it("reads a program that could not be run from the set-up's message", () => {

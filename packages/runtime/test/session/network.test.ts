@@ -137,7 +137,7 @@ for (const network of ["none", "nat"] as const) {
 
 describe("network host", { skip: noSandbox }, () => {
   it("is the host's, when the operator allows it", async () => {
-    await using fixture = await Fixture.open(["none", "host"]);
+    await using fixture = await Fixture.open({ allowedNetworks: ["none", "host"] });
     const session = await fixture.session({ network: "host" });
     const listener = createServer((socket) => socket.on("error", () => undefined).end("hello"));
     await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));

@@ -10,7 +10,7 @@ import {
   type CapturedResult,
   type CaptureOptions,
   type ExecSpec,
-  type NetworkMode,
+  type RuntimeOptions,
   type Session,
   type SessionSpec,
 } from "../../src/index.js";
@@ -36,11 +36,11 @@ export class Fixture implements AsyncDisposable {
     readonly runtime: Runtime,
   ) {}
 
-  static async open(allowedNetworks?: NetworkMode[]): Promise<Fixture> {
+  static async open(options: Omit<RuntimeOptions, "runDirectory"> = {}): Promise<Fixture> {
     const directory = makeDirectory();
     const runDirectory = join(directory, "run");
-    const options = allowedNetworks === undefined ? { runDirectory } : { runDirectory, allowedNetworks };
-    return new Fixture(directory, await Runtime.open(options));
+
+    return new Fixture(directory, await Runtime.open({ runDirectory, ...options }));
   }
 
   disk(driver: "overlay" | "directory" = "overlay"): Disk {

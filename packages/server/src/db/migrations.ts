@@ -3,7 +3,13 @@ import type { Kysely, Migration } from "kysely";
 /** Applied in order of name, each once, in a transaction. A migration that was released is never edited. */
 export const migrations: Record<string, Migration> = {
   "0001-first": { up: createFirst },
+  "0002-session-limits": { up: addSessionLimits },
 };
+
+async function addSessionLimits(db: Kysely<unknown>): Promise<void> {
+  for (const name of ["limits", "limits_hit"])
+    await db.schema.alterTable("sessions").addColumn(name, "text").execute();
+}
 
 async function createFirst(db: Kysely<unknown>): Promise<void> {
   await db.schema

@@ -59,6 +59,10 @@ export interface SessionRow {
   last_used_at: number;
   ended_at: number | null;
   end_reason: string | null;
+  /** JSON of what the runtime enforces and how; null for a session that never started, or was started by an older version. */
+  limits: string | null;
+  /** A JSON array of the names of limits that were reached; null while the session runs. */
+  limits_hit: string | null;
 }
 
 export interface ExecRow {

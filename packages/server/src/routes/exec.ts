@@ -16,8 +16,8 @@ const tags = ["exec"];
 
 const description =
   "With `Accept: text/event-stream` the answer is a stream of events: `start` (session_id), `stdout` and `stderr` " +
-  '({"data": base64}), `keepalive`, then `complete` (exit_code, signal, timed_out, duration_ms, output_bytes, ' +
-  "output_truncated) or `error` ({error}). A stream that ends without either is an error. A client that goes away ends the command.";
+  '({"data": base64}), `keepalive`, then `complete` (exit_code, signal, timed_out, limits_hit, duration_ms, ' +
+  "output_bytes, output_truncated) or `error` ({error}). A stream that ends without either is an error. A client that goes away ends the command.";
 
 const responses = {
   200: {

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { LIMIT_NAMES } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
 import { processText } from "./fields.js";
@@ -64,6 +65,12 @@ export const execBody = z
 
 export type ExecRequest = z.infer<typeof sessionExecBody>;
 
+export const limitsHit = z.array(z.enum(LIMIT_NAMES)).openapi({
+  description:
+    "limits that were reached while the command ran; memory, processes and tmp are those of the whole session, " +
+    "so another command of it may have been the one. A full disk ends the session: workspace_disk_full",
+});
+
 export const execSchema = z
   .object({
     exit_code: z
@@ -77,6 +84,7 @@ export const execSchema = z
     stderr: z.string(),
     output_truncated: z.boolean(),
     timed_out: z.boolean(),
+    limits_hit: limitsHit,
     signal: z.string().nullable(),
     duration_ms: z.number().int(),
     session_id: z.string(),
@@ -91,6 +99,7 @@ export function execView(outcome: CommandOutcome, sessionId: string): z.infer<ty
     stderr: outcome.stderr.toString(),
     output_truncated: outcome.outputTruncated,
     timed_out: outcome.timedOut,
+    limits_hit: outcome.limitsHit,
     signal: outcome.signal,
     duration_ms: Math.round(outcome.durationMs),
     session_id: sessionId,

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { AppliedLimits } from "@chaser/runtime";
 import type { SessionRow } from "../db/tables.js";
 import { sessionTtlSecondsDefault, sessionTtlSecondsMax, sessionTtlSecondsMin } from "../limits.js";
 import { id, paging, rfc3339, time } from "./fields.js";
@@ -34,6 +35,17 @@ export const bulkTerminateBody = z
   })
   .openapi("BulkTerminate");
 
+const limit = z
+  .object({
+    value: z.number().int(),
+    mechanism: z.string().openapi({
+      description:
+        "cgroup, userns, rlimit (each process) and tmpfs: the kernel. watch: looked at several times a second. " +
+        "priority: not held, but other sessions go first. none: not held",
+    }),
+  })
+  .openapi("SessionLimit");
+
 export const sessionSchema = z
   .object({
     id,
@@ -46,7 +58,16 @@ export const sessionSchema = z
     last_used_at: time,
     expires_at: time.nullable().openapi({ description: "when it ends if it is not used again" }),
     ended_at: time.nullable(),
-    end_reason: z.string().nullable(),
+    end_reason: z
+      .string()
+      .nullable()
+      .openapi({ description: "over_quota: what was written crossed the cap of the disk or of the account" }),
+    limits: z
+      .record(z.string(), limit)
+      .openapi({ description: "by name; sizes in bytes. See the documentation of the runtime for each" }),
+    limits_hit: z
+      .array(z.string())
+      .openapi({ description: "limits of the whole session that were reached: memory, processes, tmp" }),
   })
   .openapi("Session");
 
@@ -64,7 +85,19 @@ export function sessionView(row: SessionRow): z.infer<typeof sessionSchema> {
     expires_at: active ? rfc3339(row.last_used_at + row.ttl_seconds * 1000) : null,
     ended_at: row.ended_at === null ? null : rfc3339(row.ended_at),
     end_reason: row.end_reason,
+    limits: limitsView(row.limits),
+    limits_hit: row.limits_hit === null ? [] : (JSON.parse(row.limits_hit) as string[]),
   };
+}
+
+function limitsView(json: string | null): z.infer<typeof sessionSchema>["limits"] {
+  if (json === null) return {};
+  const limits = JSON.parse(json) as AppliedLimits;
+  return Object.fromEntries(Object.entries(limits).map(([name, applied]) => [snakeCase(name), applied]));
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 export const bulkTerminateSchema = z

@@ -1,7 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
-import type { Execution, Session } from "@chaser/runtime";
+import type { Execution, LimitName, Session } from "@chaser/runtime";
 import type { AccountRow } from "../db/tables.js";
 import type { ServerError } from "../errors.js";
 
@@ -51,6 +51,11 @@ export class ActiveSession {
   /** Resolves when the sandbox is gone, by whatever cause. */
   get ended(): Promise<void> {
     return this.#sandbox.ended;
+  }
+
+  /** Names of the limits of the whole session that were reached so far. */
+  get limitsHit(): LimitName[] {
+    return this.#sandbox.limitsHit();
   }
 
   isIdle(nowMs: number): boolean {

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { capture, type ExecResult, type Execution } from "@chaser/runtime";
+import { capture, type ExecResult, type Execution, type LimitName } from "@chaser/runtime";
 
 /** A pipe holds 64 KiB, and a stream about as much again; nothing of a command that has ended comes later than this. */
 const drainBytesMax = 1024 * 1024;
@@ -34,6 +34,7 @@ export type CommandEvent =
         exit_code: number;
         signal: string | null;
         timed_out: boolean;
+        limits_hit: LimitName[];
         duration_ms: number;
         output_bytes: number;
         output_truncated: boolean;
@@ -65,6 +66,7 @@ export async function* commandEvents(
         exit_code: result.exitCode,
         signal: result.signal,
         timed_out: result.timedOut,
+        limits_hit: outputBytes > cap ? [...result.limitsHit, "output"] : result.limitsHit,
         duration_ms: Math.round(result.durationMs),
         output_bytes: outputBytes,
         output_truncated: outputBytes > cap,

@@ -150,6 +150,11 @@ export class Sessions {
         ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
       });
       undo.push(() => sandbox.end());
+      await db.query
+        .updateTable("sessions")
+        .set({ limits: JSON.stringify(sandbox.limits) })
+        .where("id", "=", id)
+        .execute();
       if (workspaceId !== null)
         await db.query
           .updateTable("workspaces")
@@ -201,6 +206,8 @@ export class Sessions {
         last_used_at: now,
         ended_at: null,
         end_reason: null,
+        limits: null,
+        limits_hit: null,
       })
       .execute();
   }
@@ -222,7 +229,12 @@ export class Sessions {
     }
     await db.query
       .updateTable("sessions")
-      .set({ ended_at: Date.now(), last_used_at: session.lastUsedMs, end_reason: reason })
+      .set({
+        ended_at: Date.now(),
+        last_used_at: session.lastUsedMs,
+        end_reason: reason,
+        limits_hit: JSON.stringify(session.limitsHit),
+      })
       .where("id", "=", session.id)
       .execute();
     this.#active.delete(session.id);
@@ -272,7 +284,13 @@ export class Sessions {
   #asOfNow(row: SessionRow): SessionRow {
     const session = this.#active.get(row.id);
     if (session === undefined) return row;
-    return { ...row, last_used_at: session.lastUsedMs, ttl_seconds: session.ttlMs / 1000 };
+    const limitsHit = JSON.stringify(session.limitsHit);
+    return {
+      ...row,
+      last_used_at: session.lastUsedMs,
+      ttl_seconds: session.ttlMs / 1000,
+      limits_hit: limitsHit,
+    };
   }
 
   activeIds(account: AccountRow): string[] {

@@ -1,6 +1,7 @@
 import type { CommandEnd } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
+import { printable } from "../../output/printable.js";
 import { formatDuration } from "../../output/units.js";
 import { execBody, type ExecOptions } from "./body.js";
 import { readInput } from "./input.js";
@@ -25,6 +26,8 @@ export async function run(context: Context, options: ExecOptions, workspace?: st
     const end = await streamCommand(api.stream("POST", "/v1/exec", request), context);
     if (end.timed_out)
       context.note(`error: timed out after ${formatDuration(options.timeout ?? end.duration_ms)}`);
+    const reached = (end.limits_hit ?? []).filter((name) => name !== "time");
+    if (reached.length > 0) context.note(`note: limits reached: ${reached.map(printable).join(", ")}`);
     return end.exit_code;
   } catch (error) {
     throw explainDefault(error, workspace, body.workspace);

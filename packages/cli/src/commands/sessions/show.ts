@@ -19,5 +19,12 @@ function describe(session: Session): string {
     ["ends", session.expires_at === null ? null : formatTime(session.expires_at)],
     ["ended", session.ended_at === null ? null : formatTime(session.ended_at)],
     ["reason", session.end_reason],
+    ["limits reached", session.limits_hit?.join(", ") || null],
+    ...limitsOf(session),
   ]);
+}
+
+/** Sizes as they are: a limit is compared with what a program says. */
+function limitsOf({ limits = {} }: Session): [name: string, value: string][] {
+  return Object.entries(limits).map(([name, { value, mechanism }]) => [name, `${value} (${mechanism})`]);
 }

@@ -1,0 +1,125 @@
+/** Holds one session to the limits that no part of the kernel holds it to here, and notes which it ran into. */
+import { statfsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import {
+  CPU_BUSY_PERCENT,
+  CPU_WINDOW_MS,
+  MEASURE_REST_MS_MAX,
+  type AppliedLimits,
+  type LimitName,
+} from "../limits.js";
+import { hostPids, killProcess, lowerPriority } from "./host-processes.js";
+import { measureMemory, residentBytes } from "./memory.js";
+import { readUsage, type ProcessUsage } from "./usage.js";
+
+export interface Watched {
+  limits: AppliedLimits;
+  /** The session's `/proc`, as this process sees it; gone when the session is. */
+  proc: string;
+  /** The tmpfs of `/tmp` and `/dev/shm`, likewise. */
+  tmp: string;
+  /** `/proc/PID/ns/pid` of the session's processes. */
+  pidNamespace: string;
+}
+
+export type LimitCounts = Partial<Record<LimitName, number>>;
+
+const LOWEST_PRIORITY = 19;
+
+/** What counts and is not seen here: keeper, init, what watches a command, and the one that gave up when it could not fork. */
+const UNSEEN_PROCESSES = 4;
+
+/** More that want a processor at one moment than this are a crowd. */
+const CROWD = 2 * availableParallelism();
+
+export class SessionWatch {
+  readonly #watched: Watched;
+  readonly #counts: LimitCounts = {};
+  #cpu: { cpuMs: number; atMs: number } | null = null;
+  /** A large process needs a moment to go; nobody else is killed meanwhile. */
+  #dyingPid: string | null = null;
+  #isMeasuring = false;
+  #measureAgainAtMs = 0;
+
+  constructor(watched: Watched) {
+    this.#watched = watched;
+  }
+
+  /** How often each limit was reached. */
+  get counts(): Readonly<LimitCounts> {
+    return this.#counts;
+  }
+
+  /** Looks once. `thorough`: memory is measured exactly whatever the cheap figure says. Never throws. */
+  look(thorough: boolean): void {
+    try {
+      this.#lookAtTmp();
+      const usage = readUsage(this.#watched.proc);
+      if (usage.length === 0) return;
+      this.#lookAtProcesses(usage);
+      this.#lookAtProcessor(usage);
+      this.#lookAtMemory(usage, thorough);
+    } catch {
+      return; // A session that ends meanwhile needs no watch.
+    }
+  }
+
+  #hit(name: LimitName): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + 1;
+  }
+
+  #lookAtTmp(): void {
+    const { bavail, ffree } = statfsSync(this.#watched.tmp);
+    if (bavail === 0 || ffree === 0) this.#hit("tmp");
+  }
+
+  #lookAtProcesses(usage: readonly ProcessUsage[]): void {
+    const { value, mechanism } = this.#watched.limits.maxProcesses;
+    if (mechanism === "cgroup") return;
+    const threads = usage.reduce((sum, process) => sum + process.threads, 0);
+    if (threads >= value - UNSEEN_PROCESSES) this.#hit("processes");
+  }
+
+  /**
+   * Nothing but a control group can hold processes to a share of the processor without their noticing. But those who use
+   * much can be made to leave what others want: the others then do not notice.
+   */
+  #lookAtProcessor(usage: readonly ProcessUsage[]): void {
+    const { value, mechanism } = this.#watched.limits.cpuPercent;
+    if (mechanism !== "priority") return;
+    const now = { cpuMs: usage.reduce((sum, process) => sum + process.cpuMs, 0), atMs: performance.now() };
+    this.#cpu ??= now;
+    const elapsedMs = now.atMs - this.#cpu.atMs;
+    const isCrowd = usage.filter(({ isRunning }) => isRunning).length > CROWD;
+    if (elapsedMs < CPU_WINDOW_MS && !isCrowd) return;
+    const usedPercent = elapsedMs === 0 ? 0 : (100 * (now.cpuMs - this.#cpu.cpuMs)) / elapsedMs;
+    if (elapsedMs >= CPU_WINDOW_MS) this.#cpu = now;
+    if (!isCrowd && usedPercent <= Math.min(value, CPU_BUSY_PERCENT)) return;
+    if (usage.some(({ nice }) => nice < LOWEST_PRIORITY))
+      lowerPriority(hostPids(this.#watched.pidNamespace).values());
+  }
+
+  #lookAtMemory(usage: readonly ProcessUsage[], thorough: boolean): void {
+    const { value, mechanism } = this.#watched.limits.sessionMemoryBytes;
+    if (mechanism !== "watch" || this.#isMeasuring) return;
+    if (usage.some(({ pid }) => pid === this.#dyingPid)) return;
+    this.#dyingPid = null;
+    if (!thorough && residentBytes(usage) <= value) return;
+    if (performance.now() < this.#measureAgainAtMs) return;
+    this.#isMeasuring = true;
+    void this.#measure(usage, value).finally(() => {
+      this.#isMeasuring = false;
+    });
+  }
+
+  async #measure(usage: readonly ProcessUsage[], limitBytes: number): Promise<void> {
+    const startedAtMs = performance.now();
+    const { bytes, largest } = await measureMemory(this.#watched.proc, usage);
+    const endedAtMs = performance.now();
+    this.#measureAgainAtMs = endedAtMs + Math.min(endedAtMs - startedAtMs, MEASURE_REST_MS_MAX);
+    if (bytes <= limitBytes || largest === null) return;
+    this.#dyingPid = largest.pid;
+    this.#hit("memory");
+    killProcess(hostPids(this.#watched.pidNamespace).get(largest.pid));
+  }
+}
