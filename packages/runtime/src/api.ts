@@ -2,6 +2,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { DiskMount } from "@chaser/store";
 import type { Image } from "./image/image.js";
+import type { EgressRule } from "./egress/rules.js";
 import type { AppliedLimits, LimitName, SessionLimits } from "./limits.js";
 
 /**
@@ -53,6 +54,11 @@ export interface SessionSpec {
   hostGid?: number;
   /** Default `none`. */
   network?: NetworkMode;
+  /**
+   * With network `nat`: the only hosts and ports that the session reaches, through an HTTP proxy that the environment names; programs
+   * that do not ask a proxy reach nothing. An empty list: none. Default: all that `nat` reaches.
+   */
+  egress?: EgressRule[];
   /** Default `chaser`. */
   hostname?: string;
   /** Added to the environment of every command. */

@@ -2,6 +2,7 @@ export type * from "./api.js";
 export { RuntimeError, type RuntimeErrorCode } from "./errors.js";
 export {
   SESSION_LIMITS_DEFAULT,
+  EGRESS_RULES_MAX,
   LIMIT_NAMES,
   type AppliedLimits,
   type LimitMechanism,
@@ -15,6 +16,7 @@ export type { Image } from "./image/image.js";
 export { Images, type ImagesOptions, type PullOptions } from "./image/images.js";
 export type { ImageLimits } from "./image/limits.js";
 export type { PullProgress } from "./image/pull.js";
+export { checkEgress, isAllowed, type EgressRule } from "./egress/rules.js";
 export { Runtime } from "./runtime.js";
 export { probe } from "./doctor/probe.js";
 export type { Capability } from "./doctor/capability.js";

@@ -120,3 +120,12 @@ export const CPU_BUSY_PERCENT = 20;
  * afterwards, but not longer than this.
  */
 export const MEASURE_REST_MS_MAX = 500;
+
+/** Rules of one session: more are a way out that nobody reads any more. */
+export const EGRESS_RULES_MAX = 200;
+
+/** Connections of one session through the proxy at once. */
+export const EGRESS_CONNECTIONS_MAX = 256;
+
+/** A host that does not take a connection within this time is away. */
+export const EGRESS_CONNECT_MS_MAX = 30_000;

@@ -1,4 +1,4 @@
-import type { NetworkMode, Runtime } from "@chaser/runtime";
+import type { EgressRule, NetworkMode, Runtime } from "@chaser/runtime";
 import { Accounts } from "./accounts/accounts.js";
 import { Audit } from "./audit/audit.js";
 import { Keys } from "./auth/keys.js";
@@ -24,6 +24,7 @@ export interface Foundation {
   db: Database;
   runtime: Runtime;
   network: NetworkMode;
+  egress: EgressRule[] | undefined;
   plan: PlanLimits;
   /** The first host uid of accounts when the server is root, else null. */
   hostUidBase: number | null;
@@ -55,7 +56,16 @@ export function createContext(foundation: Foundation): Context {
     reconcile(db, account, store, log),
   );
   const quota = new Quota(plan, stores);
-  const sessions = new Sessions({ db, stores, runtime, quota, locks, network, log });
+  const sessions = new Sessions({
+    egress: foundation.egress,
+    db,
+    stores,
+    runtime,
+    quota,
+    locks,
+    network,
+    log,
+  });
   const workspaces = new Workspaces({ db, stores, sessions, quota, locks });
   return {
     db,

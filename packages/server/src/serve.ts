@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
-import { Runtime, type NetworkMode } from "@chaser/runtime";
+import { checkEgress, Runtime, type EgressRule, type NetworkMode } from "@chaser/runtime";
 import { createApp } from "./app.js";
 import { generateSecret, isSecret } from "./auth/secret.js";
 import { ClosingSteps } from "./closing-steps.js";
@@ -30,6 +30,8 @@ export interface ServerOptions {
   listen?: ListenAddress | string;
   /** What sandboxes reach. Default `none`. */
   network?: NetworkMode;
+  /** With network `nat`: the only hosts and ports that sandboxes reach. Default: all of the internet. */
+  egress?: EgressRule[];
   /** A secret that must work as a key of the personal account, besides those made before. */
   apiKey?: string;
   /** Where log lines go. Default: nowhere. */
@@ -59,6 +61,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address =
     typeof options.listen === "object" ? options.listen : parseListenAddress(options.listen ?? "7420");
   const log = createLogger(options.log);
+  if (options.egress !== undefined && network !== "nat")
+    throw new ServerError("invalid_request", "a list of hosts that sandboxes reach needs network nat");
+  const egress = options.egress === undefined ? undefined : checkEgress(options.egress);
   const asRoot = process.getuid?.() === 0;
 
   const closing = new ClosingSteps();
@@ -74,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       db,
       runtime,
       network,
+      egress,
       log,
       plan: { ...personalPlan, ...options.limits },
       hostUidBase: asRoot ? (options.hostUidBase ?? hostUidBaseDefault) : null,

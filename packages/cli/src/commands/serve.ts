@@ -27,6 +27,10 @@ export function addServe(program: Command, bind: Bind): void {
           .choices(["none", "nat", "host"])
           .default("none"),
       )
+      .option(
+        "--egress <host:port...>",
+        "with --network nat, the only hosts that sandboxes reach (port 443 when left out; *.NAME for all below)",
+      )
       .option("--log", "write every event to stderr as a line of JSON, not errors alone")
       .action(bind(() => import("./serve/serve.js"))),
     "chaser serve",

@@ -76,7 +76,8 @@ export async function capture(execution: Execution, options: CaptureOptions = {}
     // A process left in the background may hold the pipes for ever; what the command wrote is in them by now.
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CAPTURE_DRAIN_MS);
+      // Not from the timer itself: on a busy machine it may be late, and what is in the pipes has not been looked at since.
+      timer = setTimeout(() => setImmediate(resolve), CAPTURE_DRAIN_MS);
     });
     await Promise.race([Promise.all(closed), grace]);
     clearTimeout(timer);

@@ -1,5 +1,6 @@
 /** Checks of what callers pass, all before anything is started. */
 import type { ExecSpec, SessionSpec } from "../api.js";
+import { checkEgress } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
 import {
   ARGUMENT_BYTES_MAX,
@@ -60,6 +61,9 @@ export function checkSession(spec: SessionSpec): void {
     throw invalid(`host name ${JSON.stringify(spec.hostname)} is not usable`);
   }
   checkEnvironment(spec.env);
+  if (spec.egress === undefined) return;
+  if (spec.network !== "nat") throw invalid("egress rules need network nat", { network: spec.network });
+  checkEgress(spec.egress);
 }
 
 export function sessionLimits(limits: Partial<SessionLimits> | undefined): SessionLimits {

@@ -1,5 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../api.js";
+import { egressEnvironment, startEgress } from "../egress/egress.js";
+import { checkEgress } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
 import { RunningExecution } from "../exec/execution.js";
 import type { Image } from "../image/image.js";
@@ -31,7 +33,7 @@ import {
 } from "./directory.js";
 import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
-import { startNat, type NetworkStack } from "./network.js";
+import { startNat, type NetworkStack, type NetworkTarget } from "./network.js";
 import { signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
 
@@ -129,7 +131,7 @@ export class SandboxSession implements Session {
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
       const [mounted, network] = await Promise.allSettled([
         mountProc(target, setting, layout.proc),
-        setting.network === "nat" ? startNat(target) : null,
+        startNetwork(target, spec, setting.network),
       ]);
       if (network.status === "fulfilled") stack = network.value;
       for (const step of [mounted, network]) if (step.status === "rejected") throw step.reason;
@@ -149,7 +151,8 @@ export class SandboxSession implements Session {
   async exec(spec: ExecSpec): Promise<Execution> {
     this.#assertAlive();
     const image = this.#spec.image?.image;
-    const environment = sandboxEnvironment(image?.environment, this.#spec.env, spec.env);
+    const way = this.#spec.egress === undefined ? {} : egressEnvironment();
+    const environment = sandboxEnvironment(image?.environment, way, this.#spec.env, spec.env);
     const argv = checkExec(spec, environment);
     while (this.#pauses > 0) await this.#resumed;
     this.#assertAlive();
@@ -285,6 +288,15 @@ export class SandboxSession implements Session {
 function defaultDirectory(image: Image | undefined): string {
   const wanted = image?.workingDirectory ?? SANDBOX_WORKSPACE;
   return isOwnPath(wanted) ? SANDBOX_WORKSPACE : wanted;
+}
+
+function startNetwork(
+  target: NetworkTarget,
+  { egress }: SessionSpec,
+  network: NetworkMode,
+): Promise<NetworkStack> | null {
+  if (network !== "nat") return null;
+  return egress === undefined ? startNat(target) : startEgress(target, checkEgress(egress));
 }
 
 function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { EgressRule } from "@chaser/runtime";
 import type { Context } from "../context.js";
 import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
@@ -92,14 +93,16 @@ export function registerSessions(app: App, context: Context): void {
       workspace?: string | undefined;
       ephemeral?: boolean | undefined;
       ttl_seconds?: number | undefined;
+      egress?: EgressRule[] | undefined;
     },
   ): Promise<Lease> => {
     if ((body.workspace === undefined) === (body.ephemeral !== true))
       throw new ServerError("invalid_request", "workspace: give either a workspace or ephemeral: true", {
         details: { path: "workspace" },
       });
-    if (body.workspace === undefined) return sessions.leaseEphemeral(account, body.ttl_seconds);
-    return sessions.leaseFor(account, await workspaces.get(account, body.workspace), body.ttl_seconds);
+    const wishes = { ttlSeconds: body.ttl_seconds, egress: body.egress };
+    if (body.workspace === undefined) return sessions.leaseEphemeral(account, wishes);
+    return sessions.leaseFor(account, await workspaces.get(account, body.workspace), wishes);
   };
 
   app.openapi(create, async (c) => {

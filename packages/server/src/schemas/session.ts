@@ -1,9 +1,23 @@
 import { z } from "@hono/zod-openapi";
-import type { AppliedLimits } from "@chaser/runtime";
+import { checkEgress, EGRESS_RULES_MAX, type AppliedLimits } from "@chaser/runtime";
 import type { SessionRow } from "../db/tables.js";
 import { sessionTtlSecondsDefault, sessionTtlSecondsMax, sessionTtlSecondsMin } from "../limits.js";
 import { id, paging, rfc3339, time } from "./fields.js";
 import { sessionType } from "./workspace.js";
+
+const egressRule = z
+  .strictObject({
+    host: z.string().openapi({ description: "a name, or *. and a name for all names below it" }),
+    port: z.number().int().default(443),
+  })
+  .superRefine((rule, context) => {
+    try {
+      checkEgress([rule]);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: (error as Error).message });
+    }
+  })
+  .openapi("EgressRule");
 
 export const createSessionBody = z
   .strictObject({
@@ -18,6 +32,15 @@ export const createSessionBody = z
       .max(sessionTtlSecondsMax)
       .optional()
       .openapi({ description: `counted from the last use; default ${sessionTtlSecondsDefault}` }),
+    egress: z
+      .array(egressRule)
+      .max(EGRESS_RULES_MAX)
+      .optional()
+      .openapi({
+        description:
+          "the only hosts and ports that the session reaches, through the proxy that its environment names; an empty list: none. " +
+          "Each must be one that the operator allows. Default: all that the operator allows",
+      }),
   })
   .openapi("CreateSession");
 

@@ -1,7 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
-import type { Execution, LimitName, Session } from "@chaser/runtime";
+import type { EgressRule, Execution, LimitName, Session } from "@chaser/runtime";
 import type { AccountRow } from "../db/tables.js";
 import type { ServerError } from "../errors.js";
 
@@ -20,6 +20,8 @@ export class ActiveSession {
   /** Null for an ephemeral session, whose disk goes when it ends. */
   readonly workspaceId: string | null;
   readonly diskId: string;
+  /** What was asked for when it started. */
+  readonly egress: EgressRule[] | undefined;
   ttlMs: number;
   lastUsedMs = Date.now();
   /** Set while the session ends, and afterwards. */
@@ -38,12 +40,14 @@ export class ActiveSession {
     sandbox: Session;
     attachment: DiskAttachment;
     ttlMs: number;
+    egress?: EgressRule[] | undefined;
   }) {
     this.id = options.sandbox.id;
     this.account = options.account;
     this.workspaceId = options.workspaceId;
     this.diskId = options.attachment.diskId;
     this.ttlMs = options.ttlMs;
+    this.egress = options.egress;
     this.#sandbox = options.sandbox;
     this.#attachment = options.attachment;
   }

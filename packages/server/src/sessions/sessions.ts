@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { NetworkMode, Runtime } from "@chaser/runtime";
+import { isDeepStrictEqual } from "node:util";
+import { isAllowed, type EgressRule, type NetworkMode, type Runtime } from "@chaser/runtime";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
@@ -37,7 +38,16 @@ interface Dependencies {
   quota: Quota;
   locks: KeyedLock;
   network: NetworkMode;
+  /** What sandboxes reach at most. */
+  egress: EgressRule[] | undefined;
   log: Logger;
+}
+
+/** What a session may be given when it starts. One that runs already keeps what it has. */
+export interface SessionWishes {
+  ttlSeconds?: number | undefined;
+  /** The only hosts that it reaches, of those that the operator allows. */
+  egress?: EgressRule[] | undefined;
 }
 
 /** Running sandboxes and the record of those that ran. A workspace has at most one at a time. */
@@ -79,28 +89,33 @@ export class Sessions {
   }
 
   /** The session of a workspace: the running one, or a new one. */
-  async leaseFor(account: AccountRow, workspace: WorkspaceRow, ttlSeconds?: number): Promise<Lease> {
-    const running = this.#reuse(workspace.id, ttlSeconds);
+  async leaseFor(account: AccountRow, workspace: WorkspaceRow, wishes: SessionWishes = {}): Promise<Lease> {
+    const running = this.#reuse(workspace.id, wishes);
     if (running !== undefined) return running;
     return this.#on.locks.short(workspace.id, async () => {
-      const sinceStarted = this.#reuse(workspace.id, ttlSeconds);
+      const sinceStarted = this.#reuse(workspace.id, wishes);
       if (sinceStarted !== undefined) return sinceStarted;
       await this.settledOn(workspace.id);
-      const session = await this.#start(account, workspace.id, workspace.id, ttlSeconds);
+      const session = await this.#start(account, workspace.id, workspace.id, wishes);
       return { session, created: true, release: session.use() };
     });
   }
 
-  #reuse(workspaceId: string, ttlSeconds: number | undefined): Lease | undefined {
+  #reuse(workspaceId: string, { ttlSeconds, egress }: SessionWishes): Lease | undefined {
     const session = this.activeOn(workspaceId);
     if (session === undefined || session.ending !== undefined) return undefined;
+    if (egress !== undefined && !isDeepStrictEqual(egress, session.egress))
+      throw new ServerError("session_active", `session ${session.id} runs on it with another list of hosts`, {
+        details: { session_id: session.id },
+        suggestion: "end it first, or leave egress out to use it as it is",
+      });
     if (ttlSeconds !== undefined) session.ttlMs = ttlSeconds * 1000;
     return { session, created: false, release: session.use() };
   }
 
   /** A session on an empty disk of its own that goes when the session ends. */
-  async leaseEphemeral(account: AccountRow, ttlSeconds?: number): Promise<Lease> {
-    const session = await this.#start(account, null, randomUUID(), ttlSeconds);
+  async leaseEphemeral(account: AccountRow, wishes: SessionWishes = {}): Promise<Lease> {
+    const session = await this.#start(account, null, randomUUID(), wishes);
     return { session, created: true, release: session.use() };
   }
 
@@ -124,10 +139,11 @@ export class Sessions {
     account: AccountRow,
     workspaceId: string | null,
     diskId: string,
-    ttlSeconds = sessionTtlSecondsDefault,
+    { ttlSeconds = sessionTtlSecondsDefault, egress: wished }: SessionWishes,
   ): Promise<ActiveSession> {
     this.#assertMayStart(account);
     const { db, stores, runtime, quota, network } = this.#on;
+    const egress = this.#allowedEgress(wished);
     const store = await stores.get(account);
     await quota.assertRoom(account, workspaceId === null ? 0 : cleaningBytesMax);
     if (workspaceId !== null) await quota.assertDiskRoom(account, diskId);
@@ -147,6 +163,7 @@ export class Sessions {
         id,
         mount: attachment.mount,
         network,
+        ...(egress === undefined ? {} : { egress }),
         ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
       });
       undo.push(() => sandbox.end());
@@ -162,7 +179,14 @@ export class Sessions {
           .where("id", "=", workspaceId)
           .execute();
       const ttlMs = ttlSeconds * 1000;
-      const session = new ActiveSession({ account, workspaceId, sandbox, attachment, ttlMs });
+      const session = new ActiveSession({
+        account,
+        workspaceId,
+        sandbox,
+        attachment,
+        ttlMs,
+        egress: wished,
+      });
       this.#active.set(id, session);
       this.#growth.watch(session, store);
       void session.ended.then(() => this.end(session, "sandbox_ended"));
@@ -171,6 +195,21 @@ export class Sessions {
       for (const step of undo.reverse()) await step().catch((e: unknown) => this.#on.log.error("undo", e));
       throw error;
     }
+  }
+
+  /** A session may be given less than the operator allows, never more. Code `invalid_request`. */
+  #allowedEgress(wished: EgressRule[] | undefined): EgressRule[] | undefined {
+    const { network, egress: allowed } = this.#on;
+    if (wished === undefined || network === "none") return allowed;
+    if (network === "host")
+      throw new ServerError("invalid_request", "egress: sandboxes use this machine's network as it is", {
+        details: { path: "egress" },
+      });
+    const beyond = wished.find(({ host, port }) => allowed !== undefined && !isAllowed(allowed, host, port));
+    if (beyond === undefined) return wished;
+    throw new ServerError("invalid_request", `egress: ${beyond.host}:${beyond.port} is not allowed here`, {
+      details: { path: "egress", allowed },
+    });
   }
 
   #assertMayStart(account: AccountRow): void {

@@ -28,8 +28,48 @@ describe("exec", { skip: await sandboxMissing() }, () => {
       stderr: "err\n",
       output_truncated: false,
       timed_out: false,
+      limits_hit: [],
       signal: null,
     });
+  });
+
+  test("a limit that was reached is named, and a session says what it is held to", async () => {
+    const { limits_hit, session_id } = await run({ command: "sleep 1000", timeout_ms: 50 });
+    assert.deepEqual(limits_hit, ["time"]);
+    const cut = await run({ command: "echo much", max_output_bytes: 2 });
+    assert.deepEqual([cut.limits_hit, cut.output], [["output"], "mu"]);
+    const full = await run({ command: "head -c 1G /dev/zero > /tmp/full" });
+    assert.deepEqual(full.limits_hit, ["tmp"]);
+    const session = await server.expect(200, "GET", `/v1/sessions/${session_id}`);
+    assert.deepEqual(session.limits_hit, ["tmp"]);
+    assert.equal(session.limits.tmp_bytes.mechanism, "tmpfs");
+    assert.match(session.limits.session_memory_bytes.mechanism, /^(cgroup|watch)$/);
+    await server.call("DELETE", `/v1/sessions/${session_id}`);
+    const ended = await server.expect(200, "GET", `/v1/sessions/${session_id}`);
+    assert.deepEqual([ended.limits_hit, ended.limits], [["tmp"], session.limits]);
+  });
+
+  test("a session reaches what it was given, of what the operator allows", async () => {
+    const rule = { host: "registry.example", port: 443 };
+    await using closed = await testServer({ network: "nat", egress: [rule] });
+    await closed.workspace("w");
+    const body = { session_type: "sandbox", workspace: "w" };
+    const beyond = { ...body, egress: [{ host: "other.example" }] };
+    const refused = await closed.refused(400, "invalid_request", "POST", "/v1/sessions", beyond);
+    assert.match(refused.message, /other\.example:443 is not allowed here/);
+    await closed.refused(400, "invalid_request", "POST", "/v1/sessions", {
+      ...body,
+      egress: [{ host: "*" }],
+    });
+    const session = await closed.expect(201, "POST", "/v1/sessions", { ...body, egress: [] });
+    await closed.expect(200, "POST", "/v1/sessions", body);
+    await closed.expect(200, "POST", "/v1/sessions", { ...body, egress: [] });
+    await closed.refused(409, "session_active", "POST", "/v1/sessions", { ...body, egress: [rule] });
+    const { stdout } = await closed.expect(200, "POST", `/v1/sessions/${session.id}/exec`, {
+      command: "echo $https_proxy; grep -c : /proc/net/dev",
+    });
+    assert.equal(stdout, "http://127.0.0.1:3128\n1\n");
+    await assert.rejects(testServer({ egress: [rule] }), /needs network nat/);
   });
 
   test("one session serves one command after the other, and files stay", async () => {

@@ -13,6 +13,7 @@ interface Options {
   listen: string;
   network: "none" | "nat" | "host";
   log?: boolean;
+  egress?: string[];
 }
 
 /** Runs until Ctrl-C or SIGTERM, then closes the server; that was asked for, so the exit code is 0. */
@@ -25,6 +26,7 @@ export async function run(context: Context, options: Options): Promise<number> {
     dataDirectory: directory,
     listen: options.listen,
     network: options.network,
+    ...(options.egress === undefined ? {} : { egress: options.egress.map(egressRule) }),
     ...(givenKey === undefined ? {} : { apiKey: givenKey }),
     log: { write: (line: string) => void (shows(line, options) && context.stderr.write(line)) },
   }).catch((error: unknown) => {
@@ -47,6 +49,12 @@ export async function run(context: Context, options: Options): Promise<number> {
     await server.close();
   }
   return exitCode.ok;
+}
+
+/** `HOST` or `HOST:PORT`. What it names is judged by the server. */
+export function egressRule(text: string): { host: string; port: number } {
+  const [, host = text, port = "443"] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
+  return { host, port: Number(port) };
 }
 
 const networkTexts: Record<Options["network"], string> = {
