@@ -55,7 +55,7 @@ const storeSuggestions: Partial<Record<StoreErrorCode, string>> = {
     "`chaser store fsck` says what is damaged and which snapshots it touches, `--repair` mends what can be mended",
   chunk_missing:
     "`chaser store fsck` says what is damaged and which snapshots it touches, `--repair` mends what can be mended",
-  no_space: "free some space on the filesystem; nothing half written was kept",
+  no_space: "free some space on the filesystem and run the command again",
 };
 
 /** By name, not by class: the store package is only loaded by the commands that use it. */

@@ -133,8 +133,16 @@ function fail(operation: string, name: Name | null): never {
   const number = koffi.errno();
   const errno = errnoNames.get(number) ?? `E${number}`;
   const what = name === null ? operation : `${operation} ${printable(name)}`;
-  throw new StoreError(codeOf(errno), `${what}: ${errno}`, { data: { errno, operation } });
+  const reason = reasons.get(errno);
+  const message = `${what}: ${reason === undefined ? errno : `${reason} (${errno})`}`;
+  throw new StoreError(codeOf(errno), message, { data: { errno, operation } });
 }
+
+/** Of what people meet most. */
+const reasons: ReadonlyMap<string, string> = new Map([
+  ["ENOSPC", "no space is left on the filesystem"],
+  ["EDQUOT", "the filesystem's quota is used up"],
+]);
 
 /** What the kernel says where a filesystem lacks a thing, and of what is not of its kind. */
 const notPossibleHere: ReadonlySet<number> = new Set(

@@ -53,6 +53,9 @@ export class Metadata {
     if (entry.type !== "symlink") {
       // A setuid bit must not end up on a file of the wrong owner.
       const mode = ownerIsRight ? entry.mode : entry.mode & 0o1777;
+      if (mode !== entry.mode) {
+        this.#problem(place, "mode_not_restored", "setuid and setgid are left out under another owner");
+      }
       // An access list among the attributes changes the mode.
       const modeIsRight = ownerWasRight && present.bare && entry.xattrs.length === 0 && present.mode === mode;
       if (!modeIsRight) files.setMode(fd, name, mode);

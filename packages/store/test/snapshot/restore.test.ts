@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
+import { StoreError } from "../../src/errors.js";
 import type { Files, Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { writeDirectory } from "../../src/tree/directory.js";
+import type { TreeEntry } from "../../src/tree/entry.js";
 import { withCode } from "../errors.js";
-import { forgeLongChunk } from "../maintenance/forged.js";
+import { forgeLongChunk, forgeSnapshot, rootOf } from "../maintenance/forged.js";
+import { plainMetadata } from "../tree/plain-metadata.js";
 import { makeStore } from "./made-store.js";
 
 const time = new Date("2024-05-06T07:08:09.123Z");
@@ -86,4 +90,41 @@ test("a file whose list lies about a chunk is not restored", (t) => {
     () => again().directories.restore({}, "forged", `${place}/restored`, {}),
     withCode("corrupt", /another length than its list says/),
   );
+});
+
+test("a setuid bit that cannot be given is told of, as the owner is", (t) => {
+  const { root, place } = makeStore(t);
+  forgeSnapshot(root, "foreign", (writer) => {
+    const owner = { uid: 12_345, gid: 54_321 };
+    const entries = (["plain", "setuid"] as const).map((name): TreeEntry => ({
+      ...plainMetadata,
+      ...owner,
+      type: "file",
+      name: Buffer.from(name),
+      mode: name === "plain" ? 0o1755 : 0o6755,
+      sizeBytes: 0,
+      content: null,
+    }));
+    const { id, sums } = writeDirectory(writer, entries);
+    return rootOf(writer, id, sums);
+  });
+  const files: Files = {
+    ...linuxFiles,
+    setOwner: () => {
+      throw new StoreError("permission_denied", "chown: EPERM", { data: { errno: "EPERM" } });
+    },
+  };
+  const engine = Engine.open(files, root, { create: false });
+  t.after(() => engine.close());
+  const { problems } = engine.directories.restore({}, "foreign", `${place}/restored`, {});
+  const told = problems
+    .map(({ path, code }) => `${Buffer.from(path).toString()} ${code}`)
+    .filter((line) => !line.startsWith(" "));
+  assert.deepEqual(told, [
+    "plain owner_not_restored",
+    "setuid owner_not_restored",
+    "setuid mode_not_restored",
+  ]);
+  assert.equal(statSync(`${place}/restored/plain`).mode & 0o7777, 0o1755);
+  assert.equal(statSync(`${place}/restored/setuid`).mode & 0o7777, 0o755);
 });

@@ -8,7 +8,7 @@ import { plural } from "../../output/units.js";
 const shownMax = 20;
 
 /** What an ordinary user cannot have: said, but no reason to call the restore a failure. */
-const expected = new Set(["owner_not_restored"]);
+const expected = new Set(["owner_not_restored", "mode_not_restored"]);
 
 export function problemsJson(problems: Problem[]): object[] {
   return problems.map(({ path, code, message }) => ({ ...jsonPath(path), code, message }));
@@ -18,7 +18,7 @@ export function problemsJson(problems: Problem[]): object[] {
 export function reportProblems(context: Context, problems: Problem[]): number {
   if (!context.json) {
     for (const { path, message } of problems.slice(0, shownMax))
-      context.note(`warning: ${printablePath(path)}: ${message}`);
+      context.note(`warning: ${path.length === 0 ? "." : printablePath(path)}: ${message}`);
     const hidden = problems.length - shownMax;
     if (hidden > 0) context.note(`warning: and ${plural(hidden, "more", "more")} (--json lists all)`);
   }

@@ -26,16 +26,14 @@ export function repairPacks(repository: Repository, check: StoreCheck, work: Wor
   if (check.damagedPacks.size === 0 && !check.indexIsWrong) {
     return { savedChunks: 0, lostChunks: 0, present: check.present };
   }
-  const whole = [...check.packs]
-    .filter((id) => !check.damagedPacks.has(id))
-    .map((id) => readPack(repository, id));
   // What a damaged pack holds goes with it, also what can be read.
-  const present = new Map(
-    whole.flatMap(({ chunks }) => chunks.map(({ id, length }): [string, number] => [digestKey(id), length])),
-  );
+  const present = new Map<string, number>();
+  for (const { chunks } of wholePacks(repository, check)) {
+    for (const { id, length } of chunks) present.set(digestKey(id), length);
+  }
   const before = present.size;
   const { written, listed } = salvage(repository, check, present, work);
-  repository.chunks.index.rebuild([...whole, ...written]);
+  repository.chunks.index.rebuild(following(wholePacks(repository, check), written));
   repository.chunks.reload();
   return {
     savedChunks: present.size - before,
@@ -85,6 +83,16 @@ function salvage(
     for (const writer of [writers.data, writers.tree]) writer.abort();
   }
   return { written, listed };
+}
+
+/** One after another: the tables of all packs together are many times as large as an index of them. */
+function* wholePacks(repository: Repository, { packs, damagedPacks }: StoreCheck): Generator<WrittenPack> {
+  for (const id of packs) if (!damagedPacks.has(id)) yield readPack(repository, id);
+}
+
+function* following<Item>(first: Iterable<Item>, second: Iterable<Item>): Generator<Item> {
+  yield* first;
+  yield* second;
 }
 
 function readPack(repository: Repository, id: PackId): WrittenPack {
