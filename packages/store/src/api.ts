@@ -146,14 +146,22 @@ export interface StoreUsage {
   audit: UsageAudit | null;
 }
 
-/** What one snapshot takes. */
+/** What one snapshot takes, in allocated bytes. None of it depends on which of two snapshots was there first. */
 export interface SnapshotUsage {
   snapshot: SnapshotInfo;
+  /**
+   * What the store would keep for it if it were the only snapshot and everything else were collected: its record, its ref, and
+   * of packs every frame that holds anything of it, with those that a collection leaves where they are because too little of
+   * the pack is dead. Never less than `exclusiveBytes`.
+   */
+  referencedBytes: number;
   /**
    * Allocated bytes that deleting it would free: its record, its ref, and what of packs the collection that follows gives back. A
    * frame that another snapshot needs in part is not in it. Exact unless a collection is due for another reason.
    */
   exclusiveBytes: number;
+  /** What it has in common with others: `referencedBytes` less `exclusiveBytes`. */
+  sharedBytes: number;
 }
 
 /** The outcome of an audit of the figures. */

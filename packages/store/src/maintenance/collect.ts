@@ -12,13 +12,14 @@ import { packPath } from "../pack/writer.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { syncDirectory } from "../platform/durable.js";
 import { withLock } from "../platform/lock.js";
-import { readLeases, type Leased } from "../snapshot/lease.js";
+import type { Leased } from "../snapshot/lease.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { moveNeeded, type MovedPack } from "./move.js";
 import { allocatedBytesOf, framesOf, packStates, type PackState } from "./packs.js";
 import { freedBytesOf, planCollection, type CollectionPlan } from "./plan.js";
-import { currentReferences, keepReferences, type References } from "./references.js";
+import { countNeeded, whatIsNeeded } from "./needed.js";
+import type { References } from "./references.js";
 import { sweepRecords, sweepUnfinished } from "./sweep.js";
 
 export interface Collected {
@@ -31,10 +32,8 @@ export interface Collected {
 export function collect(repository: Repository, work: Work, options: { thin: boolean }): Collected {
   const { files, layout } = repository;
   return withLock(files, layout.collectLock, "exclusive", () => {
-    const needed = repository.withObjects(() => whatIsNeeded(repository, { sweep: false }));
-    const references = currentReferences(repository, needed.trees, () => work.step());
-    // Now, because the trees that went cannot be followed any more once their objects are gone.
-    keepReferences(repository, references);
+    // Counted and kept now, because the trees that went cannot be followed any more once their objects are gone.
+    const { needed, references } = repository.withObjects(() => countNeeded(repository, work));
     const plan = planOf(repository, references, needed, options);
     const moved = moveNeeded(repository, plan.rewritten, options, work);
     const { trash, freedBytes } = withLock(files, layout.objectsLock, "exclusive", () =>
@@ -46,8 +45,7 @@ export function collect(repository: Repository, work: Work, options: { thin: boo
 
 /** What a full collection would do now. To be asked while nothing is collected. */
 export function foretell(repository: Repository, work: Work): Collected {
-  const needed = whatIsNeeded(repository, { sweep: false });
-  const references = currentReferences(repository, needed.trees, () => work.step());
+  const { needed, references } = countNeeded(repository, work);
   const plan = planOf(repository, references, needed, { thin: true });
   const allocatedBytes = ({ pack }: PackState): number => allocatedBytesOf(repository, pack.id);
   return { plan, freedBytes: freedBytesOf(plan, allocatedBytes, { thin: true }) };
@@ -61,13 +59,6 @@ function planOf(
 ): CollectionPlan {
   const states = packStates(repository, references, needed.packs);
   return planCollection(states, (state) => framesOf(repository, references, state), options);
-}
-
-/** The leases, and with their trees those of all snapshots. */
-export function whatIsNeeded(repository: Repository, options: { sweep: boolean }): Leased {
-  const leased = readLeases(repository.files, repository.layout, options);
-  for (const { tree } of repository.allSnapshots()) leased.trees.add(tree);
-  return leased;
 }
 
 /** Needs the exclusive lock of objects. What is in the trash afterwards is still to be counted. */

@@ -73,21 +73,25 @@ interface CountedPack extends PackState {
 
 /** Reads the contents of the pack. */
 export function framesOf(repository: Repository, references: Needs, { pack }: PackState): FrameState[] {
-  const contents = readContents(repository, pack.id);
+  const frames = unneededFrames(repository, pack.id);
+  for (const state of frames) {
+    state.needed = state.chunks.filter((chunk) => isNeeded(repository, references, pack.id, chunk));
+    state.needed.sort((a, b) => a.offset - b.offset);
+    state.neededPlainBytes = state.needed.reduce((total, { length }) => total + length, 0);
+  }
+  return frames;
+}
+
+/** The same for a pack of which nothing is needed. */
+export function unneededFrames(repository: Repository, id: PackId): FrameState[] {
+  const contents = readContents(repository, id);
   const frames = contents.frames.map((frame): FrameState => ({
     frame,
     chunks: [],
     needed: [],
     neededPlainBytes: 0,
   }));
-  for (const chunk of contents.chunks) {
-    const state = frames[chunk.frame] as FrameState;
-    state.chunks.push(chunk);
-    if (!isNeeded(repository, references, pack.id, chunk)) continue;
-    state.needed.push(chunk);
-    state.neededPlainBytes += chunk.length;
-  }
-  for (const { needed } of frames) needed.sort((a, b) => a.offset - b.offset);
+  for (const chunk of contents.chunks) (frames[chunk.frame] as FrameState).chunks.push(chunk);
   return frames;
 }
 
@@ -101,12 +105,7 @@ function readContents({ files, layout }: Repository, id: PackId): PackContents {
 }
 
 /** Does anything need the object, and from this pack? */
-export function isNeeded(
-  repository: Repository,
-  references: Needs,
-  pack: PackId,
-  { id }: ChunkEntry,
-): boolean {
+function isNeeded(repository: Repository, references: Needs, pack: PackId, { id }: ChunkEntry): boolean {
   return references.needs(id) && repository.chunks.index.find(id)?.pack === pack;
 }
 

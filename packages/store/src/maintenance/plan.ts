@@ -6,26 +6,29 @@ import { allocationBytes, deadShareMax, packBytesTarget, thinShareMax } from "..
 import { packHeaderBytes, packOverheadBytes, type PackKind } from "../pack/format.js";
 import type { FrameState, PackState } from "./packs.js";
 
-export interface RewrittenPack {
+/** What a plan asks of a frame. */
+export type PlannedFrame = Pick<FrameState, "frame" | "chunks" | "neededPlainBytes">;
+
+export interface RewrittenPack<Frame = FrameState> {
   state: PackState;
-  frames: FrameState[];
+  frames: Frame[];
 }
 
-export interface CollectionPlan {
+export interface CollectionPlan<Frame = FrameState> {
   /** Packs of which nothing is needed. */
   deleted: PackState[];
   /** Packs that are replaced by what is needed of them. */
-  rewritten: RewrittenPack[];
+  rewritten: RewrittenPack<Frame>[];
 }
 
 /** `framesOf` is asked of few packs. `thin`: also chunk by chunk, where a frame is mostly dead. */
-export function planCollection(
+export function planCollection<Frame extends PlannedFrame>(
   states: PackState[],
-  framesOf: (state: PackState) => FrameState[],
+  framesOf: (state: PackState) => Frame[],
   { thin }: { thin: boolean },
-): CollectionPlan {
+): CollectionPlan<Frame> {
   const deleted = states.filter(({ neededObjects }) => neededObjects === 0);
-  const rewritten: RewrittenPack[] = [];
+  const rewritten: RewrittenPack<Frame>[] = [];
   for (const state of states) {
     if (state.neededObjects === 0 || !mayBeWorthIt(state)) continue;
     const frames = framesOf(state);
@@ -46,7 +49,7 @@ function mayBeWorthIt({ pack, plainBytes, neededPlainBytes, neededObjects }: Pac
  * `allocatedBytesOf` says what a pack takes now.
  */
 export function freedBytesOf(
-  { deleted, rewritten }: CollectionPlan,
+  { deleted, rewritten }: CollectionPlan<PlannedFrame>,
   allocatedBytesOf: (state: PackState) => number,
   { thin }: { thin: boolean },
 ): number {
@@ -61,27 +64,27 @@ export function freedBytesOf(
   }, before);
 }
 
-export function isDead({ neededPlainBytes }: FrameState): boolean {
+export function isDead({ neededPlainBytes }: PlannedFrame): boolean {
   return neededPlainBytes === 0;
 }
 
 /** Worth being compressed anew without what is dead in it. */
-export function isThin({ frame, neededPlainBytes }: FrameState): boolean {
+export function isThin({ frame, neededPlainBytes }: PlannedFrame): boolean {
   return neededPlainBytes > 0 && neededPlainBytes < thinShareMax * frame.plainBytes;
 }
 
-function reclaimableBytes(state: FrameState, thin: boolean): number {
+function reclaimableBytes(state: PlannedFrame, thin: boolean): number {
   if (isDead(state)) return state.frame.storedBytes;
   return thin && isThin(state) ? deadBytes(state) : 0;
 }
 
 /** Of a frame that is needed in part, in proportion. */
-function deadBytes({ frame, neededPlainBytes }: FrameState): number {
+function deadBytes({ frame, neededPlainBytes }: PlannedFrame): number {
   return Math.floor(frame.storedBytes * (1 - neededPlainBytes / frame.plainBytes));
 }
 
 /** Allocated bytes of the packs that take these frames: filled one after the other, as `PackWriter` does. */
-function packedBytes(frames: FrameState[], thin: boolean): number {
+function packedBytes(frames: PlannedFrame[], thin: boolean): number {
   let total = 0;
   let open = { stored: 0, frames: 0, chunks: 0 };
   const close = (): void => {

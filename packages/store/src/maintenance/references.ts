@@ -11,12 +11,9 @@
  *     digest 32 of all before
  */
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
-import { StoreError } from "../errors.js";
 import type { TreeId } from "../ids.js";
 import { listDepthMax } from "../limits.js";
 import type { ObjectSource } from "../pack/chunks.js";
-import { readCache, writeCache } from "../platform/durable.js";
-import type { Repository } from "../snapshot/repository.js";
 import { treeDigest } from "../snapshot/record.js";
 import { namedBy, type MetObject } from "../tree/reach.js";
 import type { Claims } from "./reference-rows.js";
@@ -25,7 +22,6 @@ import { ReferenceTable } from "./reference-table.js";
 const headerBytes = 24;
 /** A tree node; content with levels of lists has their number as its role. */
 const nodeRole = listDepthMax + 1;
-const fileName = "references";
 
 export class References {
   readonly #trees: Set<TreeId>;
@@ -51,18 +47,41 @@ export class References {
     return this.#table.claims();
   }
 
-  /** Adds and takes away trees until they are those of `wanted`. All of them must be readable. */
-  advance(source: ObjectSource, wanted: ReadonlySet<TreeId>, onStep: () => void = () => undefined): void {
+  /**
+   * Adds and takes away trees until they are those of `wanted`, and answers whether there were any. All of them must be readable.
+   * `onChange` is told of each object that comes to be needed, or is needed no more.
+   */
+  advance(
+    source: ObjectSource,
+    wanted: ReadonlySet<TreeId>,
+    onStep: () => void = () => undefined,
+    onChange: (id: Digest, isNeeded: boolean) => void = () => undefined,
+  ): boolean {
+    const add = (id: Digest, role: number): boolean => {
+      const wasNeeded = this.#table.has(id);
+      if (this.#table.add(id, role) > 1) return false;
+      if (!wasNeeded) onChange(id, true);
+      return true;
+    };
+    const subtract = (id: Digest, role: number): boolean => {
+      if (this.#table.subtract(id, role) > 0) return false;
+      if (!this.#table.has(id)) onChange(id, false);
+      return true;
+    };
+    let hasChanged = false;
     for (const tree of wanted) {
       if (this.#trees.has(tree)) continue;
-      this.#follow(source, tree, (id, role) => this.#table.add(id, role) === 1, onStep);
+      this.#follow(source, tree, add, onStep);
       this.#trees.add(tree);
+      hasChanged = true;
     }
     for (const tree of this.#trees) {
       if (wanted.has(tree)) continue;
-      this.#follow(source, tree, (id, role) => this.#table.subtract(id, role) === 0, onStep);
+      this.#follow(source, tree, subtract, onStep);
       this.#trees.delete(tree);
+      hasChanged = true;
     }
+    return hasChanged;
   }
 
   /**
@@ -157,31 +176,4 @@ export class References {
       for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
     }
   }
-}
-
-/** The counts for `wanted`, from those kept where these are of any use. Collection must not run meanwhile. */
-export function currentReferences(
-  repository: Repository,
-  wanted: ReadonlySet<TreeId>,
-  onStep?: () => void,
-): References {
-  const bytes = readCache(repository.files, repository.layout.cache, fileName);
-  const kept = bytes === null ? null : References.decode(bytes);
-  if (kept !== null) {
-    try {
-      kept.advance(repository.chunks, wanted, onStep);
-      return kept;
-    } catch (error) {
-      // A tree that went may be collected already, by somebody who could not keep what he counted.
-      if (!(error instanceof StoreError) || !["chunk_missing", "corrupt"].includes(error.code)) throw error;
-    }
-  }
-  const references = new References();
-  references.advance(repository.chunks, wanted, onStep);
-  return references;
-}
-
-/** Keeps the counts for the next time; not being able to costs time then, and is no reason to fail. */
-export function keepReferences({ files, layout }: Repository, references: References): void {
-  writeCache(files, layout.cache, fileName, references.encode());
 }

@@ -13,7 +13,7 @@ import { ensureDirectory, syncDirectory } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { TreeCheck } from "./check/trees.js";
-import { keepReferences } from "./references.js";
+import { keepReferences } from "./needed.js";
 import { checkStore, disksOf, reportOf, type StoreCheck } from "./fsck.js";
 import { forgetLayerTrees, forgetWalks, storeLayersAgain } from "./repair/caches.js";
 import { repairPacks } from "./repair/packs.js";

@@ -1,27 +1,31 @@
-/** What each snapshot alone keeps on the disk: exactly what its deletion, with the collection that follows, frees. */
+/** What each snapshot takes on the disk: what it reaches, and what its deletion, with the collection that follows, frees. */
 import type { SnapshotInfo, SnapshotUsage } from "../api.js";
 import { digestKey } from "../chunk/hash.js";
 import type { PackId, TreeId } from "../ids.js";
 import type { RefScope } from "../snapshot/refs.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
-import { whatIsNeeded } from "./collect.js";
+import { Alone } from "./alone.js";
+import { countNeeded } from "./needed.js";
 import { allocatedBytesOf, framesOf, packStates, type Needs, type PackState } from "./packs.js";
 import { freedBytesOf, planCollection } from "./plan.js";
-import { currentReferences, keepReferences, type References } from "./references.js";
+import type { References } from "./references.js";
 
 /** Of one scope, newest first. To be asked while nothing is collected. */
 export function snapshotUsages(repository: Repository, scope: RefScope, work: Work): SnapshotUsage[] {
-  const needed = whatIsNeeded(repository, { sweep: false });
-  const references = currentReferences(repository, needed.trees, () => work.step());
-  keepReferences(repository, references);
+  const { needed, references } = countNeeded(repository, work);
   const states = packStates(repository, references, needed.packs);
+  const alone = new Alone(repository, states, work);
   const sharers = new Map<TreeId, number>();
   for (const { tree } of repository.allSnapshots()) sharers.set(tree, (sharers.get(tree) ?? 0) + 1);
   return repository.listSnapshots(scope).map((snapshot) => {
     const isAlone = sharers.get(snapshot.tree) === 1;
-    const packBytes = isAlone ? freedFromPacks(repository, references, states, snapshot, work) : 0;
-    return { snapshot, exclusiveBytes: repository.snapshotFilesBytes(snapshot) + packBytes };
+    const ownBytes = repository.snapshotFilesBytes(snapshot);
+    const exclusiveBytes =
+      ownBytes + (isAlone ? freedFromPacks(repository, references, states, snapshot, work) : 0);
+    // Deleting it may tip a pack over to where it is worth being rewritten, and then frees what was dead in it before, too.
+    const referencedBytes = Math.max(ownBytes + alone.packBytes(snapshot.tree), exclusiveBytes);
+    return { snapshot, referencedBytes, exclusiveBytes, sharedBytes: referencedBytes - exclusiveBytes };
   });
 }
 

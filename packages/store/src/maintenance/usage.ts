@@ -8,9 +8,9 @@ import type { Files } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
 import { countsInsteadOf } from "./check/references.js";
-import { whatIsNeeded } from "./collect.js";
+import { countNeeded, keepReferences } from "./needed.js";
 import { allocatedBytesOf, packStates } from "./packs.js";
-import { currentReferences, keepReferences, type References } from "./references.js";
+import type { References } from "./references.js";
 
 export function measureUsage(repository: Repository, work: Work, { audit }: { audit: boolean }): StoreUsage {
   const { files, layout } = repository;
@@ -74,10 +74,7 @@ function differences(
 /** Null while damage hides what is needed. */
 function referencesOrNull(repository: Repository, work: Work): References | null {
   try {
-    const { trees } = whatIsNeeded(repository, { sweep: false });
-    const references = currentReferences(repository, trees, () => work.step());
-    keepReferences(repository, references);
-    return references;
+    return countNeeded(repository, work).references;
   } catch (error) {
     if (isDamage(error)) return null;
     throw error;

@@ -115,8 +115,6 @@ export interface Files {
   seek(fd: Fd, what: "data" | "hole", position: number): number;
   /** `flock`: freed when the holder closes it or dies. Returns false when it is held and `wait` is false. */
   lock(fd: Fd, kind: "shared" | "exclusive", wait: boolean): boolean;
-  /** Bytes that this process may still write. */
-  freeBytes(fd: Fd): number;
 }
 
 /** True when the error is the kernel's answer `errno`. */

@@ -3,7 +3,6 @@
  * `lstat` costs twice as much; see ARCHITECTURE.md for the measurement. `statx` is used because its layout is the same
  * on every architecture.
  */
-import { statfsSync } from "node:fs";
 import { constants as os } from "node:os";
 import koffi from "koffi";
 import { StoreError, type StoreErrorCode } from "../errors.js";
@@ -473,9 +472,5 @@ export const linuxFiles: Files = {
     if (retry(() => call.flock(fd, operation) as number) === 0) return true;
     if (!wait && koffi.errno() === os.errno.EWOULDBLOCK) return false;
     return fail("flock", null);
-  },
-  freeBytes(fd) {
-    const space = statfsSync(`/proc/self/fd/${fd}`);
-    return space.bavail * space.bsize;
   },
 };

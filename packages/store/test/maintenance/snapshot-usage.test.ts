@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { hash } from "../../src/chunk/hash.js";
+import { refFile } from "../../src/snapshot/refs.js";
 import { Random, seedOfRun } from "../random.js";
 import { du, makeStore } from "../snapshot/made-store.js";
 
 /** What deleting a snapshot is about. The index and the counts, which also change, are caches. */
 function snapshotBytes(root: string): number {
   return du(`${root}/packs`) + du(`${root}/snapshots`) + du(`${root}/refs`);
+}
+
+/** Of the directories alone. */
+function emptyBytes(root: string): number {
+  return ["packs", "snapshots", "refs", "refs/snapshots", "refs/disks"].reduce(
+    (total, path) => total + statSync(`${root}/${path}`).blocks * 512,
+    0,
+  );
 }
 
 /** Changes a few files: most small and several to a frame, some of several frames. */
@@ -53,6 +62,45 @@ describe("the exclusive bytes of a snapshot", () => {
     engine.directories.deleteSnapshot({}, "one");
     const [only] = engine.upkeep.snapshotUsage({}, null);
     assert.equal(only?.exclusiveBytes, 8192 + du(`${root}/packs`) - 4096);
+  });
+});
+
+describe("the referenced bytes of a snapshot", () => {
+  test("are what is left when all others are deleted at once, after any history", (t) => {
+    const random = new Random(seedOfRun());
+    for (let round = 0; round < 4; round++) {
+      const { engine, root, source } = makeStore(t);
+      for (let step = 0; step < 12; step++) {
+        change(random, source);
+        engine.directories.snapshot({}, source, { name: `step-${step}` });
+        if (random.chance(0.3)) engine.directories.deleteSnapshot({}, `step-${step}`);
+      }
+      engine.directories.snapshot({}, source, { name: "last" });
+      const usages = engine.upkeep.snapshotUsage({}, null);
+      for (const { referencedBytes, exclusiveBytes, sharedBytes } of usages) {
+        assert.equal(sharedBytes, referencedBytes - exclusiveBytes);
+        assert.ok(sharedBytes >= 0, `seed ${random.seed}`);
+      }
+      const { snapshot, referencedBytes } = random.pick(usages.filter((one) => one.snapshot.name !== "last"));
+      const kept = [snapshot.name, "last"].map(refFile);
+      for (const file of readdirSync(`${root}/refs/snapshots`))
+        if (!kept.includes(file)) rmSync(`${root}/refs/snapshots/${file}`);
+      engine.directories.deleteSnapshot({}, "last");
+      assert.equal(
+        snapshotBytes(root) - emptyBytes(root),
+        referencedBytes,
+        `seed ${random.seed}, round ${round}`,
+      );
+    }
+  });
+
+  test("do not depend on which of two snapshots came first", (t) => {
+    const { engine, source } = makeStore(t);
+    writeFileSync(`${source}/file`, new Random(seedOfRun()).bytes(100_000));
+    for (const name of ["one", "two"]) engine.directories.snapshot({}, source, { name });
+    const [two, one] = engine.upkeep.snapshotUsage({}, null);
+    assert.deepEqual({ ...one, snapshot: null }, { ...two, snapshot: null });
+    assert.ok((one?.sharedBytes ?? 0) > 100_000);
   });
 });
 

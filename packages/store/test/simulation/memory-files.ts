@@ -317,8 +317,6 @@ export class MemoryFiles implements Files {
     return true;
   };
 
-  freeBytes: Files["freeBytes"] = () => 2 ** 40;
-
   #before(operation: keyof Files, isChange: boolean, tear = nothing, spoil = nothing): void {
     this.#watch.before?.(operation, isChange, tear, spoil);
   }

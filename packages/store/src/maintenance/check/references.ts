@@ -1,16 +1,15 @@
 /** Checks the counts that a collection relies on: what it would take over from the last one, against a count of all trees. */
 import type { Repository } from "../../snapshot/repository.js";
 import type { Work } from "../../snapshot/work.js";
-import { whatIsNeeded } from "../collect.js";
-import { currentReferences, References } from "../references.js";
+import { countAnew, countNeeded } from "../needed.js";
+import type { References } from "../references.js";
 import { isDamage, type Findings } from "./findings.js";
 
 /** Returns the right counts where those that are kept are wrong. */
 export function checkReferences(repository: Repository, work: Work, findings: Findings): References | null {
   try {
-    const { trees } = whatIsNeeded(repository, { sweep: false });
-    const kept = currentReferences(repository, trees, () => work.step());
-    const right = countsInsteadOf(kept, repository, work);
+    const { references } = countNeeded(repository, work, { keep: false });
+    const right = countsInsteadOf(references, repository, work);
     if (right !== null) {
       findings.add("references_wrong", "cache/references", "counts other references than the trees have");
     }
@@ -24,7 +23,6 @@ export function checkReferences(repository: Repository, work: Work, findings: Fi
 
 /** Null when the counts are right. */
 export function countsInsteadOf(counts: References, repository: Repository, work: Work): References | null {
-  const counted = new References();
-  counted.advance(repository.chunks, counts.trees, () => work.step());
+  const counted = countAnew(repository, counts.trees, work);
   return counted.encode().equals(counts.encode()) ? null : counted;
 }
