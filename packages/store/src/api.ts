@@ -302,6 +302,8 @@ export interface Disks {
   delete(id: string): Promise<{ freedBytes: number }>;
   /** What a disk takes on the filesystem, alone and with what it shares. */
   usage(id: string): Promise<DiskUsage>;
+  /** The same of all disks, in the order of their ids, for little more than what one of them costs. */
+  usages(): Promise<(DiskUsage & { id: string })[]>;
   /** `upperBytes` of `usage` alone, for a fraction of its cost: the part that grows while the disk is attached. */
   upperBytes(id: string): Promise<number>;
 }

@@ -59,7 +59,9 @@ export interface WorkspaceUsage {
     name: string;
     logical_bytes: number;
     new_bytes: number;
+    referenced_bytes: number;
     exclusive_bytes: number;
+    shared_bytes: number;
   }[];
 }
 

@@ -60,8 +60,8 @@ export class Billing {
       .orderBy("seq", "desc")
       .execute();
     const byWorkspace: WorkspaceBytes[] = [];
-    for (const { id, name } of workspaces)
-      byWorkspace.push({ id, name, bytes: (await store.disks.usage(id)).exclusiveBytes });
+    const usages = new Map((await store.disks.usages()).map((usage) => [usage.id, usage.exclusiveBytes]));
+    for (const { id, name } of workspaces) byWorkspace.push({ id, name, bytes: usages.get(id) ?? 0 });
     const now = Date.now();
     const sessions = await this.#sessionsSince(account, now - 30 * dayMs);
     return {

@@ -194,12 +194,14 @@ export function registerWorkspaces(app: App, context: Context): void {
         exclusive_bytes: figures.exclusiveBytes,
         shared_bytes: figures.referencedBytes - figures.exclusiveBytes,
         written_bytes: figures.upperBytes,
-        snapshots: list.map(({ snapshot, exclusiveBytes }) => ({
+        snapshots: list.map(({ snapshot, referencedBytes, exclusiveBytes, sharedBytes }) => ({
           id: snapshot.id,
           name: snapshot.name,
           logical_bytes: snapshot.logicalBytes,
           new_bytes: snapshot.newBytes,
+          referenced_bytes: referencedBytes,
           exclusive_bytes: exclusiveBytes,
+          shared_bytes: sharedBytes,
         })),
       },
       200,

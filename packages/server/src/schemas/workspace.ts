@@ -91,7 +91,9 @@ export const usageSchema = z
         name: z.string(),
         logical_bytes: bytes,
         new_bytes: bytes,
+        referenced_bytes: bytes.openapi({ description: "kept for it if it were the only snapshot" }),
         exclusive_bytes: bytes.openapi({ description: "freed if it were deleted" }),
+        shared_bytes: bytes.openapi({ description: "referenced minus exclusive" }),
       }),
     ),
   })

@@ -128,7 +128,8 @@ describe("workspaces", () => {
 
   test("usage adds up", async () => {
     const usage = await server.expect(200, "GET", "/v1/workspaces/copy/usage");
-    assert.equal(usage.shared_bytes + usage.exclusive_bytes, usage.referenced_bytes);
+    for (const of of [usage, ...usage.snapshots])
+      assert.equal(of.shared_bytes + of.exclusive_bytes, of.referenced_bytes);
     assert.deepEqual(usage.snapshots, []);
   });
 

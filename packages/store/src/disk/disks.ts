@@ -16,6 +16,7 @@ import type {
 import { StoreError } from "../errors.js";
 import { layersMax } from "../limits.js";
 import { allocatedUnder } from "../platform/allocated.js";
+import type { AskedRegion } from "../platform/kept-regions.js";
 import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
@@ -34,7 +35,8 @@ import { snapshotDisk } from "./snapshot.js";
 import { sweep, unneededLayers } from "./sweep.js";
 import { buildName } from "./provide-layer.js";
 import { discard, removeFromTrash } from "./trash.js";
-import { diskUsage, layersBytes } from "./usage.js";
+import { diskRegions, layerRegion } from "./regions.js";
+import { diskUsages, layersBytes } from "./usage.js";
 
 export class DiskSet {
   readonly #repository: Repository;
@@ -199,7 +201,21 @@ export class DiskSet {
   }
 
   usage(id: string): DiskUsage {
-    return diskUsage(this.#disks, id);
+    const [usage] = diskUsages(this.#disks, this.#repository.regions, [this.#disks.read(id).id]);
+    return usage as DiskUsage;
+  }
+
+  /** Of all disks, in the order of their ids. */
+  usages(): (DiskUsage & { id: string })[] {
+    const ids = this.#disks.ids();
+    const usages = diskUsages(this.#disks, this.#repository.regions, ids);
+    return ids.map((id, n) => ({ id, ...(usages[n] as DiskUsage) }));
+  }
+
+  /** Everything that disks take, by what it is. */
+  regions(): { layers: AskedRegion[]; disks: AskedRegion[] } {
+    const layers = this.#disks.layers.ids().map((id) => layerRegion(this.#disks, id));
+    return { layers, disks: diskRegions(this.#disks, this.#disks.ids()) };
   }
 
   /** As `usage` says it. */

@@ -91,19 +91,34 @@ export class DiskRegistry {
   take(id: string): Lock {
     return this.guarded("shared", () => {
       this.read(id);
-      const lock = Lock.take(this.files, `${this.path(id)}/${lockName}`, "exclusive", { wait: false });
-      if (lock !== null) return lock;
+      const path = `${this.path(id)}/${lockName}`;
+      const lock = Lock.take(this.files, path, "exclusive", { wait: false });
+      if (lock !== null) {
+        // So that figures of the disk which were made before are known to be old.
+        this.files.setModified(anywhere, path, 0, 0);
+        return lock;
+      }
       throw new StoreError("disk_in_use", `disk ${JSON.stringify(id)} is in use`, { data: { disk: id } });
     });
   }
 
-  /** Asked under the exclusive lock of all disks, so that asking keeps nobody from taking a disk. */
   isTaken(id: string): boolean {
-    return this.guarded("exclusive", () => {
-      const lock = Lock.take(this.files, `${this.path(id)}/${lockName}`, "shared", { wait: false });
-      lock?.release();
-      return lock === null;
-    });
+    return this.taken([id]).has(id);
+  }
+
+  /** Those that somebody has. Asked under the exclusive lock of all disks, so that asking keeps nobody from taking one. */
+  taken(ids: readonly string[]): Set<string> {
+    return this.guarded(
+      "exclusive",
+      () =>
+        new Set(
+          ids.filter((id) => {
+            const lock = Lock.take(this.files, `${this.path(id)}/${lockName}`, "shared", { wait: false });
+            lock?.release();
+            return lock === null;
+          }),
+        ),
+    );
   }
 
   guarded<Result>(kind: "shared" | "exclusive", run: () => Result): Result {

@@ -1,83 +1,74 @@
 /**
- * What a disk takes on the filesystem. Every inode counts once. Layers that a merge made share files with the layers they
- * were made of, so what a layer's end would free is found by links: a file goes when all of its links go.
+ * What disks take on the filesystem. Every inode counts once. Layers that a merge made share files with the layers they were made
+ * of, so what a layer's end would free is found by links: a file goes when all of its links go.
  */
 import type { DiskUsage } from "../api.js";
 import type { LayerId } from "../ids.js";
-import { allocatedUnder } from "../platform/allocated.js";
+import { StoreError } from "../errors.js";
+import { emptyRegion, measureRegion, regionBytes, type Region } from "../platform/region.js";
+import type { KeptRegions } from "../platform/kept-regions.js";
+import { diskRegions, layerRegion } from "./regions.js";
 import type { DiskRegistry } from "./registry.js";
-import { unneededLayers } from "./sweep.js";
 
-/** The upper is counted with the directory of the disk around it: that is what deleting it would free. */
-export function diskUsage(disks: DiskRegistry, id: string): DiskUsage {
-  const stack = disks.stack(disks.read(id));
-  const others = new Set<LayerId>();
-  for (const other of disks.ids()) {
-    if (other !== id) for (const layer of disks.stack(disks.read(other))) others.add(layer);
-  }
-  const own = new Freeing(disks);
-  const upperBytes = own.add(disks.path(id));
-  for (const layer of stack) if (!others.has(layer)) own.add(disks.layers.path(layer));
+/** Of these disks, in their order. Each upper is counted with the directory of the disk around it: that is what deleting it frees. */
+export function diskUsages(disks: DiskRegistry, kept: KeptRegions, ids: readonly string[]): DiskUsage[] {
+  const stacks = new Map(disks.ids().flatMap((id) => stackOf(disks, id)));
+  const standing = new Map<LayerId, number>();
+  for (const stack of stacks.values())
+    for (const layer of stack) standing.set(layer, (standing.get(layer) ?? 0) + 1);
+  const layers = disks.layers.ids();
+  const asked = [...layers.map((id) => layerRegion(disks, id)), ...diskRegions(disks, ids)];
+  const regions = kept.ask(asked);
+  const regionOf = new Map(asked.map(({ name }, n) => [name, regions[n] ?? emptyRegion]));
   // A sweep follows every deletion.
-  const exclusiveBytes = own.freedBytes(() => unneededLayers(disks) ?? []);
-  let referencedBytes = own.bytes;
-  for (const layer of stack) {
-    if (others.has(layer)) {
-      referencedBytes += allocatedUnder(disks.files, disks.layers.path(layer), own.seen);
-    }
-  }
-  return { upperBytes, exclusiveBytes, referencedBytes };
+  const swept = layers.filter((id) => !standing.has(id)).map((id) => `layers/${id}`);
+  return ids.map((id) => {
+    const stack = stacks.get(id) ?? [];
+    const own = stack.filter((layer) => standing.get(layer) === 1);
+    const at = (names: string[]): Region[] => names.map((name) => regionOf.get(name) ?? emptyRegion);
+    const layerNames = (of: LayerId[]): string[] => of.map((layer) => `layers/${layer}`);
+    const upper = at([`disks/${id}`]);
+    const gone = [...upper, ...at(layerNames(own))];
+    return {
+      upperBytes: regionBytes(upper),
+      exclusiveBytes: freedBytes(gone, at(swept)),
+      referencedBytes: regionBytes([...upper, ...at(layerNames(stack))]),
+    };
+  });
 }
 
 /** What removing the layers would free. */
-export function layersBytes(disks: DiskRegistry, layers: LayerId[]): number {
-  const gone = new Freeing(disks);
-  for (const layer of layers) gone.add(disks.layers.path(layer));
-  return gone.freedBytes(() => []);
+export function layersBytes({ files, layers }: DiskRegistry, ids: LayerId[]): number {
+  return freedBytes(
+    ids.map((id) => measureRegion(files, layers.path(id))),
+    [],
+  );
 }
 
-/** Counts what would be freed if some directories went. */
-class Freeing {
-  /** Allocated in these directories. */
-  bytes = 0;
-  readonly seen = new Set<string>();
-  readonly #disks: DiskRegistry;
-  readonly #linked = new Map<string, { allocatedBytes: number; elsewhere: number }>();
-
-  constructor(disks: DiskRegistry) {
-    this.#disks = disks;
+/** Of a disk that another process deletes meanwhile: none. */
+function stackOf(disks: DiskRegistry, id: string): [string, LayerId[]][] {
+  try {
+    return [[id, disks.stack(disks.read(id))]];
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "disk_not_found") return [];
+    throw error;
   }
+}
 
-  /** Returns what the directory adds to `bytes`. */
-  add(path: string): number {
-    const added = allocatedUnder(this.#disks.files, path, this.seen, (key, { allocatedBytes, links }) => {
-      const file = this.#linked.get(key) ?? { allocatedBytes, elsewhere: links };
-      file.elsewhere -= 1;
-      this.#linked.set(key, file);
-    });
-    this.bytes += added;
-    return added;
-  }
-
-  /** `alsoGone`: layers whose links do not count, asked for only when there are links elsewhere. */
-  freedBytes(alsoGone: () => LayerId[]): number {
-    const { files, layers } = this.#disks;
-    if (this.#remaining() > 0) {
-      for (const layer of alsoGone()) {
-        allocatedUnder(files, layers.path(layer), new Set(), (key) => {
-          const file = this.#linked.get(key);
-          if (file !== undefined) file.elsewhere -= 1;
-        });
-      }
+/** What comes back when regions go. `alsoGone`: regions whose links do not count, because they go anyway. */
+function freedBytes(gone: Region[], alsoGone: Region[]): number {
+  const names = new Map<string, number>();
+  for (const { linked } of [...gone, ...alsoGone])
+    for (const [key, file] of linked) names.set(key, (names.get(key) ?? 0) + file.names);
+  let bytes = 0;
+  const counted = new Set<string>();
+  for (const { bytes: own, linked } of gone) {
+    bytes += own;
+    for (const [key, { allocatedBytes, links }] of linked) {
+      if (counted.has(key) || (names.get(key) ?? 0) < links) continue;
+      counted.add(key);
+      bytes += allocatedBytes;
     }
-    return this.bytes - this.#remaining();
   }
-
-  #remaining(): number {
-    let bytes = 0;
-    for (const { allocatedBytes, elsewhere } of this.#linked.values()) {
-      if (elsewhere > 0) bytes += allocatedBytes;
-    }
-    return bytes;
-  }
+  return bytes;
 }

@@ -110,6 +110,10 @@ export class DiskCalls {
     return this.#disks.usage(id);
   }
 
+  usages(_hooks: Hooks): (DiskUsage & { id: string })[] {
+    return this.#disks.usages();
+  }
+
   upperBytes(_hooks: Hooks, id: string): number {
     return this.#disks.upperBytes(id);
   }

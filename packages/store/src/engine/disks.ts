@@ -80,6 +80,10 @@ export class EngineDisks implements Disks {
     return this.#engine.call("disks.usage", [id]);
   }
 
+  usages(): Promise<(DiskUsage & { id: string })[]> {
+    return this.#engine.call("disks.usages", []);
+  }
+
   upperBytes(id: string): Promise<number> {
     return this.#engine.call("disks.upperBytes", [id]);
   }

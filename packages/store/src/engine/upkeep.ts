@@ -6,8 +6,8 @@ import { fsck } from "../maintenance/fsck.js";
 import type { CollectionPlan } from "../maintenance/plan.js";
 import { repairStore } from "../maintenance/repair.js";
 import { snapshotUsages } from "../maintenance/snapshot-usage.js";
+import { measureStore } from "../maintenance/store-bytes.js";
 import { measureUsage } from "../maintenance/usage.js";
-import { allocatedUnder } from "../platform/allocated.js";
 import type { Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import type { RefScope } from "../snapshot/refs.js";
@@ -29,7 +29,7 @@ export class Upkeep {
 
   usage(hooks: Hooks, options: { audit: boolean } = { audit: false }): StoreUsage {
     const work = new Work("check", hooks);
-    return this.#repository.withObjects(() => measureUsage(this.#repository, work, options));
+    return this.#repository.withObjects(() => measureUsage(this.#repository, this.#disks, work, options));
   }
 
   snapshotUsage(hooks: Hooks, scope: RefScope): SnapshotUsage[] {
@@ -76,6 +76,6 @@ export class Upkeep {
   }
 
   onDiskBytes(_hooks: Hooks): number {
-    return allocatedUnder(this.#files, this.#repository.layout.root);
+    return measureStore(this.#repository, this.#disks).onDiskBytes;
   }
 }

@@ -2,49 +2,43 @@
 import type { StoreUsage } from "../api.js";
 import type { Work } from "../snapshot/work.js";
 import type { Repository } from "../snapshot/repository.js";
-import { packsIn } from "../pack/index.js";
-import { withDirectory } from "../platform/durable.js";
-import type { Files } from "../platform/files.js";
+import type { DiskSet } from "../disk/disks.js";
+import { anywhere } from "../platform/files.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
 import { countsInsteadOf } from "./check/references.js";
 import { countNeeded, keepReferences } from "./needed.js";
+import { measureStore } from "./store-bytes.js";
 import { allocatedBytesOf, packStates } from "./packs.js";
 import type { References } from "./references.js";
 
-export function measureUsage(repository: Repository, work: Work, { audit }: { audit: boolean }): StoreUsage {
-  const { files, layout } = repository;
+export function measureUsage(
+  repository: Repository,
+  disks: DiskSet,
+  work: Work,
+  { audit }: { audit: boolean },
+): StoreUsage {
   // Before anything is measured, because keeping it takes space itself.
   const references = referencesOrNull(repository, work);
-  // One set of inodes for the whole walk, so that hard links between layers count once.
-  const seen = new Set<string>();
-  const layerBytes = allocatedUnder(files, layout.layers, seen);
-  const diskBytes = allocatedUnder(files, layout.disks, seen);
-  const packTreeBytes = allocatedUnder(files, layout.packs, seen);
-  const counted = [layout.layers, layout.disks, layout.packs];
-  const otherBytes = overhead(files, layout.root, counted, seen);
-  const packBytes = packsIn(files, layout.packs).reduce(
-    (total, id) => total + allocatedBytesOf(repository, id),
-    0,
-  );
   let deadBytes = 0;
   for (const state of references === null ? [] : packStates(repository, references)) {
+    if (state.neededPlainBytes === state.plainBytes) continue;
     const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
     deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
   }
-  const total = layerBytes + diskBytes + packTreeBytes + otherBytes;
+  const { packBytes, ...bytes } = measureStore(repository, disks);
+  const directoryBytes = repository.files.stat(anywhere, repository.layout.packs).allocatedBytes;
   const snapshots = repository.allSnapshots();
   return {
-    onDiskBytes: total,
-    chunkBytes: packBytes - deadBytes,
+    onDiskBytes: bytes.onDiskBytes,
+    chunkBytes: packBytes - directoryBytes - deadBytes,
     deadBytes,
-    layerBytes,
-    diskBytes,
-    // The pack directory itself, and files in it that are no packs.
-    overheadBytes: otherBytes + packTreeBytes - packBytes,
+    layerBytes: bytes.layerBytes,
+    diskBytes: bytes.diskBytes,
+    overheadBytes: bytes.overheadBytes + directoryBytes,
     logicalBytes: snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0),
     snapshots: snapshots.length,
-    audit: audit ? { differences: differences(repository, work, references, total) } : null,
+    audit: audit ? { differences: differences(repository, work, references, bytes.onDiskBytes) } : null,
   };
 }
 
@@ -59,7 +53,10 @@ function differences(
   const { files, layout } = repository;
   const walkedBytes = allocatedUnder(files, layout.root);
   if (walkedBytes !== measuredBytes) {
-    found.push(`the categories add up to ${measuredBytes} bytes, a walk of the store finds ${walkedBytes}`);
+    found.push(
+      `the categories add up to ${measuredBytes} bytes, a walk of the store finds ${walkedBytes}; everything is walked the next time`,
+    );
+    repository.regions.forget();
   }
   if (references === null)
     return [...found, "a snapshot is damaged, so nothing tells what is needed: see fsck"];
@@ -79,16 +76,4 @@ function referencesOrNull(repository: Repository, work: Work): References | null
     if (isDamage(error)) return null;
     throw error;
   }
-}
-
-/** The root itself and all in it that is not counted elsewhere, foreign files too: `du` counts them. */
-function overhead(files: Files, root: string, counted: string[], seen: Set<string>): number {
-  return withDirectory(files, root, (directory) =>
-    files.list(directory).reduce((total, { name }) => {
-      const path = `${root}/${name.toString("utf8")}`;
-      if (counted.includes(path)) return total;
-      const { type, allocatedBytes } = files.stat(directory, name);
-      return total + (type === "directory" ? allocatedUnder(files, path, seen) : allocatedBytes);
-    }, files.statOpen(directory).allocatedBytes),
-  );
 }

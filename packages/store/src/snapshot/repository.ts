@@ -20,6 +20,7 @@ import {
   writeDurably,
 } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { KeptRegions } from "../platform/kept-regions.js";
 import { withLock } from "../platform/lock.js";
 import type { Digest } from "../chunk/hash.js";
 import { readRoot } from "../tree/directory.js";
@@ -64,12 +65,15 @@ export class Repository {
   readonly files: Files;
   readonly chunks: Chunks;
   readonly refs: Refs;
+  /** What parts of the store take on the filesystem. */
+  readonly regions: KeptRegions;
 
   private constructor(files: Files, layout: Layout) {
     this.files = files;
     this.layout = layout;
     this.chunks = new Chunks(files, layout.packs, layout.index);
     this.refs = new Refs(files, layout.refs, layout.refsLock);
+    this.regions = new KeptRegions(files, layout.cache);
   }
 
   /** Makes an empty store. The directory must be missing or empty; code `store_exists` when it already is a store. */

@@ -19,11 +19,13 @@ export async function run(context: Context, options: StoreOptions & { audit?: bo
     overhead_bytes: usage.overheadBytes,
     logical_bytes: usage.logicalBytes,
     snapshots: usage.snapshots,
-    by_snapshot: snapshots.map(({ snapshot, exclusiveBytes }) => ({
+    by_snapshot: snapshots.map(({ snapshot, referencedBytes, exclusiveBytes, sharedBytes }) => ({
       id: snapshot.id,
       name: snapshot.name,
       logical_bytes: snapshot.logicalBytes,
+      referenced_bytes: referencedBytes,
       exclusive_bytes: exclusiveBytes,
+      shared_bytes: sharedBytes,
     })),
     ...(usage.audit === null ? {} : { differences: usage.audit.differences }),
   };
@@ -37,6 +39,8 @@ function bySnapshot(snapshots: SnapshotUsage[]): string {
     [
       { title: "SNAPSHOT", value: ({ snapshot }) => snapshot.name },
       { title: "SIZE", align: "right", value: ({ snapshot }) => formatBytes(snapshot.logicalBytes) },
+      { title: "REACHED", align: "right", value: ({ referencedBytes }) => formatBytes(referencedBytes) },
+      { title: "SHARED", align: "right", value: ({ sharedBytes }) => formatBytes(sharedBytes) },
       { title: "ONLY ITS OWN", align: "right", value: ({ exclusiveBytes }) => formatBytes(exclusiveBytes) },
     ],
     snapshots,

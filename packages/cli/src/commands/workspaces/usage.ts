@@ -21,6 +21,8 @@ function describe(usage: WorkspaceUsage): string {
       { title: "SNAPSHOT", value: (snapshot) => snapshot.name },
       { title: "SIZE", align: "right", value: (snapshot) => formatBytes(snapshot.logical_bytes) },
       { title: "NEW ON DISK", align: "right", value: (snapshot) => formatBytes(snapshot.new_bytes) },
+      { title: "REACHED", align: "right", value: (snapshot) => formatBytes(snapshot.referenced_bytes) },
+      { title: "SHARED", align: "right", value: (snapshot) => formatBytes(snapshot.shared_bytes) },
       { title: "ONLY ITS OWN", align: "right", value: (snapshot) => formatBytes(snapshot.exclusive_bytes) },
     ],
     usage.snapshots,

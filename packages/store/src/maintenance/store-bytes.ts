@@ -1,0 +1,107 @@
+/**
+ * What a store takes on the filesystem, by its parts: all of it, as `du` counts. What cannot have changed since it was last asked
+ * is not walked again: layers, disks that nobody has taken since, and directories of whole files that got or lost none.
+ */
+import type { DiskSet } from "../disk/disks.js";
+import { withDirectory } from "../platform/durable.js";
+import type { Files } from "../platform/files.js";
+import type { AskedRegion } from "../platform/kept-regions.js";
+import { measureRegion, regionBytes } from "../platform/region.js";
+import { stampOf } from "../platform/stamp.js";
+import type { Repository } from "../snapshot/repository.js";
+
+export interface StoreBytes {
+  /** All of it. The others add up to this. */
+  onDiskBytes: number;
+  packBytes: number;
+  layerBytes: number;
+  diskBytes: number;
+  overheadBytes: number;
+}
+
+/** A part of the figures: regions, and what stands beside them. */
+interface Part {
+  regions: AskedRegion[];
+  bytes: number;
+}
+
+export function measureStore(repository: Repository, disks: DiskSet): StoreBytes {
+  const { files, layout } = repository;
+  const known = disks.regions();
+  const flat = (path: string): AskedRegion => ({
+    name: path,
+    path,
+    stamp: stampOf(files, path),
+    isFlat: true,
+  });
+  const root = within(files, layout.root, () => null);
+  const isElsewhere = new Set([
+    layout.packs,
+    layout.index,
+    layout.records,
+    layout.refs,
+    layout.layers,
+    layout.disks,
+    layout.cache,
+  ]);
+  const refs = within(files, layout.refs, (path) => (path.endsWith("/disks") ? null : flat(path)));
+  const diskRefs = within(files, `${layout.refs}/disks`, flat);
+  const parts: Record<"packs" | "layers" | "disks" | "others", Part[]> = {
+    packs: [{ regions: [flat(layout.packs)], bytes: 0 }],
+    layers: [within(files, layout.layers, regionAt(known.layers))],
+    disks: [within(files, layout.disks, regionAt(known.disks))],
+    others: [
+      { ...root, regions: root.regions.filter(({ path }) => !isElsewhere.has(path)) },
+      { ...refs, regions: refs.regions.filter(({ path }) => !path.endsWith("/disks")) },
+      diskRefs,
+      { regions: [flat(layout.index), flat(layout.records)], bytes: 0 },
+    ],
+  };
+  const asked = Object.values(parts).flatMap((of) => of.flatMap(({ regions }) => regions));
+  const measured = new Map(repository.regions.ask(asked).map((region, n) => [asked[n]?.path, region]));
+  // One set of inodes for all, so that a file with names in two regions counts once.
+  const seen = new Set<string>();
+  const bytesOf = (of: Part[]): number =>
+    of.reduce(
+      (total, { regions, bytes }) =>
+        total +
+        bytes +
+        regionBytes(
+          regions.flatMap(({ path }) => measured.get(path) ?? []),
+          seen,
+        ),
+      0,
+    );
+  const layerBytes = bytesOf(parts.layers);
+  const diskBytes = bytesOf(parts.disks);
+  const packBytes = bytesOf(parts.packs);
+  // Last, because what is kept for the next time goes there.
+  const cacheBytes = regionBytes([measureRegion(files, layout.cache)], seen);
+  const overheadBytes = bytesOf(parts.others) + cacheBytes;
+  return {
+    onDiskBytes: packBytes + layerBytes + diskBytes + overheadBytes,
+    packBytes,
+    layerBytes,
+    diskBytes,
+    overheadBytes,
+  };
+}
+
+function regionAt(regions: AskedRegion[]): (path: string) => AskedRegion | null {
+  const byPath = new Map(regions.map((region) => [region.path, region]));
+  return (path) => byPath.get(path) ?? null;
+}
+
+/** A directory's own bytes with those of its files, and its directories as regions; those that `known` does not know are walked. */
+function within(files: Files, path: string, known: (path: string) => AskedRegion | null): Part {
+  return withDirectory(files, path, (directory) => {
+    const part: Part = { regions: [], bytes: files.statOpen(directory).allocatedBytes };
+    for (const { name, type } of files.list(directory)) {
+      const at = `${path}/${name.toString("utf8")}`;
+      if ((type ?? files.stat(directory, name).type) === "directory")
+        part.regions.push(known(at) ?? { name: at, path: at, stamp: null });
+      else part.bytes += files.stat(directory, name).allocatedBytes;
+    }
+    return part;
+  });
+}

@@ -1,0 +1,27 @@
+/** Tells whether a directory has got, lost or exchanged a name since, or a file was touched, by the times that the kernel keeps. */
+import { anywhere, isErrno, type Files } from "./files.js";
+
+/**
+ * A change within one tick of the kernel's clock leaves the time as it was, so a time that is not a while ago proves nothing yet.
+ * Ticks are at most 10 ms.
+ */
+const settledMs = 100;
+
+/** Null while a change might not show, and when there is nothing. No spaces in it. */
+export function stampOf(files: Files, path: string): string | null {
+  let stat;
+  try {
+    stat = files.stat(anywhere, path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
+  }
+  const { inode, mtimeSeconds, mtimeNanoseconds, ctimeSeconds, ctimeNanoseconds } = stat;
+  const latestMs = Math.max(
+    mtimeSeconds * 1000 + mtimeNanoseconds / 1e6,
+    ctimeSeconds * 1000 + ctimeNanoseconds / 1e6,
+  );
+  // Also null for a time to come: the clock was set back.
+  if (Date.now() - latestMs < settledMs) return null;
+  return `${inode}/${mtimeSeconds}.${mtimeNanoseconds}/${ctimeSeconds}.${ctimeNanoseconds}`;
+}
