@@ -4,6 +4,8 @@ import type { Work } from "../snapshot/work.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { DiskSet } from "../disk/disks.js";
 import { anywhere } from "../platform/files.js";
+import { stampOf } from "../platform/stamp.js";
+import { readLeases } from "../snapshot/lease.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
 import { countsInsteadOf } from "./check/references.js";
@@ -12,23 +14,34 @@ import { measureStore } from "./store-bytes.js";
 import { allocatedBytesOf, packStates } from "./packs.js";
 import type { References } from "./references.js";
 
+/** What of the figures depends on snapshots and objects alone. */
+interface Told {
+  stamp: string;
+  deadBytes: number;
+  logicalBytes: number;
+  snapshots: number;
+}
+
+/** As last told. It serves again while no snapshot and no object came or went, and nothing relies on objects beside snapshots. */
+const lastTold = new WeakMap<Repository, Told>();
+
 export function measureUsage(
   repository: Repository,
   disks: DiskSet,
   work: Work,
   { audit }: { audit: boolean },
 ): StoreUsage {
-  // Before anything is measured, because keeping it takes space itself.
-  const references = referencesOrNull(repository, work);
-  let deadBytes = 0;
-  for (const state of references === null ? [] : packStates(repository, references)) {
-    if (state.neededPlainBytes === state.plainBytes) continue;
-    const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
-    deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
-  }
+  const stamp = stampOfSnapshots(repository);
+  const last = lastTold.get(repository);
+  const isKnown = stamp !== null && last?.stamp === stamp;
+  // Before anything is measured, because keeping them takes space itself.
+  const references = isKnown && !audit ? null : referencesOrNull(repository, work);
+  const told = isKnown && !audit ? last : { stamp: stamp ?? "", ...tell(repository, references) };
+  // While damage hides what is needed, the next question may find it mended.
+  if (stamp !== null && references !== null) lastTold.set(repository, told);
+  const { deadBytes, logicalBytes, snapshots } = told;
   const { packBytes, ...bytes } = measureStore(repository, disks);
   const directoryBytes = repository.files.stat(anywhere, repository.layout.packs).allocatedBytes;
-  const snapshots = repository.allSnapshots();
   return {
     onDiskBytes: bytes.onDiskBytes,
     chunkBytes: packBytes - directoryBytes - deadBytes,
@@ -36,10 +49,35 @@ export function measureUsage(
     layerBytes: bytes.layerBytes,
     diskBytes: bytes.diskBytes,
     overheadBytes: bytes.overheadBytes + directoryBytes,
-    logicalBytes: snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0),
-    snapshots: snapshots.length,
+    logicalBytes,
+    snapshots,
     audit: audit ? { differences: differences(repository, work, references, bytes.onDiskBytes) } : null,
   };
+}
+
+function tell(repository: Repository, references: References | null): Omit<Told, "stamp"> {
+  let deadBytes = 0;
+  for (const state of references === null ? [] : packStates(repository, references)) {
+    if (state.neededPlainBytes === state.plainBytes) continue;
+    const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
+    deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
+  }
+  const snapshots = repository.allSnapshots();
+  const logicalBytes = snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0);
+  return { deadBytes, logicalBytes, snapshots: snapshots.length };
+}
+
+/** Null while there are leases, or something changed a moment ago. */
+function stampOfSnapshots({ files, layout, refs }: Repository): string | null {
+  const { trees, packs, writers } = readLeases(files, layout, { sweep: false });
+  if (trees.size > 0 || packs.size > 0 || writers > 0) return null;
+  const diskScopes = refs.scopes().filter((scope) => scope !== null);
+  const paths = [
+    ...[layout.packs, layout.index, layout.records, `${layout.refs}/snapshots`, `${layout.refs}/disks`],
+    ...diskScopes.map((scope) => `${layout.refs}/disks/${scope}`),
+  ];
+  const stamps = paths.map((path) => stampOf(files, path));
+  return stamps.includes(null) ? null : stamps.join(" ");
 }
 
 /** Counts everything again, by other ways than before. */
