@@ -90,7 +90,7 @@ export class KeptRegions {
 
   #read(): Map<string, KeptRegion> {
     const bytes = this.#bootId === null ? null : readCache(this.#files, this.#cache, fileName);
-    return (bytes === null ? null : decode(this.#bootId as string, bytes)) ?? new Map();
+    return (bytes === null ? null : decode(this.#bootId as string, bytes)) ?? new Map<string, KeptRegion>();
   }
 }
 
