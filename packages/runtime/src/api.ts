@@ -4,6 +4,8 @@ import type { DiskMount } from "@chaser/store";
 import type { Image } from "./image/image.js";
 import type { EgressRule } from "./egress/rules.js";
 import type { AppliedLimits, LimitName, SessionLimits } from "./limits.js";
+import type { OutputLog } from "./command/output-log.js";
+import type { RuntimeError } from "./errors.js";
 
 /**
  * `none`: loopback only. `nat`: outgoing IPv4 through a user-mode network stack, with the host's own addresses,
@@ -77,6 +79,20 @@ export interface Session {
   readonly ended: Promise<void>;
   /** Resolves when the command is on its way; `completed` tells how it went. Waits while the session is paused. */
   exec(spec: ExecSpec): Promise<Execution>;
+  /**
+   * Starts a command that nobody waits for. Its output is kept, within limits, for whoever comes to read it; its
+   * input stays open until it is ended. Codes as for `exec`, and `too_many_commands`.
+   */
+  start(spec: ExecSpec): Promise<Command>;
+  /** The same with a terminal instead of pipes, whose output is all `stdout`. */
+  openTerminal(spec: TerminalSpec): Promise<Command>;
+  /** What runs, and what ended lately in the background, newest first. */
+  commands(): Command[];
+  command(id: string): Command | undefined;
+  /** Every process inside, those included that outlived the command that started them. */
+  processes(): SessionProcess[];
+  /** Tries from inside what a session promises. */
+  selfTest(): Promise<SelfTestCheck[]>;
   /** Stops every process of the session, for a consistent copy of its disk. Code `pause_failed`. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -92,11 +108,95 @@ export interface ExecSpec {
   env?: Record<string, string>;
   /** The command's process group is killed after this time. Default: never. */
   timeoutMs?: number;
-  /** Kept for `capture`: what it holds of the output when its caller names no cap. */
+  /**
+   * What is kept of the output. `capture` keeps its beginning when its own caller names no cap; a command in the
+   * background keeps its end, and never more than 4 MiB.
+   */
   maxOutputBytes?: number;
 }
 
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export interface TerminalSpec extends ExecSpec {
+  size: TerminalSize;
+}
+
+export type CommandKind = "foreground" | "background" | "terminal";
+
+/** A command as its session knows it. */
+export interface Command {
+  readonly id: string;
+  readonly kind: CommandKind;
+  /** What was run, in one line, cut when it is long. */
+  readonly title: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  /** `failed`: it could not be run, and `error` says why. */
+  readonly state: "running" | "exited" | "failed";
+  readonly result: ExecResult | null;
+  readonly error: RuntimeError | null;
+  /** Inside the session. Null for one in the foreground that has only just been started. */
+  readonly pid: number | null;
+  /** Null in the foreground, where the caller of `exec` reads the output. */
+  readonly output: OutputLog | null;
+  readonly input: InputState;
+  /** Null without a terminal. */
+  readonly terminalSize: TerminalSize | null;
+  /** Settles when the command has ended and its output is complete. Never rejects. */
+  readonly ended: Promise<void>;
+  /** Sends a signal (default SIGTERM) to the command's process group. Does nothing once it has ended. */
+  kill(signal?: NodeJS.Signals): void;
+  /**
+   * Gives the command input. With an `offset`, bytes before it that were received already are passed over, so that
+   * resending is safe. Resolves when the input is on its way, or with fewer bytes received when the command did not
+   * read for a while: then the rest has to be sent again. Codes `input_gap`, `input_closed`.
+   */
+  write(bytes: Uint8Array, options?: InputWrite): Promise<InputWritten>;
+  /** Does nothing without a terminal. */
+  resize(size: TerminalSize): void;
+}
+
+export interface InputWrite {
+  /** Of the first byte, counted from the command's start. Default: after what was received. */
+  offset?: number;
+  /** There will be no more input. */
+  end?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface InputState {
+  receivedBytes: number;
+  ended: boolean;
+}
+
+export interface InputWritten extends InputState {
+  /** Of the bytes that were given, how many have been received, by this call or before. */
+  takenBytes: number;
+}
+
+export interface SessionProcess {
+  /** Inside the session. */
+  pid: number;
+  parentPid: number;
+  /** The program's name, as far as the kernel keeps it. */
+  name: string;
+  /** The command that it comes from, where that is known. */
+  commandId: string | null;
+}
+
+export interface SelfTestCheck {
+  name: "command" | "workspace" | "home" | "temporary" | "terminal" | "privileges" | "network";
+  ok: boolean;
+  /** What was found. */
+  detail: string;
+}
+
 export interface Execution {
+  /** Names the command in its session while it runs. */
+  readonly id: string;
   /** Plain pipes: the command can open `/dev/stdin`, `/dev/stdout` and `/dev/stderr`. */
   readonly stdin: Writable;
   readonly stdout: Readable;

@@ -11,6 +11,9 @@
  * `image_not_found`: there is no such image, or whoever has it does not give it to this server; the message says why.
  * `image_unsupported`: the image is there and cannot be used: not for this processor, malformed, beyond a limit.
  * `image_failed`: the image could not be unpacked for a reason of this machine: no space, a program that was ended.
+ * `too_many_commands`: no more commands and terminals may run in the background of this session. End one.
+ * `input_gap`: input with an offset beyond what was received. Send it again from `data.expectedOffset`.
+ * `input_closed`: the command has ended, or its input has.
  * `runtime_closed`: the runtime was closed before.
  * `path_not_found`: there is no such file in the session.
  * `path_denied`: the user of the session may not read it, or something in it; the message names it.
@@ -35,6 +38,9 @@ export type RuntimeErrorCode =
   | "image_not_found"
   | "image_unsupported"
   | "image_failed"
+  | "too_many_commands"
+  | "input_gap"
+  | "input_closed"
   | "runtime_closed"
   | "path_not_found"
   | "path_denied"

@@ -9,6 +9,7 @@ export {
   type LimitName,
   type SessionLimits,
 } from "./limits.js";
+export type { OutputLog, OutputName, OutputPiece } from "./command/output-log.js";
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
 export { openPath, type Exec, type FileInfo, type OpenedPath } from "./files/read.js";
 export { receive, type Received, type WriteOptions } from "./files/write.js";

@@ -63,6 +63,29 @@ export const SESSION_LIMITS_DEFAULT: SessionLimits = {
 /** Output that `capture` keeps when the caller names no cap. */
 export const CAPTURE_OUTPUT_BYTES_DEFAULT = MiB;
 
+/** Output that is kept of one command in the background, and of all of a session. It is memory of this process. */
+export const COMMAND_LOG_BYTES_MAX = 4 * MiB;
+export const SESSION_LOGS_BYTES_MAX = 16 * MiB;
+/** What a terminal replays to who comes back: some thousand lines. */
+export const TERMINAL_LOG_BYTES_MAX = 512 * KiB;
+/** Given to a reader at once. */
+export const LOG_READ_BYTES_MAX = 64 * KiB;
+
+/** Each has up to five descriptors of this process. */
+export const COMMANDS_RUNNING_MAX = 64;
+/** Ended commands whose state and output can still be asked for. */
+export const COMMANDS_KEPT_MAX = 100;
+/** Of what was run, as lists show it. */
+export const COMMAND_TITLE_LENGTH_MAX = 1024;
+
+/** Input is handed to the kernel in pieces of this size: what a pipe holds. */
+export const INPUT_PIECE_BYTES = 64 * KiB;
+/** A writer whose command does not read is told to come again after this time. */
+export const INPUT_WAIT_MS = 20_000;
+
+/** Cells of a terminal in either direction; the kernel's own limit is far beyond any screen. */
+export const TERMINAL_CELLS_MAX = 1000;
+
 /** How long `capture` goes on reading after the command ended, when something it left behind holds its output open. */
 export const CAPTURE_DRAIN_MS = 200;
 
@@ -129,3 +152,6 @@ export const EGRESS_CONNECTIONS_MAX = 256;
 
 /** A host that does not take a connection within this time is away. */
 export const EGRESS_CONNECT_MS_MAX = 30_000;
+
+if (COMMAND_LOG_BYTES_MAX > SESSION_LOGS_BYTES_MAX)
+  throw new Error("one command's output must fit into what a session may keep");

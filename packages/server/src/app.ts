@@ -12,6 +12,7 @@ import { replayAnswers } from "./idempotency/replay-answers.js";
 import { requestBodyBytesMax } from "./limits.js";
 import { registerAccounts } from "./routes/accounts.js";
 import { incoming, type App, type Environment } from "./routes/environment.js";
+import { registerCommands } from "./routes/commands.js";
 import { registerExec } from "./routes/exec.js";
 import { registerFiles } from "./routes/files.js";
 import { registerHealth } from "./routes/health.js";
@@ -19,6 +20,7 @@ import { registerKeys } from "./routes/keys.js";
 import { allowedMethods } from "./routes/methods.js";
 import { requestLog } from "./routes/request-log.js";
 import { registerSessions } from "./routes/sessions.js";
+import { registerTerminal } from "./routes/terminal.js";
 import { registerSnapshots } from "./routes/snapshots.js";
 import { hasStreamedBody } from "./routes/streamed-body.js";
 import { registerWorkspaces } from "./routes/workspaces.js";
@@ -56,6 +58,8 @@ export function createApp(context: Context): App {
   registerSnapshots(app, context);
   registerSessions(app, context);
   registerExec(app, context);
+  registerCommands(app, context);
+  registerTerminal(app, context);
   registerFiles(app, context);
   registerDocs(app);
 

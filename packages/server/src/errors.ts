@@ -16,6 +16,8 @@ export const errorStatus = {
   session_ended: 409,
   snapshot_name_taken: 409,
   operation_in_progress: 409,
+  stdin_gap: 409,
+  stdin_closed: 409,
   storage_quota_exceeded: 413,
   workspace_disk_full: 413,
   payload_too_large: 413,
@@ -107,6 +109,9 @@ const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
   network_unavailable: "sandbox_unavailable",
   network_not_allowed: "sandbox_unavailable",
   pause_failed: "sandbox_unavailable",
+  too_many_commands: "limit_exceeded",
+  input_gap: "stdin_gap",
+  input_closed: "stdin_closed",
   runtime_closed: "shutting_down",
   path_not_found: "not_found",
   path_denied: "invalid_request",
@@ -122,6 +127,7 @@ const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
 /** What to do about a code, where the same is true whatever led to it. */
 const suggestions: Partial<Record<ErrorCode, string>> = {
   sandbox_unavailable: "run `chaser doctor` on the server's machine to see what is missing",
+  stdin_gap: "send the input again from expected_offset",
   session_ended: "run the command again; a new session is started for it",
   storage_quota_exceeded: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
 };
@@ -146,6 +152,8 @@ export function toServerError(error: unknown): ServerError {
 }
 
 function detailsOf(error: unknown): { details?: Record<string, unknown> } {
+  if (error instanceof RuntimeError && error.code === "input_gap")
+    return { details: { expected_offset: error.data["expectedOffset"] } };
   if (!(error instanceof StoreError) || error.code !== "quota_exceeded") return {};
   const { usedBytes, capBytes, neededBytes } = error.data;
   return { details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes } };

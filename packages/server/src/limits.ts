@@ -52,6 +52,8 @@ export const connectionsMax = 4096;
 
 /** One message of a terminal or a forwarded connection; a paste is far smaller. It is held in memory. */
 export const webSocketMessageBytesMax = 1024 * 1024;
+/** Typed ahead of a program that does not read; beyond, the connection is not read either. */
+export const terminalInputBytesMax = 256 * 1024;
 /** A connection whose peer does not answer a ping before the next one is cut. */
 export const webSocketPingMs = 30_000;
 

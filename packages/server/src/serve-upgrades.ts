@@ -36,7 +36,7 @@ export function serveUpgrades(
   async function answer(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const request = asRequest(incoming);
     if (request === null) return writeResponse(socket, new Response(null, { status: 400 }));
-    const upgrade: UpgradeRequest = {};
+    const upgrade: UpgradeRequest = { socket };
     const response = await fetch(request, { incoming, upgrade });
     if (socket.destroyed) return;
     if (upgrade.takeOver === undefined) return writeResponse(socket, response);

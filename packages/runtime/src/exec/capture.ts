@@ -1,5 +1,6 @@
 import type { ExecResult, Execution } from "../api.js";
-import { CAPTURE_DRAIN_MS, CAPTURE_OUTPUT_BYTES_DEFAULT } from "../limits.js";
+import { CAPTURE_OUTPUT_BYTES_DEFAULT } from "../limits.js";
+import { OutputEnd } from "./output-end.js";
 
 export interface CapturedResult extends ExecResult {
   stdout: Buffer;
@@ -55,16 +56,11 @@ export async function capture(execution: Execution, options: CaptureOptions = {}
   const buffer = new OutputBuffer(
     options.maxOutputBytes ?? execution.maxOutputBytes ?? CAPTURE_OUTPUT_BYTES_DEFAULT,
   );
-  const closed = (["stdout", "stderr"] as const).map(
-    (name) =>
-      new Promise<void>((resolve) => {
-        execution[name].on("data", (chunk: Buffer) => {
-          buffer.add(name, chunk);
-        });
-        execution[name].once("end", resolve);
-        execution[name].once("close", resolve);
-      }),
-  );
+  const end = new OutputEnd(execution);
+  for (const name of ["stdout", "stderr"] as const)
+    execution[name].on("data", (chunk: Buffer) => {
+      buffer.add(name, chunk);
+    });
   const abort = (): void => {
     execution.kill("SIGKILL");
   };
@@ -73,14 +69,7 @@ export async function capture(execution: Execution, options: CaptureOptions = {}
   execution.stdin.end(options.stdin);
   try {
     const result = await execution.completed;
-    // A process left in the background may hold the pipes for ever; what the command wrote is in them by now.
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      // Not from the timer itself: on a busy machine it may be late, and what is in the pipes has not been looked at since.
-      timer = setTimeout(() => setImmediate(resolve), CAPTURE_DRAIN_MS);
-    });
-    await Promise.race([Promise.all(closed), grace]);
-    clearTimeout(timer);
+    await end.reached();
     options.signal?.throwIfAborted();
     const output = buffer.result();
     const limitsHit = output.outputTruncated ? [...result.limitsHit, "output" as const] : result.limitsHit;

@@ -1,8 +1,9 @@
 /** One command in a session: a process of its own on the host, whose stdio are plain pipes of this process. */
 import type { ChildProcess } from "node:child_process";
-import { closeSync, fchownSync, readlinkSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import type { ExecResult, Execution } from "../api.js";
+import type { ExecResult, Execution, TerminalSize } from "../api.js";
 import type { SessionGroup } from "../cgroup/group.js";
 import { RuntimeError } from "../errors.js";
 import { OOM_SCORE_ADJUST, type LimitName } from "../limits.js";
@@ -14,9 +15,10 @@ import { limitArguments, limitProcess, type ResourceLimit } from "../sandbox/lim
 import type { HostUser } from "../sandbox/spec.js";
 import { parseStatus, type SandboxStatus } from "../sandbox/status.js";
 import { interpretEnding } from "./result.js";
-import { inputStream, OutputStream } from "./streams.js";
+import { closeChildEnds, destroyStdio, openPipes, openTerminalStdio, type Stdio } from "./stdio.js";
 
 const KILL_RETRY_MS = 2;
+const START_POLL_MS = 1;
 /** A set-up that has not started the command by then is killed itself. */
 const KILL_SETUP_MS = 5_000;
 const DIAGNOSTIC_MS = 500;
@@ -41,6 +43,10 @@ export interface ExecutionPlan {
   pidNamespace: string;
   timeoutMs: number | undefined;
   maxOutputBytes: number | undefined;
+  /** Null: three pipes. */
+  terminal: TerminalSize | null;
+  /** The command's process waits for `release` before it is set up, so that it can be known before it may end. */
+  held: boolean;
   sessionAlive: () => boolean;
 }
 
@@ -63,7 +69,12 @@ function startError(error: unknown): RuntimeError {
 }
 
 /** Starts the process and gives it its limits before it can go on: it waits for the end of the gate pipe. */
-function spawnLimited(plan: ExecutionPlan, stdio: [number, number, number], status: number): ChildProcess {
+function spawnLimited(
+  plan: ExecutionPlan,
+  stdio: readonly [number, number, number],
+  status: number,
+  hold: readonly number[],
+): ChildProcess {
   const opened: number[] = [];
   const own = (fd: number): number => {
     opened.push(fd);
@@ -84,7 +95,7 @@ function spawnLimited(plan: ExecutionPlan, stdio: [number, number, number], stat
         ...[...plan.enter, "--no-fork", "--", plan.bwrap],
         ...["--args", String(EXEC_FD.arguments), "--args", String(EXEC_FD.gate), "--", ...plan.argv],
       ],
-      { user: plan.user, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status] },
+      { user: plan.user, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status, ...hold] },
     );
     if (child.pid === undefined) return child;
     plan.group?.add(child.pid);
@@ -108,6 +119,7 @@ function preferAsVictim(pid: number): void {
 }
 
 export class RunningExecution implements Execution {
+  readonly id = randomUUID();
   readonly startedAtMs = Date.now();
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -118,7 +130,11 @@ export class RunningExecution implements Execution {
   readonly reaped: Promise<void>;
   readonly #plan: ExecutionPlan;
   readonly #child: ChildProcess;
+  readonly #stdio: Stdio;
   #statusFd: number;
+  #holdFd: number | null = null;
+  #pid: number | null = null;
+  #terminalSize: TerminalSize | null;
   #gone = false;
   #timedOut = false;
   #killed: NodeJS.Signals | null = null;
@@ -128,30 +144,27 @@ export class RunningExecution implements Execution {
     this.#plan = plan;
     this.maxOutputBytes = plan.maxOutputBytes;
     const startedAt = performance.now();
-    const ends: number[] = [];
-    const pipe = (): { readEnd: number; writeEnd: number } => {
-      const created = createPipe();
-      ends.push(created.readEnd, created.writeEnd);
-      // Otherwise the command could use the pipe, but not open it by name.
-      if (plan.user !== null) fchownSync(created.readEnd, plan.user.uid, plan.user.gid);
-      return created;
-    };
-    this.#statusFd = -1;
+    this.#terminalSize = plan.terminal;
+    this.#statusFd = createMemoryFile("status");
+    const hold = plan.held ? createPipe() : null;
+    let stdio: Stdio | undefined;
     try {
-      const [input, output, errors] = [pipe(), pipe(), pipe()];
-      this.#statusFd = createMemoryFile("status");
-      this.#child = spawnLimited(plan, [input.readEnd, output.writeEnd, errors.writeEnd], this.#statusFd);
-      for (const fd of [input.readEnd, output.writeEnd, errors.writeEnd]) closeSync(fd);
-      this.stdin = inputStream(input.writeEnd);
-      this.stdout = new OutputStream(output.readEnd);
-      this.stderr = new OutputStream(errors.readEnd);
+      stdio = plan.terminal === null ? openPipes(plan.user) : openTerminalStdio(plan.user, plan.terminal);
+      this.#child = spawnLimited(plan, stdio.childEnds, this.#statusFd, hold === null ? [] : [hold.readEnd]);
     } catch (error) {
-      ends.forEach((fd) => {
-        closeSync(fd);
-      });
-      if (this.#statusFd >= 0) closeSync(this.#statusFd);
+      if (stdio !== undefined) destroyStdio(stdio);
+      closeSync(this.#statusFd);
+      if (hold !== null) closeSync(hold.writeEnd);
       throw startError(error);
+    } finally {
+      if (stdio !== undefined) closeChildEnds(stdio);
+      if (hold !== null) closeSync(hold.readEnd);
     }
+    this.#holdFd = hold?.writeEnd ?? null;
+    this.#stdio = stdio;
+    this.stdin = stdio.stdin;
+    this.stdout = stdio.stdout;
+    this.stderr = stdio.stderr;
     const timer = this.#startTimer(plan.timeoutMs);
     const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
       this.#child.once("error", (error) => {
@@ -183,6 +196,35 @@ export class RunningExecution implements Execution {
     return this.#gone || this.#status().childPid !== null;
   }
 
+  /** Of the command's process, as this process sees it; null before it exists and after it has ended. */
+  get hostPid(): number | null {
+    return this.#gone ? null : this.#status().childPid;
+  }
+
+  /** The same inside the session. Stays known once it was asked for while the command ran. */
+  get pid(): number | null {
+    const { hostPid } = this;
+    if (this.#pid === null && hostPid !== null) this.#pid = pidInside(hostPid);
+    return this.#pid;
+  }
+
+  get terminalSize(): TerminalSize | null {
+    return this.#terminalSize;
+  }
+
+  resize(size: TerminalSize): void {
+    if (this.#stdio.resize === null) return;
+    this.#stdio.resize(size);
+    this.#terminalSize = size;
+  }
+
+  /** Waits until the process of a held command exists, hands it to `look`, and lets it go on. */
+  async release(look: () => void): Promise<void> {
+    while (!this.started) await new Promise((resolve) => setTimeout(resolve, START_POLL_MS));
+    if (!this.#gone) look();
+    this.#letGo();
+  }
+
   kill(signal: NodeJS.Signals = "SIGTERM"): void {
     if (this.#gone) return;
     this.#killed ??= signal;
@@ -192,6 +234,13 @@ export class RunningExecution implements Execution {
   /** For an end that does not wait: the process that watches the command dies, and the command with it. */
   killWatcher(): void {
     this.#child.kill("SIGKILL");
+  }
+
+  #letGo(): void {
+    if (this.#holdFd === null) return;
+    writeSync(this.#holdFd, ".");
+    closeSync(this.#holdFd);
+    this.#holdFd = null;
   }
 
   #startTimer(timeoutMs: number | undefined): NodeJS.Timeout | undefined {
@@ -210,6 +259,8 @@ export class RunningExecution implements Execution {
     const status = this.#status();
     this.#gone = true;
     closeSync(this.#statusFd);
+    if (this.#holdFd !== null) closeSync(this.#holdFd);
+    this.#holdFd = null;
     return status;
   }
 
@@ -243,8 +294,7 @@ export class RunningExecution implements Execution {
     const status = this.#takeStatus();
     this.stdin.destroy();
     const durationMs = performance.now() - startedAt;
-    const failed = status.exitCode === null && this.stderr instanceof OutputStream;
-    const stderrHead = failed ? await this.stderr.head(DIAGNOSTIC_MS) : "";
+    const stderrHead = status.exitCode === null ? await this.#stdio.head.text(DIAGNOSTIC_MS) : "";
     return interpretEnding({
       ...exit,
       status,
@@ -255,6 +305,16 @@ export class RunningExecution implements Execution {
       sessionLimitsHit: this.#plan.limitsHit(exit.code !== 0),
       durationMs,
     });
+  }
+}
+
+/** The kernel lists a process's numbers from this namespace inwards. Null when it has just ended. */
+function pidInside(hostPid: number): number | null {
+  try {
+    const status = readFileSync(`/proc/${String(hostPid)}/status`, "latin1");
+    return Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? Number.NaN) || null;
+  } catch {
+    return null;
   }
 }
 

@@ -5,7 +5,15 @@ import { SANDBOX_GID, SANDBOX_HOME, SANDBOX_UID, SANDBOX_WORKSPACE } from "./ide
 import type { StateLayout } from "./mounts.js";
 
 /** Kept by every process of a sandbox: no capability, no terminal, no life beyond its parent, no environment. */
-const HARDENING = ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"];
+const HARDENING = ["--die-with-parent", "--cap-drop", "ALL", "--clearenv"];
+
+/**
+ * No process of a sandbox may have the terminal of whoever started the server. A command with a terminal of its own
+ * makes its own session, which takes that terminal as its controlling one; it cannot do so from a session that has been
+ * made for it.
+ */
+const NEW_SESSION = ["--new-session"];
+const WITH_TERMINAL = ["/usr/bin/setsid", "-c"];
 
 export function rootArguments(root: readonly RootEntry[]): string[] {
   return root.flatMap((entry) => {
@@ -38,6 +46,7 @@ export interface InitPlan {
 export function initArguments(plan: InitPlan): string[] {
   return [
     ...HARDENING,
+    ...NEW_SESSION,
     ...["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", plan.hostname],
     ...(plan.network === "host" ? [] : ["--unshare-net"]),
     ...rootArguments(plan.root),
@@ -64,10 +73,17 @@ export interface ExecPlan {
   environment: Readonly<Record<string, string>>;
   cwd: string;
   seccomp: boolean;
+  terminal: boolean;
+  held: boolean;
+}
+
+/** What is run: with a terminal, a program of the sandbox's that makes it the controlling one and becomes the command. */
+export function execCommand(argv: readonly string[], terminal: boolean): string[] {
+  return terminal ? [...WITH_TERMINAL, ...argv] : [...argv];
 }
 
 /** Descriptors of the process that sets a command up. It closes each before the command runs. */
-export const EXEC_FD = { arguments: 3, gate: 4, seccomp: 5, status: 6 } as const;
+export const EXEC_FD = { arguments: 3, gate: 4, seccomp: 5, status: 6, hold: 7 } as const;
 
 /**
  * Each command gets a user namespace of its own: between the moment it loses its capabilities and the moment its
@@ -77,6 +93,7 @@ export function execArguments(plan: ExecPlan): string[] {
   const { layout } = plan;
   return [
     ...HARDENING,
+    ...(plan.terminal ? [] : NEW_SESSION),
     ...["--unshare-user", "--uid", String(SANDBOX_UID), "--gid", String(SANDBOX_GID)],
     ...Object.entries(plan.environment).flatMap(([name, value]) => ["--setenv", name, value]),
     ...rootArguments(plan.root),
@@ -91,6 +108,7 @@ export function execArguments(plan: ExecPlan): string[] {
     ...["--remount-ro", "/", "--chdir", plan.cwd],
     ...(plan.seccomp ? ["--seccomp", String(EXEC_FD.seccomp)] : []),
     ...["--json-status-fd", String(EXEC_FD.status)],
+    ...(plan.held ? ["--block-fd", String(EXEC_FD.hold)] : []),
   ];
 }
 

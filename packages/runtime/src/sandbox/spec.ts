@@ -1,5 +1,5 @@
 /** Checks of what callers pass, all before anything is started. */
-import type { ExecSpec, SessionSpec } from "../api.js";
+import type { ExecSpec, SessionSpec, TerminalSize } from "../api.js";
 import { checkEgress } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
 import {
@@ -7,6 +7,7 @@ import {
   ARGUMENTS_BYTES_MAX,
   SESSION_ID_LENGTH_MAX,
   SESSION_LIMITS_DEFAULT,
+  TERMINAL_CELLS_MAX,
   type SessionLimits,
 } from "../limits.js";
 
@@ -76,6 +77,14 @@ export function sessionLimits(limits: Partial<SessionLimits> | undefined): Sessi
     merged[name as keyof SessionLimits] = value;
   }
   return merged;
+}
+
+export function checkTerminalSize({ columns, rows }: TerminalSize): void {
+  for (const [name, value] of Object.entries({ columns, rows }))
+    if (!Number.isInteger(value) || value < 1 || value > TERMINAL_CELLS_MAX)
+      throw invalid(
+        `${name} of ${String(value)} is not usable: a terminal has 1 to ${String(TERMINAL_CELLS_MAX)}`,
+      );
 }
 
 export function checkExec(spec: ExecSpec, environment: Readonly<Record<string, string>>): string[] {

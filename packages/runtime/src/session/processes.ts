@@ -69,9 +69,14 @@ function threadsAtRest(proc: string, pid: string): boolean {
   }
 }
 
+/** The session's `/proc`, by a path that leads there from this process. */
+export function procAsSeen({ keeperPid, proc }: Pick<ProcessesTarget, "keeperPid" | "proc">): string {
+  return `/proc/${String(keeperPid)}/root${proc}`;
+}
+
 /** Waits until no process of the session runs; a call into a slow disk is finished first. */
 export async function untilStopped(target: ProcessesTarget): Promise<void> {
-  const proc = `/proc/${String(target.keeperPid)}/root${target.proc}`;
+  const proc = procAsSeen(target);
   const deadline = performance.now() + PAUSE_MS_MAX;
   for (;;) {
     const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name) && name !== "1");

@@ -1,5 +1,20 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import type { ExecSpec, Execution, NetworkMode, Session, SessionSpec } from "../api.js";
+import type {
+  Command,
+  CommandKind,
+  ExecSpec,
+  Execution,
+  NetworkMode,
+  SelfTestCheck,
+  Session,
+  SessionProcess,
+  SessionSpec,
+  TerminalSize,
+  TerminalSpec,
+} from "../api.js";
+import { SessionCommand } from "../command/command.js";
+import { OutputLog } from "../command/output-log.js";
+import { CommandRegistry } from "../command/registry.js";
 import { egressEnvironment, startEgress } from "../egress/egress.js";
 import { checkEgress } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
@@ -7,8 +22,10 @@ import { RunningExecution } from "../exec/execution.js";
 import type { Image } from "../image/image.js";
 import type { SessionGroup } from "../cgroup/group.js";
 import {
+  COMMAND_LOG_BYTES_MAX,
   LIMIT_NAMES,
   SESSION_END_MS_MAX,
+  TERMINAL_LOG_BYTES_MAX,
   type AppliedLimits,
   type LimitName,
   type SessionLimits,
@@ -16,14 +33,15 @@ import {
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
-import { enterArguments, execArguments } from "../sandbox/arguments.js";
+import { userNamespaceOf } from "../platform/user-namespace.js";
+import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
 import { sandboxEnvironment } from "../sandbox/environment.js";
 import { hostsFile } from "../sandbox/etc.js";
 import type { RootEntry } from "../sandbox/host-root.js";
 import { HOSTNAME_DEFAULT, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
 import { appliedLimits, mayLimit, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
 import { stateLayout, type StateLayout } from "../sandbox/mounts.js";
-import { checkExec, type HostUser } from "../sandbox/spec.js";
+import { checkExec, checkTerminalSize, type HostUser } from "../sandbox/spec.js";
 import {
   hostsPath,
   makeSessionDirectory,
@@ -34,7 +52,9 @@ import {
 import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
 import { startNat, type NetworkStack, type NetworkTarget } from "./network.js";
-import { signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
+import { listProcesses } from "./process-list.js";
+import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
+import { selfTest } from "./self-test.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
 
 /** What a session needs beyond its spec, decided by the runtime. */
@@ -73,6 +93,7 @@ export class SandboxSession implements Session {
   readonly watch: SessionWatch;
   readonly #groupCounts: LimitCounts = {};
   readonly #executions = new Set<RunningExecution>();
+  readonly #commands = new CommandRegistry();
   #alive = true;
   #pauses = 0;
   #resumed: Promise<void> = Promise.resolve();
@@ -149,6 +170,79 @@ export class SandboxSession implements Session {
   }
 
   async exec(spec: ExecSpec): Promise<Execution> {
+    const execution = await this.#launch(spec, { terminal: null, held: false });
+    this.#add("foreground", spec, execution, null);
+    return execution;
+  }
+
+  start(spec: ExecSpec): Promise<Command> {
+    return this.#startUnattended(
+      "background",
+      spec,
+      null,
+      new OutputLog(Math.min(spec.maxOutputBytes ?? COMMAND_LOG_BYTES_MAX, COMMAND_LOG_BYTES_MAX)),
+    );
+  }
+
+  async openTerminal(spec: TerminalSpec): Promise<Command> {
+    checkTerminalSize(spec.size);
+    return this.#startUnattended("terminal", spec, spec.size, new OutputLog(TERMINAL_LOG_BYTES_MAX));
+  }
+
+  commands(): Command[] {
+    return this.#commands.list();
+  }
+
+  command(id: string): Command | undefined {
+    return this.#commands.get(id);
+  }
+
+  processes(): SessionProcess[] {
+    this.#assertAlive();
+    const keeper = `/proc/${String(this.#keeper.keeperPid)}`;
+    return listProcesses({ proc: procAsSeen(this.#processes), keeper }, this.#commands.list());
+  }
+
+  selfTest(): Promise<SelfTestCheck[]> {
+    this.#assertAlive();
+    return selfTest(this);
+  }
+
+  #add(
+    kind: CommandKind,
+    { command }: ExecSpec,
+    execution: RunningExecution,
+    output: OutputLog | null,
+  ): SessionCommand {
+    const onOutput = (): void => {
+      this.#commands.trimLogs();
+    };
+    const added = new SessionCommand({ kind, command, execution, output, onOutput });
+    this.#commands.add(added);
+    return added;
+  }
+
+  async #startUnattended(
+    kind: CommandKind,
+    spec: ExecSpec,
+    terminal: TerminalSize | null,
+    output: OutputLog,
+  ): Promise<SessionCommand> {
+    this.#commands.assertRoom();
+    const execution = await this.#launch(spec, { terminal, held: true });
+    const command = this.#add(kind, spec, execution, output);
+    await execution.release(() => {
+      // Read once, so that it stays known.
+      void execution.pid;
+      command.userNamespace = userNamespaceOf(`/proc/${String(execution.hostPid)}`);
+    });
+    return command;
+  }
+
+  async #launch(
+    spec: ExecSpec,
+    { terminal, held }: { terminal: TerminalSize | null; held: boolean },
+  ): Promise<RunningExecution> {
     this.#assertAlive();
     const image = this.#spec.image?.image;
     const way = this.#spec.egress === undefined ? {} : egressEnvironment();
@@ -174,8 +268,10 @@ export class SandboxSession implements Session {
         environment,
         cwd: spec.cwd ?? defaultDirectory(image),
         seccomp: seccomp !== null,
+        terminal: terminal !== null,
+        held,
       }),
-      argv,
+      argv: execCommand(argv, terminal !== null),
       seccomp,
       user,
       limits: this.#resourceLimits,
@@ -189,6 +285,8 @@ export class SandboxSession implements Session {
       pidNamespace: this.#pidNamespace,
       timeoutMs: spec.timeoutMs,
       maxOutputBytes: spec.maxOutputBytes,
+      terminal,
+      held,
       sessionAlive: () => this.#alive,
     });
     this.#executions.add(execution);

@@ -31,6 +31,8 @@ const plan: ExecPlan = {
   environment: { A: "1", B: "--bind" },
   cwd: "/workspace",
   seccomp: true,
+  terminal: false,
+  held: false,
 };
 
 const position = (args: string[], ...wanted: string[]): number =>

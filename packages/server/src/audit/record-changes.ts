@@ -20,6 +20,6 @@ export function recordChanges({ audit, db }: { audit: Audit; db: Database }) {
       target: c.var.auditTarget ?? null,
       requestId: c.get("requestId"),
     });
-    if (action !== "exec.run") await db.durable();
+    if (!action.startsWith("exec.")) await db.durable();
   });
 }

@@ -16,6 +16,7 @@ export type TakeOver = (
 
 /** Travels with such a request, in its bindings. A route that takes the connection over fills it in. */
 export interface UpgradeRequest {
+  readonly socket: Duplex;
   takeOver?: TakeOver;
 }
 
@@ -28,7 +29,7 @@ export interface Environment {
     /** Set on everything under /v1. */
     principal: Principal;
     /** What the audit log calls the change that the route makes. */
-    auditAction?: string;
+    auditAction?: string | undefined;
     /** What the change was made to. */
     auditTarget?: string;
   };

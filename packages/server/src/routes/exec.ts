@@ -1,29 +1,39 @@
 import { z } from "@hono/zod-openapi";
-import { streamSSE } from "hono/streaming";
 import type { Execution } from "@chaser/runtime";
 import type { Context } from "../context.js";
 import type { AccountRow } from "../db/tables.js";
 import { ServerError, toServerError } from "../errors.js";
-import { keepaliveIntervalMs, outputBytesDefault } from "../limits.js";
-import { execBody, execSchema, execView, sessionExecBody, type ExecRequest } from "../schemas/exec.js";
+import { outputBytesDefault } from "../limits.js";
+import { backgroundSchema } from "../schemas/command.js";
+import {
+  completeView,
+  execBody,
+  execSchema,
+  execView,
+  sessionExecBody,
+  type ExecRequest,
+} from "../schemas/exec.js";
 import { collect, commandEvents } from "../sessions/command.js";
+import type { CommandSpec } from "../sessions/active-session.js";
 import type { Lease } from "../sessions/sessions.js";
 import { apiRoute, jsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
-import { refuseBackground, refuseImage } from "./unsupported.js";
+import { answerEvents } from "./event-stream.js";
+import { refuseImage } from "./unsupported.js";
 
 const tags = ["exec"];
 
 const description =
-  "With `Accept: text/event-stream` the answer is a stream of events: `start` (session_id), `stdout` and `stderr` " +
-  '({"data": base64}), `keepalive`, then `complete` (exit_code, signal, timed_out, limits_hit, duration_ms, ' +
-  "output_bytes, output_truncated) or `error` ({error}). A stream that ends without either is an error. A client that goes away ends the command.";
+  "With `background` the answer is `command_id`, `pid` and `session_id`; a session for it alone stays until it is not used any " +
+  "more. With `Accept: text/event-stream` it is a stream of events: `start` (session_id, command_id), `stdout` and `stderr` " +
+  '({"data": base64}), `keepalive`, then `complete` (exit_code, signal, timed_out, limits_hit, duration_ms, output_bytes, ' +
+  "output_truncated) or `error` ({error}). A stream that ends without either is an error. A client that goes away ends the command.";
 
 const responses = {
   200: {
-    description: "how the command ended, or its events",
+    description: "how the command ended, its events, or its id in the background",
     content: {
-      "application/json": { schema: execSchema },
+      "application/json": { schema: z.union([execSchema, backgroundSchema]) },
       "text/event-stream": { schema: z.string() },
     },
   },
@@ -73,7 +83,6 @@ export function registerExec(app: App, context: Context): void {
     const { account } = c.get("principal");
     const { workspace, ephemeral = workspace === undefined, image, ...request } = c.req.valid("json");
     refuseImage(image);
-    refuseBackground(request.background);
     if (workspace !== undefined && ephemeral)
       throw new ServerError("invalid_request", "ephemeral: give either a workspace or ephemeral: true", {
         details: { path: "ephemeral" },
@@ -94,7 +103,6 @@ export function registerExec(app: App, context: Context): void {
   app.openapi(sessionExec, async (c) => {
     const { account } = c.get("principal");
     const request = c.req.valid("json");
-    refuseBackground(request.background);
     const lease = sessions.lease(account, c.req.valid("param").session);
     return run(c, context, { account, lease, request, finish: () => Promise.resolve() });
   });
@@ -103,21 +111,24 @@ export function registerExec(app: App, context: Context): void {
 async function run(c: Request, context: Context, job: Run) {
   const { lease, request } = job;
   c.set("auditTarget", lease.session.id);
+  const events = wantsEvents(c);
   const startedAtMs = Date.now();
+  const record: Recorder = (outcome) =>
+    context.execRecords.add(job.account, { sessionId: lease.session.id, startedAtMs, ...outcome });
+  if (request.background === true) return c.json(await startInBackground(context, job, record), 200);
   const settle = async (): Promise<void> => {
     lease.release();
     await job.finish().catch((error: unknown) => context.log.error("exec_finish", error));
   };
   try {
-    const execution = await lease.session.start({
-      command: request.command,
-      cwd: request.cwd,
-      env: request.env,
-      timeoutMs: request.timeout_ms,
-    });
-    const record = (outcome: { durationMs: number; exitCode: number }): Promise<void> =>
-      context.execRecords.add(job.account, { sessionId: lease.session.id, startedAtMs, ...outcome });
-    if (wantsEvents(c)) return streamEvents(c, context, { job, execution, record, settle });
+    if (request.stdin_open === true && (!events || request.stdin !== undefined))
+      throw new ServerError(
+        "invalid_request",
+        "stdin_open: in the foreground, it needs Accept: text/event-stream and no stdin",
+        { details: { path: "stdin_open" } },
+      );
+    const execution = await lease.session.start(commandSpec(request));
+    if (events) return streamEvents(c, context, { job, execution, record, settle });
 
     const outcome = await collect(execution, {
       stdin: request.stdin,
@@ -135,6 +146,34 @@ async function run(c: Request, context: Context, job: Run) {
   }
 }
 
+type Recorder = (outcome: { durationMs: number; exitCode: number }) => Promise<void>;
+
+function commandSpec(request: ExecRequest): CommandSpec {
+  const { command, cwd, env, timeout_ms: timeoutMs, max_output_bytes: maxOutputBytes } = request;
+  return { command, cwd, env, timeoutMs, maxOutputBytes };
+}
+
+/** The session is in use while the command runs, as if somebody waited for it. */
+async function startInBackground(context: Context, { lease, request, finish }: Run, record: Recorder) {
+  const { session } = lease;
+  try {
+    const command = await session.startInBackground(commandSpec(request));
+    const { stdin, stdin_open: stdinOpen = stdin === undefined } = request;
+    // Not waited for: the command may take its time to read, or never do it.
+    if (stdin !== undefined || !stdinOpen)
+      command.write(Buffer.from(stdin ?? ""), { end: !stdinOpen }).catch(() => undefined);
+    void command.ended
+      .then(() => (command.result === null ? undefined : record(command.result)))
+      .catch((error: unknown) => context.log.error("exec_record", error));
+    return { command_id: command.id, pid: command.pid, session_id: session.id };
+  } catch (error) {
+    await finish().catch((failure: unknown) => context.log.error("exec_finish", failure));
+    throw session.stoppedBy ?? error;
+  } finally {
+    lease.release();
+  }
+}
+
 function wantsEvents(c: Request): boolean {
   return (c.req.header("Accept") ?? "").includes("text/event-stream");
 }
@@ -142,42 +181,38 @@ function wantsEvents(c: Request): boolean {
 interface Streaming {
   job: Run;
   execution: Execution;
-  record: (outcome: { durationMs: number; exitCode: number }) => Promise<void>;
+  record: Recorder;
   settle: () => Promise<void>;
 }
 
 /** The command has been started, so what goes wrong from here on is an `error` event. */
 function streamEvents(c: Request, context: Context, { job, execution, record, settle }: Streaming) {
-  const kill = (): void => execution.kill("SIGKILL");
-  c.req.raw.signal.addEventListener("abort", kill, { once: true });
-  c.header("X-Accel-Buffering", "no");
   const requestId = c.get("requestId");
-  return streamSSE(c, async (stream) => {
-    let eventId = 0;
-    const send = (event: string, data: unknown): Promise<void> =>
-      stream.writeSSE({ id: String((eventId += 1)), event, data: JSON.stringify(data) });
-    stream.onAbort(kill);
-    if (stream.aborted) kill();
-    const keepalive = setInterval(() => void send("keepalive", {}), keepaliveIntervalMs);
+  return answerEvents(c, async ({ send, gone }) => {
+    const kill = (): void => execution.kill("SIGKILL");
+    gone.addEventListener("abort", kill);
+    if (gone.aborted) kill();
+    let at = 0;
     try {
-      await send("start", { session_id: job.lease.session.id });
-      const { stdin, max_output_bytes: maxOutputBytes } = job.request;
-      for await (const { event, data } of commandEvents(execution, { stdin, maxOutputBytes })) {
-        if (event === "complete") {
-          await record({ durationMs: data.duration_ms, exitCode: data.exit_code });
+      await send("start", { session_id: job.lease.session.id, command_id: execution.id }, at);
+      const { stdin, stdin_open: stdinOpen = false, max_output_bytes: maxOutputBytes } = job.request;
+      for await (const event of commandEvents(execution, { stdin, stdinOpen, maxOutputBytes })) {
+        if (event.event === "complete") {
+          await record(event.result);
           await job.lease.session.assertNotStopped();
           await settle();
+          await send("complete", completeView(event.result, event), at);
+        } else {
+          at += event.bytes.length;
+          await send(event.event, { data: event.bytes.toString("base64") }, at);
         }
-        await send(event, data);
       }
     } catch (error) {
       kill();
       const { stoppedBy } = job.lease.session;
       if (stoppedBy === undefined) context.log.error("exec_stream", error, { request_id: requestId });
-      await send("error", toServerError(stoppedBy ?? error).body(requestId));
+      await send("error", toServerError(stoppedBy ?? error).body(requestId), at);
     } finally {
-      clearInterval(keepalive);
-      c.req.raw.signal.removeEventListener("abort", kill);
       await settle();
     }
   });

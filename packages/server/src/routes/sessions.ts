@@ -11,6 +11,7 @@ import {
   sessionSchema,
   sessionView,
 } from "../schemas/session.js";
+import { processSchema, processView, selfTestSchema, selfTestView } from "../schemas/command.js";
 import { bulkTerminate } from "../sessions/bulk-terminate.js";
 import type { Lease } from "../sessions/sessions.js";
 import { apiRoute, json, jsonBody } from "./api-route.js";
@@ -69,6 +70,30 @@ const stop = apiRoute(
     summary: "End a session with everything that runs in it",
     request: { params },
     responses: { 204: { description: "ended" } },
+  },
+);
+
+const processes = apiRoute(
+  { scope: "sessions.read" },
+  {
+    method: "get",
+    path: "/v1/sessions/{session}/processes",
+    tags,
+    summary: "List what runs in a session, also what outlived its command",
+    request: { params },
+    responses: { 200: { description: "the processes", ...json(z.array(processSchema)) } },
+  },
+);
+
+const selfTest = apiRoute(
+  { scope: "exec.write", audit: "exec.self_test" },
+  {
+    method: "post",
+    path: "/v1/sessions/{session}/self-test",
+    tags,
+    summary: "Try from inside a session what it promises",
+    request: { params },
+    responses: { 200: { description: "what works", ...json(selfTestSchema) } },
   },
 );
 
@@ -138,6 +163,21 @@ export function registerSessions(app: App, context: Context): void {
   app.openapi(show, async (c) => {
     const { account } = c.get("principal");
     return c.json(sessionView(await sessions.get(account, c.req.valid("param").session)), 200);
+  });
+
+  app.openapi(processes, (c) => {
+    const session = sessions.running(c.get("principal").account, c.req.valid("param").session);
+    return c.json(session.processes().map(processView), 200);
+  });
+
+  app.openapi(selfTest, async (c) => {
+    const { session, release } = sessions.lease(c.get("principal").account, c.req.valid("param").session);
+    c.set("auditTarget", session.id);
+    try {
+      return c.json(selfTestView(await session.selfTest()), 200);
+    } finally {
+      release();
+    }
   });
 
   app.openapi(stop, async (c) => {

@@ -10,11 +10,6 @@ export function refuseBrowser(sessionType: string | undefined): void {
     throw unsupported("session_type", "browser sessions are not supported by this server");
 }
 
-export function refuseBackground(background: boolean | undefined): void {
-  if (background === true)
-    throw unsupported("background", "background commands are not supported by this server");
-}
-
 function unsupported(path: string, message: string): ServerError {
   return new ServerError("unsupported", `${path}: ${message}`, { details: { path } });
 }

@@ -2,10 +2,26 @@
 import type { WebSocket } from "ws";
 import { ServerError } from "../errors.js";
 import { webSocketPingMs } from "../limits.js";
-import { upgradeOf, type Request, type TakeOver } from "./environment.js";
+import { upgradeOf, type Request, type TakeOver, type UpgradeRequest } from "./environment.js";
 
 /** Among the protocols that a caller offers; see `offeredKey`. */
 const keyProtocolPrefix = "chaser.key.";
+
+/** Code `upgrade_required`. For a route that must do something before it accepts. */
+export function requireUpgrade(c: Request): UpgradeRequest {
+  const upgrade = upgradeOf(c);
+  if (upgrade !== undefined) return upgrade;
+  throw new ServerError("upgrade_required", "this route speaks WebSocket only", {
+    suggestion: "send the headers of a WebSocket handshake",
+  });
+}
+
+/** Calls `closed` once when the connection is gone, however far it got. */
+export function whenConnectionCloses(c: Request, closed: () => void): void {
+  const { socket } = requireUpgrade(c);
+  if (socket.destroyed) closed();
+  else socket.once("close", closed);
+}
 
 /**
  * Answers the handshake once the middleware is through, and hands the open socket over. Codes `upgrade_required` when
@@ -24,11 +40,7 @@ export function acceptWebSocket(c: Request, handler: (socket: WebSocket) => void
 
 /** Hands the bare connection over, with the handshake still to be answered. Codes as for `acceptWebSocket`. */
 export function takeConnection(c: Request, takeOver: TakeOver): Response {
-  const upgrade = upgradeOf(c);
-  if (upgrade === undefined)
-    throw new ServerError("upgrade_required", "this route speaks WebSocket only", {
-      suggestion: "send the headers of a WebSocket handshake",
-    });
+  const upgrade = requireUpgrade(c);
   refuseOtherOrigin(c);
   upgrade.takeOver = takeOver;
   // Never sent: the handshake is answered on the connection itself. Its status is what log and audit see.

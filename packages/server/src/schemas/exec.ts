@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { LIMIT_NAMES } from "@chaser/runtime";
+import { LIMIT_NAMES, type ExecResult } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
 import { processText } from "./fields.js";
@@ -38,11 +38,15 @@ const commandFields = {
     .max(commandTimeoutMsMax)
     .optional()
     .openapi({ description: "default: none" }),
-  background: z.boolean().optional(),
-  stdin: z
-    .string()
+  background: z
+    .boolean()
     .optional()
-    .openapi({ description: "given to the command; without it, its input is empty" }),
+    .openapi({ description: "answer at once with the command's id; its output is kept and can be followed" }),
+  stdin: z.string().optional().openapi({ description: "the command's whole input, unless stdin_open" }),
+  stdin_open: z.boolean().optional().openapi({
+    description:
+      "leave the input open for .../commands/{command}/stdin. Default: true in the background without stdin, else false",
+  }),
   max_output_bytes: z
     .number()
     .int()
@@ -90,6 +94,19 @@ export const execSchema = z
     session_id: z.string(),
   })
   .openapi("ExecResult");
+
+/** The last event of a stream. */
+export function completeView(result: ExecResult, output: { outputBytes: number; truncated: boolean }) {
+  return {
+    exit_code: result.exitCode,
+    signal: result.signal,
+    timed_out: result.timedOut,
+    limits_hit: output.truncated ? [...result.limitsHit, "output"] : result.limitsHit,
+    duration_ms: Math.round(result.durationMs),
+    output_bytes: output.outputBytes,
+    output_truncated: output.truncated,
+  };
+}
 
 export function execView(outcome: CommandOutcome, sessionId: string): z.infer<typeof execSchema> {
   return {

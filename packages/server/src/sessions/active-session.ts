@@ -1,9 +1,19 @@
 import { chmod, rm } from "node:fs/promises";
 import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
-import type { EgressRule, Execution, LimitName, Session } from "@chaser/runtime";
+import type {
+  Command,
+  EgressRule,
+  ExecSpec,
+  Execution,
+  LimitName,
+  SelfTestCheck,
+  Session,
+  SessionProcess,
+  TerminalSize,
+} from "@chaser/runtime";
 import type { AccountRow } from "../db/tables.js";
-import type { ServerError } from "../errors.js";
+import { ServerError } from "../errors.js";
 
 export interface CommandSpec {
   /** A string runs in `/bin/sh -c`. */
@@ -11,6 +21,7 @@ export interface CommandSpec {
   cwd?: string | undefined;
   env?: Record<string, string> | undefined;
   timeoutMs?: number | undefined;
+  maxOutputBytes?: number | undefined;
 }
 
 /** A running sandbox with the disk it holds, and who uses it at the moment. */
@@ -86,15 +97,55 @@ export class ActiveSession {
     throw this.stoppedBy;
   }
 
-  /** Starts a command. Waits while the session is paused, so that nothing starts to write in the middle of a snapshot. */
-  async start(spec: CommandSpec): Promise<Execution> {
+  /** Starts a command whose output and end the caller takes care of. */
+  start(spec: CommandSpec): Promise<Execution> {
+    return this.#begin(() => this.#sandbox.exec(execSpec(spec)));
+  }
+
+  /** Starts a command that runs on by itself. The session is in use until it ends. */
+  async startInBackground(spec: CommandSpec): Promise<Command> {
+    const release = this.use();
+    try {
+      const command = await this.#begin(() => this.#sandbox.start(execSpec(spec)));
+      void command.ended.then(release);
+      return command;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Opens a terminal. The session is in use only while someone is attached to it. */
+  openTerminal(spec: CommandSpec, size: TerminalSize): Promise<Command> {
+    return this.#begin(() => this.#sandbox.openTerminal({ ...execSpec(spec), size }));
+  }
+
+  commands(): Command[] {
+    return this.#sandbox.commands();
+  }
+
+  /** Code `not_found`. */
+  command(id: string): Command {
+    const command = this.#sandbox.command(id);
+    if (command === undefined)
+      throw new ServerError("not_found", `no command ${id} in session ${this.id}`, {
+        suggestion: "one in the foreground is forgotten with its end, others with their session",
+      });
+    return command;
+  }
+
+  processes(): SessionProcess[] {
+    return this.#sandbox.processes();
+  }
+
+  selfTest(): Promise<SelfTestCheck[]> {
+    return this.#begin(() => this.#sandbox.selfTest());
+  }
+
+  /** Waits while the session is paused, so that nothing starts to write in the middle of a snapshot. */
+  async #begin<Started>(start: () => Promise<Started>): Promise<Started> {
     while (this.#paused !== undefined) await this.#paused;
-    const starting = this.#sandbox.exec({
-      command: spec.command,
-      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-      ...(spec.env === undefined ? {} : { env: spec.env }),
-      ...(spec.timeoutMs === undefined ? {} : { timeoutMs: spec.timeoutMs }),
-    });
+    const starting = start();
     this.#starting.add(starting);
     try {
       return await starting;
@@ -130,6 +181,17 @@ export class ActiveSession {
       await this.#attachment.detach();
     }
   }
+}
+
+function execSpec(spec: CommandSpec): ExecSpec {
+  const { command, cwd, env, timeoutMs, maxOutputBytes } = spec;
+  return {
+    command,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
+  };
 }
 
 /**

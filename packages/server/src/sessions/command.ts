@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { capture, type ExecResult, type Execution, type LimitName } from "@chaser/runtime";
+import { capture, type ExecResult, type Execution } from "@chaser/runtime";
 
 /** A pipe holds 64 KiB, and a stream about as much again; nothing of a command that has ended comes later than this. */
 const drainBytesMax = 1024 * 1024;
@@ -27,51 +27,29 @@ export async function collect(
 }
 
 export type CommandEvent =
-  | { event: "stdout" | "stderr"; data: { data: string } }
-  | {
-      event: "complete";
-      data: {
-        exit_code: number;
-        signal: string | null;
-        timed_out: boolean;
-        limits_hit: LimitName[];
-        duration_ms: number;
-        output_bytes: number;
-        output_truncated: boolean;
-      };
-    };
+  | { event: "stdout" | "stderr"; bytes: Buffer }
+  | { event: "complete"; result: ExecResult; outputBytes: number; truncated: boolean };
 
 /**
- * What a command does, as it does it. Output is base64, so that every byte survives. Nothing is buffered: while
+ * What a command does, as it does it. Nothing is buffered: while
  * nobody takes the next event the command's pipes fill up and it waits. Output beyond the cap is counted and dropped.
  * Rejects as `execution.completed` does.
  */
 export async function* commandEvents(
   execution: Execution,
-  options: { stdin: string | undefined; maxOutputBytes: number | undefined },
+  options: { stdin: string | undefined; stdinOpen: boolean; maxOutputBytes: number | undefined },
 ): AsyncGenerator<CommandEvent> {
   const cap = options.maxOutputBytes ?? Number.POSITIVE_INFINITY;
-  execution.stdin.end(options.stdin);
+  if (!options.stdinOpen) execution.stdin.end(options.stdin);
   let outputBytes = 0;
   try {
     for await (const { name, chunk } of outputOf(execution)) {
       const kept = chunk.subarray(0, Math.max(0, cap - outputBytes));
       outputBytes += chunk.length;
-      if (kept.length > 0) yield { event: name, data: { data: kept.toString("base64") } };
+      if (kept.length > 0) yield { event: name, bytes: kept };
     }
     const result = await execution.completed;
-    yield {
-      event: "complete",
-      data: {
-        exit_code: result.exitCode,
-        signal: result.signal,
-        timed_out: result.timedOut,
-        limits_hit: outputBytes > cap ? [...result.limitsHit, "output"] : result.limitsHit,
-        duration_ms: Math.round(result.durationMs),
-        output_bytes: outputBytes,
-        output_truncated: outputBytes > cap,
-      },
-    };
+    yield { event: "complete", result, outputBytes, truncated: outputBytes > cap };
   } finally {
     execution.stdin.destroy();
     execution.stdout.destroy();

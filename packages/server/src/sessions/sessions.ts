@@ -121,6 +121,12 @@ export class Sessions {
 
   /** A running session of the account, by id. */
   lease(account: AccountRow, id: string): Lease {
+    const session = this.running(account, id);
+    return { session, created: false, release: session.use() };
+  }
+
+  /** The same for a look at it, which is no use. Code `not_found`. */
+  running(account: AccountRow, id: string): ActiveSession {
     const session = this.#active.get(id);
     if (session === undefined || session.account.id !== account.id)
       throw new ServerError("not_found", `no active session ${id}`, {
@@ -128,7 +134,7 @@ export class Sessions {
       });
     if (session.ending !== undefined)
       throw new ServerError("not_found", `session ${id} is ending`, { suggestion: "start a new one" });
-    return { session, created: false, release: session.use() };
+    return session;
   }
 
   /**

@@ -36,6 +36,7 @@ function bodyFor(path: string): unknown {
   if (path === "/v1/exec") return { workspace: "theirs", command: "true" };
   if (path.endsWith("/exec")) return { command: "true" };
   if (path === "/v1/keys") return { name: "another" };
+  if (path.endsWith("/kill")) return { signal: "SIGKILL" };
   if (path.endsWith("/bulk-terminate")) return { workspaces: ["theirs"] };
   return {};
 }
@@ -67,7 +68,13 @@ describe("every route", () => {
     const workspace = await server.workspace("theirs");
     const snapshot = await server.expect(201, "POST", "/v1/workspaces/theirs/snapshots", { name: "s" });
     const [key] = await server.expect<any[]>(200, "GET", "/v1/keys");
-    names = { workspace: workspace.id, snapshot: snapshot.id, session: workspace.id, key: key.id };
+    names = {
+      workspace: workspace.id,
+      snapshot: snapshot.id,
+      session: workspace.id,
+      command: workspace.id,
+      key: key.id,
+    };
     other = await secondAccount(server);
   });
   after(() => server[Symbol.asyncDispose]());
@@ -81,8 +88,9 @@ describe("every route", () => {
     for (const { method, path, scope, audit } of all) {
       assert.ok(path.startsWith("/v1/"), path);
       assert.ok(scope === null || (scopes as readonly string[]).includes(scope), `${method} ${path}`);
-      assert.equal(audit !== null, method !== "GET", `${method} ${path}`);
-      if (method !== "GET") assert.match(scope ?? "", /write$/, `${method} ${path}`);
+      const changes = method !== "GET" || path.endsWith("/pty");
+      assert.equal(audit !== null, changes, `${method} ${path}`);
+      if (changes) assert.match(scope ?? "", /write$/, `${method} ${path}`);
     }
   });
 
