@@ -1,7 +1,7 @@
 import type { ApiClient } from "./client/api.js";
 import { serverUrl } from "./client/address.js";
 import { credentialsPath, readCredentials } from "./client/credentials.js";
-import { openInterrupt } from "./interrupt.js";
+import { forwardInterrupt, openInterrupt } from "./interrupt.js";
 import { printableLines } from "./output/printable.js";
 
 /** What a command works with: its surroundings, where its output goes, and the server. */
@@ -26,6 +26,8 @@ export interface Context {
   server(): ServerSettings;
   /** Aborted by the first Ctrl-C or SIGTERM; the second ends the process at once. */
   interrupt(): AbortSignal;
+  /** The first Ctrl-C goes to `send`, the second aborts, the third ends the process. */
+  forwardInterrupt(send: (signal: NodeJS.Signals) => void): AbortSignal;
 }
 
 export interface ServerSettings {
@@ -55,6 +57,7 @@ export function createContext(process: NodeJS.Process, json: boolean): Context {
       return new ApiClient({ url, apiKey });
     },
     server: () => serverSettings(env),
+    forwardInterrupt: (send) => forwardInterrupt(process, send),
     interrupt: () => (interrupt ??= openInterrupt(process)),
   };
   return context;

@@ -76,6 +76,24 @@ export interface CommandEnd {
   output_truncated: boolean;
 }
 
+/** The `start` event of a stream, and the answer for a command in the background. */
+export interface StartedCommand {
+  session_id: string;
+  command_id: string;
+  pid?: number | null;
+}
+
+export interface CommandRecord {
+  id: string;
+  session_id: string;
+  kind: string;
+  command: string;
+  status: "running" | "exited" | "failed";
+  pid: number | null;
+  exit_code: number | null;
+  output_bytes: number | null;
+}
+
 export interface Session {
   id: string;
   session_type: string;

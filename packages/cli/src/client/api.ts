@@ -14,6 +14,7 @@ export interface ApiClientOptions {
 export interface ApiRequest {
   query?: Record<string, string | undefined>;
   body?: unknown;
+  headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -69,7 +70,7 @@ export class ApiClient {
   async #send(method: Method, path: string, request: ApiRequest, accept: string): Promise<IncomingMessage> {
     const url = new URL(this.url + path + queryText(request.query));
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const headers: Record<string, string | number> = { accept };
+    const headers: Record<string, string | number> = { accept, ...request.headers };
     if (this.#options.apiKey !== undefined) headers["authorization"] = `Bearer ${this.#options.apiKey}`;
     if (body !== undefined) {
       headers["content-type"] = "application/json";

@@ -9,6 +9,7 @@ export function addExec(program: Command, bind: Bind): void {
       .summary("run a command in a workspace's sandbox")
       .description(
         "run a command in a workspace's sandbox; ends with the command's own exit code\n\n" +
+          "Ctrl-C goes to the command; pressed again, it ends the command at once. " +
           "One word after -- is a line for /bin/sh -c; several are a program and its arguments, passed on as they are.",
       )
       .usage("[options] [workspace] -- <command...>")
@@ -21,11 +22,15 @@ export function addExec(program: Command, bind: Bind): void {
       .option("--cwd <directory>", "where to run it (default: /workspace)")
       .option("--env <K=V>", "set a variable; K alone passes yours on; may be repeated", collect)
       .option("--timeout <seconds>", "end it after this time, with exit code 124", secondsToMs)
+      .option("-d, --background", "print the command's id and leave it running; see `chaser logs`")
+      .option("-t, --tty", "give it a terminal: yours")
       .option("--no-stdin", "give it no input, even when stdin is not a terminal")
       .action(bind(() => import("./exec/exec.js"))),
     "chaser exec my-project -- npm test",
     "chaser exec my-project -- 'ls -l | wc -l'",
     "chaser exec --ephemeral --timeout 5 -- python3 -c 'print(6 * 7)'",
+    "chaser exec my-project -d -- npm start",
+    "chaser exec my-project -t -- vim notes.txt",
     "echo hello | chaser exec my-project -- 'cat > greeting.txt'",
   );
 }

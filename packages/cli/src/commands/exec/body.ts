@@ -9,6 +9,8 @@ export interface ExecOptions {
   /** Milliseconds. */
   timeout?: number;
   stdin: boolean;
+  background?: boolean;
+  tty?: boolean;
   /** What stood after `--`; undefined when there was none. */
   command?: string[];
 }

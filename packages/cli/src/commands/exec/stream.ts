@@ -1,4 +1,4 @@
-import type { CommandEnd } from "../../client/answers.js";
+import type { CommandEnd, StartedCommand } from "../../client/answers.js";
 import type { StreamEvent } from "../../client/events.js";
 import { answerError } from "../../client/failure.js";
 import { CliError } from "../../errors.js";
@@ -16,8 +16,10 @@ interface Sink {
 export async function streamCommand(
   events: AsyncIterable<StreamEvent>,
   to: { stdout: Sink; stderr: Sink },
+  onStart: (started: StartedCommand) => void = () => {},
 ): Promise<CommandEnd> {
   for await (const { event, data } of events) {
+    if (event === "start") onStart(parse<StartedCommand>(data));
     if (event === "complete") return parse<CommandEnd>(data);
     if (event === "error") throw answerError(500, data, { url: "the server" });
     if (event === "stdout" || event === "stderr") await write(to[event], parse<{ data: string }>(data).data);

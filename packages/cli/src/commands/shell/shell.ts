@@ -1,0 +1,113 @@
+import { WebSocket } from "ws";
+import { apiPath } from "../../client/address.js";
+import type { Session } from "../../client/answers.js";
+import { answerError, connectionError } from "../../client/failure.js";
+import type { Context } from "../../context.js";
+import { CliError } from "../../errors.js";
+import { exitCode } from "../../exit.js";
+
+export interface ShellOptions {
+  /** Undefined: a disk that is gone afterwards. */
+  workspace: string | undefined;
+  /** Undefined: a login shell. */
+  command: string | undefined;
+  cwd: string | undefined;
+}
+
+/** What the server says in text messages. */
+type Message =
+  | { type: "attached" }
+  | { type: "dropped"; bytes: number }
+  | { type: "exit"; exit_code: number }
+  | { type: "error"; error: unknown };
+
+/** Connects this terminal to one in a session, until that ends. Gives the exit code of what ran in it. */
+export async function openShell(context: Context, options: ShellOptions): Promise<number> {
+  const { stdin, stdout } = context;
+  if (!stdin.isTTY || !stdout.isTTY)
+    throw new CliError("no_terminal", "standard input and output are not a terminal", {
+      exitCode: exitCode.usage,
+      suggestion: "use `chaser exec W -- COMMAND` for input and output without one",
+    });
+  const api = await context.api();
+  const { workspace } = options;
+  const session = await api.call<Session>("POST", "/v1/sessions", {
+    body: { session_type: "sandbox", ...(workspace === undefined ? { ephemeral: true } : { workspace }) },
+  });
+  try {
+    return await attach(context, session.id, options);
+  } finally {
+    if (workspace === undefined)
+      await api.call("DELETE", apiPath`/v1/sessions/${session.id}`).catch(() => undefined);
+  }
+}
+
+async function attach(context: Context, sessionId: string, { command, cwd }: ShellOptions): Promise<number> {
+  const { stdin, stdout } = context;
+  const { url, apiKey } = context.server();
+  const query = new URLSearchParams({
+    // A terminal that does not know its size says 0; the server's default is better.
+    ...(stdout.columns > 0 && stdout.rows > 0
+      ? { columns: String(stdout.columns), rows: String(stdout.rows) }
+      : {}),
+    ...(command === undefined ? {} : { mode: "exec", command }),
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const address = `${url.replace(/^http/, "ws")}${apiPath`/v1/sessions/${sessionId}/pty`}?${query.toString()}`;
+  const socket = new WebSocket(address, {
+    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    perMessageDeflate: false,
+  });
+  const type = (bytes: Buffer): void => socket.send(bytes);
+  const resize = (): void =>
+    socket.send(JSON.stringify({ type: "resize", columns: stdout.columns, rows: stdout.rows }));
+  // Whatever ends this process, the terminal must be usable afterwards.
+  const restore = (): void => void stdin.setRawMode(false);
+  const hangUp = (): void => socket.close();
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      socket.on("open", () => {
+        process.once("exit", restore);
+        stdin.setRawMode(true);
+        stdin.on("data", type);
+        stdout.on("resize", resize);
+        for (const signal of ["SIGTERM", "SIGHUP"]) process.once(signal, hangUp);
+      });
+      socket.on("message", (data: Buffer, isBinary: boolean) => {
+        if (isBinary) return show(socket, stdout, data);
+        const message = JSON.parse(data.toString()) as Message;
+        if (message.type === "exit") resolve(message.exit_code);
+        else if (message.type === "error") reject(answerError(500, JSON.stringify(message), { url }));
+        else if (message.type === "dropped") context.note(`(${message.bytes} bytes of output were lost)`);
+      });
+      socket.on("unexpected-response", (_request, response) => {
+        const pieces: Buffer[] = [];
+        response.on("data", (piece: Buffer) => pieces.push(piece));
+        response.on("end", () =>
+          reject(answerError(response.statusCode ?? 0, Buffer.concat(pieces).toString(), { url, apiKey })),
+        );
+      });
+      socket.on("error", (error) => reject(connectionError(error, url, undefined)));
+      socket.on("close", () => reject(lost()));
+    });
+  } finally {
+    stdin.off("data", type).pause();
+    stdout.off("resize", resize);
+    process.off("exit", restore);
+    restore();
+    socket.terminate();
+  }
+}
+
+/** A terminal that is slow to show must not fill the memory. */
+function show(socket: WebSocket, stdout: NodeJS.WriteStream, data: Buffer): void {
+  if (stdout.write(data)) return;
+  socket.pause();
+  stdout.once("drain", () => socket.resume());
+}
+
+function lost(): CliError {
+  return new CliError("stream_ended", "the connection to the terminal broke off", {
+    suggestion: "what ran in it goes on until its session ends; `chaser sessions list` shows that",
+  });
+}
