@@ -16,6 +16,7 @@ import { registerCommands } from "./routes/commands.js";
 import { registerExec } from "./routes/exec.js";
 import { registerFiles } from "./routes/files.js";
 import { registerHealth } from "./routes/health.js";
+import { registerImages } from "./routes/images.js";
 import { registerKeys } from "./routes/keys.js";
 import { allowedMethods } from "./routes/methods.js";
 import { requestLog } from "./routes/request-log.js";
@@ -61,6 +62,7 @@ export function createApp(context: Context): App {
   registerCommands(app, context);
   registerTerminal(app, context);
   registerFiles(app, context);
+  registerImages(app, context);
   registerDocs(app);
 
   app.notFound((c) => {

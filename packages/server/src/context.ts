@@ -1,4 +1,4 @@
-import type { EgressRule, NetworkMode, Runtime } from "@chaser/runtime";
+import type { EgressRule, Images, NetworkMode, Runtime } from "@chaser/runtime";
 import { Accounts } from "./accounts/accounts.js";
 import { Audit } from "./audit/audit.js";
 import { Keys } from "./auth/keys.js";
@@ -23,6 +23,7 @@ export interface Foundation {
   data: DataDirectory;
   db: Database;
   runtime: Runtime;
+  images: Images;
   network: NetworkMode;
   egress: EgressRule[] | undefined;
   plan: PlanLimits;
@@ -40,6 +41,7 @@ export interface Context {
   keys: Keys;
   stores: AccountStores;
   quota: Quota;
+  images: Images;
   sessions: Sessions;
   execRecords: ExecRecords;
   workspaces: Workspaces;
@@ -50,7 +52,7 @@ export interface Context {
 }
 
 export function createContext(foundation: Foundation): Context {
-  const { data, db, runtime, network, plan, log } = foundation;
+  const { data, db, runtime, images, network, plan, log } = foundation;
   const locks = new KeyedLock();
   const stores = new AccountStores(data, plan.storageBytesMax, (account, store) =>
     reconcile(db, account, store, log),
@@ -61,12 +63,13 @@ export function createContext(foundation: Foundation): Context {
     db,
     stores,
     runtime,
+    images,
     quota,
     locks,
     network,
     log,
   });
-  const workspaces = new Workspaces({ db, stores, sessions, quota, locks });
+  const workspaces = new Workspaces({ db, stores, images, sessions, quota, locks });
   return {
     db,
     log,
@@ -75,6 +78,7 @@ export function createContext(foundation: Foundation): Context {
     keys: new Keys(db),
     stores,
     quota,
+    images,
     sessions,
     execRecords: new ExecRecords(db),
     workspaces,

@@ -6,6 +6,8 @@ import { flockSync } from "fs-ext";
 export interface DataDirectory extends AsyncDisposable {
   readonly databaseFile: string;
   readonly runDirectory: string;
+  /** Of all accounts, and billed to none. */
+  readonly imagesDirectory: string;
   accountDirectory(accountId: string): string;
   /** Idempotent. Lets another server take the directory. */
   release(): Promise<void>;
@@ -45,6 +47,7 @@ export async function openDataDirectory(directory: string, asRoot: boolean): Pro
   return {
     databaseFile: path.join(meta, "chaser.sqlite"),
     runDirectory: run,
+    imagesDirectory: path.join(root, "images"),
     accountDirectory: (accountId) => path.join(accounts, accountId),
     release,
     [Symbol.asyncDispose]: release,

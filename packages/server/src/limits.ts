@@ -60,6 +60,12 @@ export const webSocketPingMs = 30_000;
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;
 
+/** An image that no workspace and no session needs stays this long: whoever pulled it may soon make a workspace of it. */
+export const unusedImageLifetimeMs = 7 * 24 * 60 * 60 * 1000;
+export const imageSweepIntervalMs = 60 * 60 * 1000;
+/** Events of a pull; more often nobody can read. */
+export const pullProgressIntervalMs = 250;
+
 /** A figure of used bytes older than this is measured again once something was allowed to grow since. */
 export const usageFigureAgeMsMax = 30_000;
 
@@ -76,6 +82,8 @@ export const hostUidBaseDefault = 200_000;
 export const hostUidCountMax = 65_536;
 /** Who owns files as seen inside a sandbox and inside snapshots. */
 export const workspaceUid = 1000;
+/** Below all accounts' uids: who unpacks images, and owns their files, when the server is root. */
+export const imageUidBelowBase = 1;
 
 export const idempotencyLifetimeMs = 24 * 60 * 60 * 1000;
 /** Billing looks back 30 days; a day more keeps the edge whole. */

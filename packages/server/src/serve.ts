@@ -1,6 +1,13 @@
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
-import { checkEgress, Runtime, type EgressRule, type NetworkMode } from "@chaser/runtime";
+import {
+  checkEgress,
+  Images,
+  Runtime,
+  type EgressRule,
+  type ImagesOptions,
+  type NetworkMode,
+} from "@chaser/runtime";
 import { createApp } from "./app.js";
 import { generateSecret, isSecret } from "./auth/secret.js";
 import { ClosingSteps } from "./closing-steps.js";
@@ -13,8 +20,11 @@ import {
   headersTimeoutMs,
   hostUidBaseDefault,
   idleConnectionTimeoutMs,
+  imageSweepIntervalMs,
+  imageUidBelowBase,
   personalPlan,
   sweepIntervalMs,
+  unusedImageLifetimeMs,
   type PlanLimits,
 } from "./limits.js";
 import { parseListenAddress, type ListenAddress } from "./listen-address.js";
@@ -38,6 +48,8 @@ export interface ServerOptions {
   log?: LogStream;
   /** Overrides of the plan's limits. */
   limits?: Partial<PlanLimits>;
+  /** Where images may come from, beside public registries. */
+  images?: Pick<ImagesOptions, "insecureRegistries" | "localDirectories" | "authFile" | "limits">;
   /** For a server that is root: the first host uid of accounts. */
   hostUidBase?: number;
 }
@@ -74,15 +86,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closing.add(() => db.close());
     const runtime = await Runtime.open({ runDirectory: data.runDirectory, allowedNetworks: [network] });
     closing.add(() => runtime.close());
+    const hostUidBase = asRoot ? (options.hostUidBase ?? hostUidBaseDefault) : null;
+    const images = Images.open({
+      directory: data.imagesDirectory,
+      ...options.images,
+      ...(hostUidBase === null ? {} : { owner: imageOwner(hostUidBase) }),
+    });
+    closing.add(() => images.close());
     const context = createContext({
       data,
       db,
       runtime,
+      images,
       network,
       egress,
       log,
       plan: { ...personalPlan, ...options.limits },
-      hostUidBase: asRoot ? (options.hostUidBase ?? hostUidBaseDefault) : null,
+      hostUidBase,
     });
     closing.add(() => context.stores.close());
     closing.add(() => context.sessions.close());
@@ -90,6 +110,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await recover(context);
     const sweeper = sweep(context, log);
     closing.add(() => clearInterval(sweeper));
+    const imageSweeper = sweepImages(context, log);
+    closing.add(() => clearInterval(imageSweeper));
 
     const { server, upgrades } = httpServer(context);
     const url = await listen(server, address);
@@ -134,6 +156,22 @@ function sweep(context: Context, log: Logger): NodeJS.Timeout {
       log.error("sweep", error),
     );
   }, sweepIntervalMs).unref();
+}
+
+function imageOwner(hostUidBase: number): { uid: number; gid: number } {
+  const id = hostUidBase - imageUidBelowBase;
+  return { uid: id, gid: id };
+}
+
+function sweepImages({ workspaces, sessions, images }: Context, log: Logger): NodeJS.Timeout {
+  return setInterval(() => {
+    workspaces
+      .imageDigests()
+      .then((needed) => {
+        images.collect(new Set([...needed, ...sessions.imageDigests()]), Date.now() - unusedImageLifetimeMs);
+      })
+      .catch((error: unknown) => log.error("sweep_images", error));
+  }, imageSweepIntervalMs).unref();
 }
 
 function httpServer(context: Context): { server: Server; upgrades: Upgrades } {

@@ -7,6 +7,7 @@ export interface Workspace {
   session_type: string;
   status: string;
   image: string | null;
+  image_digest: string | null;
   template: boolean;
   github_repo: string | null;
   source_workspace_id: string | null;

@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import { addExamples, type Bind } from "../command.js";
+import { collect } from "../option.js";
 
 export function addServe(program: Command, bind: Bind): void {
   addExamples(
@@ -31,6 +32,13 @@ export function addServe(program: Command, bind: Bind): void {
         "--egress <host:port...>",
         "with --network nat, the only hosts that sandboxes reach (port 443 when left out; *.NAME for all below)",
       )
+      .option("--insecure-registry <host:port>", "pull images from it without TLS; may be repeated", collect)
+      .option(
+        "--image-directory <directory>",
+        "allow oci: and oci-archive: images below it; may be repeated",
+        collect,
+      )
+      .option("--image-auth <file>", "credentials for registries (default: where skopeo looks for them)")
       .option("--log", "write every event to stderr as a line of JSON, not errors alone")
       .action(bind(() => import("./serve/serve.js"))),
     "chaser serve",

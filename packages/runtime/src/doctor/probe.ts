@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 import { probeCgroup } from "./cgroup.js";
+import { probeImages } from "./images.js";
 import { probeUserNamespaces } from "./namespaces.js";
 import { probeOverlay } from "./overlay.js";
 import { probeBubblewrap } from "./programs.js";
@@ -27,6 +28,7 @@ export async function probe(options: { directory?: string } = {}): Promise<Capab
       await probeOverlay(directory, user),
       await probeSession("sandbox session", directory, user, "none"),
       await probeSession("network nat", directory, user, "nat"),
+      await probeImages(directory, user),
       probeCgroup(),
     ];
   } finally {

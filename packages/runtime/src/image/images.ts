@@ -15,7 +15,13 @@ import type { HostUser } from "../sandbox/spec.js";
 import { decodeImage, layerId, type Image, type ImageLayer } from "./image.js";
 import { IMAGE_LIMITS_DEFAULT, PULLS_MAX, type ImageLimits } from "./limits.js";
 import { Pull, type PullProgress } from "./pull.js";
-import { canonicalText, isPrivateRegistry, parseReference, type ImageReference } from "./reference.js";
+import {
+  canonicalText,
+  isPrivateRegistry,
+  parseReference,
+  pinnedText,
+  type ImageReference,
+} from "./reference.js";
 import { Slots } from "./slots.js";
 
 export interface ImagesOptions {
@@ -117,6 +123,18 @@ export class Images {
     } finally {
       if (onProgress !== undefined) running.listeners.delete(onProgress);
     }
+  }
+
+  /**
+   * The image that a workspace is pinned to, fetched again where it is not here any more. Codes as for `pull`; `image_not_found`
+   * also when a local directory holds another image by now.
+   */
+  async provide(pinned: { reference: string; digest: string }, options: PullOptions = {}): Promise<Image> {
+    const here = this.get(pinned.digest);
+    if (here !== null) return this.#used(here);
+    const image = await this.pull(pinnedText(parseReference(pinned.reference), pinned.digest), options);
+    if (image.digest === pinned.digest) return image;
+    throw new RuntimeError("image_not_found", `${pinned.reference} is no longer the image ${pinned.digest}`);
   }
 
   /** Removes images that are not in `keep` and were not used since `beforeMs`. Returns how many. */

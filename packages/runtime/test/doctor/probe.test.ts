@@ -19,6 +19,7 @@ describe("probe", () => {
         "overlay disks",
         "sandbox session",
         "network nat",
+        "images",
         "cgroup v2 delegation",
       ]);
       for (const { name, detail } of capabilities) assert.notEqual(detail, "", name);

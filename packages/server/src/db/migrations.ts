@@ -4,11 +4,17 @@ import type { Kysely, Migration } from "kysely";
 export const migrations: Record<string, Migration> = {
   "0001-first": { up: createFirst },
   "0002-session-limits": { up: addSessionLimits },
+  "0003-image-digest": { up: addImageDigest },
 };
 
 async function addSessionLimits(db: Kysely<unknown>): Promise<void> {
   for (const name of ["limits", "limits_hit"])
     await db.schema.alterTable("sessions").addColumn(name, "text").execute();
+}
+
+/** What a workspace is pinned to, whatever the tag in `image` comes to mean. */
+async function addImageDigest(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable("workspaces").addColumn("image_digest", "text").execute();
 }
 
 async function createFirst(db: Kysely<unknown>): Promise<void> {

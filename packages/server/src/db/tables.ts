@@ -38,7 +38,9 @@ export interface WorkspaceRow {
   /** A row is written before its disk and deleted after it, so that a crash leaves a row to clean up by. */
   state: "creating" | "ready" | "deleting";
   session_type: "sandbox";
+  /** As it was asked for, in full; null for the host's own `/usr`. */
   image: string | null;
+  image_digest: string | null;
   template: number;
   github_repo: string | null;
   source_workspace_id: string | null;

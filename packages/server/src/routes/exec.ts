@@ -19,7 +19,7 @@ import type { Lease } from "../sessions/sessions.js";
 import { apiRoute, jsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
 import { answerEvents } from "./event-stream.js";
-import { refuseImage } from "./unsupported.js";
+import { refuseImageOfWorkspace } from "./unsupported.js";
 
 const tags = ["exec"];
 
@@ -82,13 +82,13 @@ export function registerExec(app: App, context: Context): void {
   app.openapi(exec, async (c) => {
     const { account } = c.get("principal");
     const { workspace, ephemeral = workspace === undefined, image, ...request } = c.req.valid("json");
-    refuseImage(image);
+    refuseImageOfWorkspace(image, workspace);
     if (workspace !== undefined && ephemeral)
       throw new ServerError("invalid_request", "ephemeral: give either a workspace or ephemeral: true", {
         details: { path: "ephemeral" },
       });
     if (workspace === undefined) {
-      const lease = await sessions.leaseEphemeral(account);
+      const lease = await sessions.leaseEphemeral(account, { image });
       return run(c, context, {
         account,
         lease,

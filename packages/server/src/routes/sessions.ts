@@ -17,7 +17,7 @@ import type { Lease } from "../sessions/sessions.js";
 import { apiRoute, json, jsonBody } from "./api-route.js";
 import type { App } from "./environment.js";
 import { setNextCursor } from "./paging-header.js";
-import { refuseBrowser, refuseImage } from "./unsupported.js";
+import { refuseBrowser, refuseImageOfWorkspace } from "./unsupported.js";
 
 const tags = ["sessions"];
 const params = z.object({ session: z.string().openapi({ param: { name: "session", in: "path" } }) });
@@ -117,6 +117,7 @@ export function registerSessions(app: App, context: Context): void {
     body: {
       workspace?: string | undefined;
       ephemeral?: boolean | undefined;
+      image?: string | undefined;
       ttl_seconds?: number | undefined;
       egress?: EgressRule[] | undefined;
     },
@@ -126,14 +127,15 @@ export function registerSessions(app: App, context: Context): void {
         details: { path: "workspace" },
       });
     const wishes = { ttlSeconds: body.ttl_seconds, egress: body.egress };
-    if (body.workspace === undefined) return sessions.leaseEphemeral(account, wishes);
+    if (body.workspace === undefined)
+      return sessions.leaseEphemeral(account, { ...wishes, image: body.image });
     return sessions.leaseFor(account, await workspaces.get(account, body.workspace), wishes);
   };
 
   app.openapi(create, async (c) => {
     const { account } = c.get("principal");
     const body = c.req.valid("json");
-    refuseImage(body.image);
+    refuseImageOfWorkspace(body.image, body.workspace);
     refuseBrowser(body.session_type);
     const lease = await begin(account, body);
     lease.release();

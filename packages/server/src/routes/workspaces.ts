@@ -17,7 +17,7 @@ import {
 import { apiRoute, json, jsonBody } from "./api-route.js";
 import type { App } from "./environment.js";
 import { setNextCursor } from "./paging-header.js";
-import { refuseImage, refuseBrowser } from "./unsupported.js";
+import { refuseBrowser } from "./unsupported.js";
 
 const tags = ["workspaces"];
 const params = z.object({ workspace: workspaceParam });
@@ -124,17 +124,20 @@ export function registerWorkspaces(app: App, context: Context): void {
   app.openapi(create, async (c) => {
     const { account } = c.get("principal");
     const body = c.req.valid("json");
-    refuseImage(body.image);
     refuseBrowser(body.session_type);
     if (body.session_type === undefined && body.clone_from === undefined)
       throw new ServerError("invalid_request", "session_type: required, unless clone_from is given", {
         details: { path: "session_type" },
         suggestion: 'set "session_type" to "sandbox"',
       });
-    const { name, template, clone_from: from } = body;
+    const { name, template, image, clone_from: from } = body;
+    if (image !== undefined && from !== undefined)
+      throw new ServerError("invalid_request", "image: a clone has the image of its source", {
+        details: { path: "image" },
+      });
     const row =
       from === undefined
-        ? await workspaces.create(account, { name, template })
+        ? await workspaces.create(account, { name, template, image })
         : await workspaces.clone(account, { from, name, template });
     c.set("auditTarget", row.id);
     // A clone takes the same time whatever its size; measuring it would not.

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { LIMIT_NAMES, type ExecResult } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
-import { processText } from "./fields.js";
+import { imageReference, processText } from "./fields.js";
 
 const argument = processText(argumentBytesMax);
 
@@ -62,7 +62,7 @@ export const execBody = z
   .strictObject({
     workspace: z.string().min(1).optional(),
     ephemeral: z.boolean().optional(),
-    image: z.string().optional(),
+    image: imageReference.optional(),
     ...commandFields,
   })
   .openapi("Exec");

@@ -13,6 +13,12 @@ export const name = z
 
 export const id = z.string().openapi({ format: "uuid" });
 
+export const imageReference = z
+  .string()
+  .min(1)
+  .max(512)
+  .openapi({ description: "an OCI image by tag or digest", example: "debian:12" });
+
 export const time = z.string().openapi({ format: "date-time", description: "RFC 3339, UTC" });
 
 export const bytes = z.number().int().openapi({ description: "bytes" });

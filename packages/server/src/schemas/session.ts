@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { checkEgress, EGRESS_RULES_MAX, type AppliedLimits } from "@chaser/runtime";
 import type { SessionRow } from "../db/tables.js";
 import { sessionTtlSecondsDefault, sessionTtlSecondsMax, sessionTtlSecondsMin } from "../limits.js";
-import { id, paging, rfc3339, time } from "./fields.js";
+import { id, imageReference, paging, rfc3339, time } from "./fields.js";
 import { sessionType } from "./workspace.js";
 
 const egressRule = z
@@ -24,7 +24,7 @@ export const createSessionBody = z
     session_type: sessionType,
     workspace: z.string().min(1).optional(),
     ephemeral: z.boolean().optional(),
-    image: z.string().optional(),
+    image: imageReference.optional(),
     ttl_seconds: z
       .number()
       .int()

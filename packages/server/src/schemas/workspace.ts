@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { WorkspaceRow } from "../db/tables.js";
 import { nameLengthMax } from "../limits.js";
-import { bytes, flag, id, name, paging, rfc3339, time } from "./fields.js";
+import { bytes, flag, id, imageReference, name, paging, rfc3339, time } from "./fields.js";
 
 export const sessionType = z.enum(["sandbox", "browser"]);
 
@@ -9,7 +9,7 @@ export const createWorkspaceBody = z
   .strictObject({
     session_type: sessionType.optional().openapi({ description: "required unless `clone_from` is given" }),
     name: name.optional(),
-    image: z.string().optional(),
+    image: imageReference.optional(),
     template: z.boolean().optional(),
     clone_from: z
       .string()
@@ -39,6 +39,7 @@ export const workspaceSchema = z
     session_type: z.literal("sandbox"),
     status: z.enum(["active", "idle"]).openapi({ description: "`active` while a session runs" }),
     image: z.string().nullable(),
+    image_digest: z.string().nullable().openapi({ description: "what sessions get, wherever a tag moves" }),
     template: z.boolean(),
     github_repo: z.string().nullable(),
     source_workspace_id: z.string().nullable(),
@@ -66,6 +67,7 @@ export function workspaceView(
     session_type: row.session_type,
     status: now.activeSessionId === null ? "idle" : "active",
     image: row.image,
+    image_digest: row.image_digest,
     template: row.template === 1,
     github_repo: row.github_repo,
     source_workspace_id: row.source_workspace_id,

@@ -9,6 +9,7 @@ import type {
   LimitName,
   SelfTestCheck,
   Session,
+  SessionImage,
   SessionProcess,
   TerminalSize,
 } from "@chaser/runtime";
@@ -22,6 +23,13 @@ export interface CommandSpec {
   env?: Record<string, string> | undefined;
   timeoutMs?: number | undefined;
   maxOutputBytes?: number | undefined;
+}
+
+/** An image as the root of a session, with what it changes of it. */
+export interface SessionRoot {
+  image: SessionImage;
+  /** Forgets the changes; after the sandbox has ended. */
+  remove: () => Promise<void>;
 }
 
 /** A running sandbox with the disk it holds, and who uses it at the moment. */
@@ -41,6 +49,7 @@ export class ActiveSession {
   stoppedBy: ServerError | undefined;
   readonly #sandbox: Session;
   readonly #attachment: DiskAttachment;
+  readonly #root: SessionRoot | null;
   #users = 0;
   #paused: Promise<void> | undefined;
   readonly #starting = new Set<Promise<unknown>>();
@@ -50,6 +59,7 @@ export class ActiveSession {
     workspaceId: string | null;
     sandbox: Session;
     attachment: DiskAttachment;
+    root: SessionRoot | null;
     ttlMs: number;
     egress?: EgressRule[] | undefined;
   }) {
@@ -61,6 +71,11 @@ export class ActiveSession {
     this.egress = options.egress;
     this.#sandbox = options.sandbox;
     this.#attachment = options.attachment;
+    this.#root = options.root;
+  }
+
+  get imageDigest(): string | null {
+    return this.#root?.image.image.digest ?? null;
   }
 
   /** Resolves when the sandbox is gone, by whatever cause. */
@@ -177,6 +192,7 @@ export class ActiveSession {
     try {
       await this.#sandbox.end();
       await removeMountRemains(this.#attachment.mount);
+      await this.#root?.remove();
     } finally {
       await this.#attachment.detach();
     }

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { isAllowed, type EgressRule, type NetworkMode, type Runtime } from "@chaser/runtime";
+import {
+  isAllowed,
+  type EgressRule,
+  type Image,
+  type Images,
+  type NetworkMode,
+  type Runtime,
+} from "@chaser/runtime";
+import type { Store } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
@@ -10,8 +18,8 @@ import { cleaningBytesMax, sessionTtlSecondsDefault } from "../limits.js";
 import type { Logger } from "../log.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 import type { AccountStores } from "../stores/account-stores.js";
-import { initialDirectories } from "../workspaces/disk-layout.js";
-import { ActiveSession } from "./active-session.js";
+import { imageRootDirectories, initialDirectories } from "../workspaces/disk-layout.js";
+import { ActiveSession, type SessionRoot } from "./active-session.js";
 import { SessionGrowth } from "./growth.js";
 
 export type EndReason =
@@ -35,6 +43,7 @@ interface Dependencies {
   db: Database;
   stores: AccountStores;
   runtime: Runtime;
+  images: Images;
   quota: Quota;
   locks: KeyedLock;
   network: NetworkMode;
@@ -96,7 +105,9 @@ export class Sessions {
       const sinceStarted = this.#reuse(workspace.id, wishes);
       if (sinceStarted !== undefined) return sinceStarted;
       await this.settledOn(workspace.id);
-      const session = await this.#start(account, workspace.id, workspace.id, wishes);
+      const image = await this.#imageOf(workspace);
+      const disk = { workspaceId: workspace.id, diskId: workspace.id, image };
+      const session = await this.#start(account, disk, wishes);
       return { session, created: true, release: session.use() };
     });
   }
@@ -113,9 +124,14 @@ export class Sessions {
     return { session, created: false, release: session.use() };
   }
 
-  /** A session on an empty disk of its own that goes when the session ends. */
-  async leaseEphemeral(account: AccountRow, wishes: SessionWishes = {}): Promise<Lease> {
-    const session = await this.#start(account, null, randomUUID(), wishes);
+  /** A session on an empty disk of its own that goes when the session ends. `image`: what a reference means now. */
+  async leaseEphemeral(
+    account: AccountRow,
+    { image: reference, ...wishes }: SessionWishes & { image?: string | undefined } = {},
+  ): Promise<Lease> {
+    const image = reference === undefined ? null : await this.#on.images.pull(reference);
+    const disk = { workspaceId: null, diskId: randomUUID(), image };
+    const session = await this.#start(account, disk, wishes);
     return { session, created: true, release: session.use() };
   }
 
@@ -143,8 +159,7 @@ export class Sessions {
    */
   async #start(
     account: AccountRow,
-    workspaceId: string | null,
-    diskId: string,
+    { workspaceId, diskId, image }: { workspaceId: string | null; diskId: string; image: Image | null },
     { ttlSeconds = sessionTtlSecondsDefault, egress: wished }: SessionWishes,
   ): Promise<ActiveSession> {
     this.#assertMayStart(account);
@@ -165,8 +180,11 @@ export class Sessions {
       }
       const attachment = await store.disks.attach(diskId);
       undo.push(() => attachment.detach());
+      const root = image === null ? null : await this.#rootFor(store, image);
+      if (root !== null) undo.push(() => root.remove());
       const sandbox = await runtime.startSession({
         id,
+        ...(root === null ? {} : { image: root.image }),
         mount: attachment.mount,
         network,
         ...(egress === undefined ? {} : { egress }),
@@ -190,6 +208,7 @@ export class Sessions {
         workspaceId,
         sandbox,
         attachment,
+        root,
         ttlMs,
         egress: wished,
       });
@@ -216,6 +235,41 @@ export class Sessions {
     throw new ServerError("invalid_request", `egress: ${beyond.host}:${beyond.port} is not allowed here`, {
       details: { path: "egress", allowed },
     });
+  }
+
+  async #imageOf({ image, image_digest: digest }: WorkspaceRow): Promise<Image | null> {
+    return image === null || digest === null ? null : this.#on.images.provide({ reference: image, digest });
+  }
+
+  /** Digests of the images under running sessions. */
+  imageDigests(): string[] {
+    return [...this.#active.values()].flatMap(({ imageDigest }) =>
+      imageDigest === null ? [] : [imageDigest],
+    );
+  }
+
+  /**
+   * What commands change of an image goes to a disk of its own that ends with the session: in the account's store, so that it
+   * counts for its cap, and so that whatever a crash leaves is removed as any disk that no workspace owns.
+   */
+  async #rootFor(store: Store, image: Image): Promise<SessionRoot> {
+    const { layersDirectory, owner } = this.#on.images;
+    const id = randomUUID();
+    await store.disks.create({ id, driver: "directory", directories: imageRootDirectories });
+    try {
+      const attachment = await store.disks.attach(id);
+      const place = attachment.mount.driver === "directory" ? attachment.mount.path : "";
+      return {
+        image: { image, layersDirectory, owner, upper: `${place}/upper`, work: `${place}/work` },
+        remove: async () => {
+          await attachment.detach();
+          await store.disks.delete(id);
+        },
+      };
+    } catch (error) {
+      await store.disks.delete(id);
+      throw error;
+    }
   }
 
   #assertMayStart(account: AccountRow): void {

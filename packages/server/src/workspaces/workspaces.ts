@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Image, Images } from "@chaser/runtime";
 import type { DiskUsage, Store } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
@@ -19,6 +20,7 @@ interface NewWorkspace {
   name?: string | undefined;
   template: boolean;
   image: string | null;
+  imageDigest: string | null;
   githubRepo: string | null;
   sourceWorkspaceId: string | null;
 }
@@ -26,6 +28,7 @@ interface NewWorkspace {
 interface Dependencies {
   db: Database;
   stores: AccountStores;
+  images: Images;
   sessions: Sessions;
   quota: Quota;
   locks: KeyedLock;
@@ -39,12 +42,22 @@ export class Workspaces {
     this.#on = dependencies;
   }
 
+  /** `image`: what its sessions have as root; pinned to what the reference means now. */
   async create(
     account: AccountRow,
-    options: { name?: string | undefined; template?: boolean | undefined },
+    options: { name?: string | undefined; template?: boolean | undefined; image?: string | undefined },
   ): Promise<WorkspaceRow> {
     const { template = false, name } = options;
-    const fresh = { name, template, image: null, githubRepo: null, sourceWorkspaceId: null };
+    const image: Image | null =
+      options.image === undefined ? null : await this.#on.images.pull(options.image);
+    const fresh = {
+      name,
+      template,
+      image: image?.reference ?? null,
+      imageDigest: image?.digest ?? null,
+      githubRepo: null,
+      sourceWorkspaceId: null,
+    };
     return this.#make(account, fresh, async (store, id) => {
       await store.disks.create({ id, directories: initialDirectories });
     });
@@ -63,6 +76,7 @@ export class Workspaces {
       name,
       template,
       image: source.image,
+      imageDigest: source.image_digest,
       githubRepo: source.github_repo,
       sourceWorkspaceId: source.id,
     };
@@ -128,6 +142,7 @@ export class Workspaces {
             state: "creating",
             session_type: "sandbox",
             image: workspace.image,
+            image_digest: workspace.imageDigest,
             template: workspace.template ? 1 : 0,
             github_repo: workspace.githubRepo,
             source_workspace_id: workspace.sourceWorkspaceId,
@@ -236,6 +251,12 @@ export class Workspaces {
       await db.query.deleteFrom("workspaces").where("id", "=", workspace.id).execute();
     });
     return workspace;
+  }
+
+  /** Digests of the images that any workspace of any account needs. */
+  async imageDigests(): Promise<string[]> {
+    const rows = await this.#on.db.query.selectFrom("workspaces").select("image_digest").distinct().execute();
+    return rows.flatMap(({ image_digest: digest }) => (digest === null ? [] : [digest]));
   }
 
   async diskUsage(account: AccountRow, workspace: WorkspaceRow): Promise<DiskUsage> {

@@ -35,6 +35,7 @@ function bodyFor(path: string): unknown {
   if (path === "/v1/sessions") return { session_type: "sandbox", workspace: "theirs" };
   if (path === "/v1/exec") return { workspace: "theirs", command: "true" };
   if (path.endsWith("/exec")) return { command: "true" };
+  if (path === "/v1/images") return { image: "NONE" };
   if (path === "/v1/keys") return { name: "another" };
   if (path.endsWith("/kill")) return { signal: "SIGKILL" };
   if (path.endsWith("/bulk-terminate")) return { workspaces: ["theirs"] };
@@ -109,7 +110,8 @@ describe("every route", () => {
         assert.ok(answer.status < 300, JSON.stringify(answer.body));
         const text = JSON.stringify(answer.body);
         for (const id of Object.values(names)) assert.ok(!text.includes(id), text);
-      } else await other.refused(404, "not_found", method, fill(path), sent);
+      } else if (path === "/v1/images") await other.refused(400, "invalid_request", method, path, sent);
+      else await other.refused(404, "not_found", method, fill(path), sent);
     });
 
     if (scope !== null)

@@ -79,14 +79,24 @@ describe("bad input", () => {
   test("what the API names and the server does not do is refused, not pretended", async () => {
     const bodies: [string, unknown, string][] = [
       ["/v1/workspaces", { session_type: "browser" }, "session_type"],
-      ["/v1/workspaces", { session_type: "sandbox", image: "debian" }, "image"],
-      ["/v1/sessions", { session_type: "sandbox", ephemeral: true, image: "debian" }, "image"],
-      ["/v1/exec", { command: "true", image: "debian" }, "image"],
     ];
     for (const [path, body, field] of bodies) {
       const error = await server.refused(400, "unsupported", "POST", path, body);
       assert.equal(error.details.path, field);
     }
+  });
+
+  test("an image is one that can be, and not a workspace's", async () => {
+    const bodies: [string, unknown][] = [
+      ["/v1/workspaces", { clone_from: "w", image: "debian" }],
+      ["/v1/workspaces", { session_type: "sandbox", image: "Not An Image" }],
+      ["/v1/sessions", { session_type: "sandbox", workspace: "w", image: "debian" }],
+      ["/v1/exec", { workspace: "w", command: "true", image: "debian" }],
+      ["/v1/images", { image: "--help" }],
+    ];
+    for (const [path, body] of bodies) await server.refused(400, "invalid_request", "POST", path, body);
+    for (const image of ["localhost:1/x", "169.254.169.254/x", "oci:/etc"])
+      await server.refused(422, "image_not_found", "POST", "/v1/images", { image });
   });
 
   test("queries are checked", async () => {

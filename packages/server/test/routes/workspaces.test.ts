@@ -20,6 +20,7 @@ describe("workspaces", () => {
       session_type: "sandbox",
       status: "idle",
       image: null,
+      image_digest: null,
       template: false,
       github_repo: null,
       source_workspace_id: null,

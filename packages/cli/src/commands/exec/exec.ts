@@ -5,6 +5,7 @@ import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
 import { printable } from "../../output/printable.js";
 import { formatDuration } from "../../output/units.js";
+import { pullImage } from "../pull-image.js";
 import { execBody, type ExecBody, type ExecOptions } from "./body.js";
 import { readInput } from "./input.js";
 import { streamCommand } from "./stream.js";
@@ -16,6 +17,8 @@ export async function run(context: Context, options: ExecOptions, workspace?: st
     env: context.env,
   });
   try {
+    if (body.image !== undefined && body.workspace === undefined)
+      await pullImage(context, await context.api(), body.image);
     if (options.tty === true) return await runInTerminal(context, options, body);
     if (options.background === true) return await startInBackground(context, body);
     if (context.json) return await runToEnd(context, options, body);

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { saveServedKey } from "../../client/credentials.js";
 import { defaultServerUrl, normalServerUrl } from "../../client/address.js";
 import type { Context } from "../../context.js";
@@ -12,6 +13,9 @@ interface Options {
   data?: string;
   listen: string;
   network: "none" | "nat" | "host";
+  insecureRegistry?: string[];
+  imageDirectory?: string[];
+  imageAuth?: string;
   log?: boolean;
   egress?: string[];
 }
@@ -27,6 +31,11 @@ export async function run(context: Context, options: Options): Promise<number> {
     listen: options.listen,
     network: options.network,
     ...(options.egress === undefined ? {} : { egress: options.egress.map(egressRule) }),
+    images: {
+      insecureRegistries: options.insecureRegistry ?? [],
+      localDirectories: (options.imageDirectory ?? []).map((path) => resolve(path)),
+      ...(options.imageAuth === undefined ? {} : { authFile: resolve(options.imageAuth) }),
+    },
     ...(givenKey === undefined ? {} : { apiKey: givenKey }),
     log: { write: (line: string) => void (shows(line, options) && context.stderr.write(line)) },
   }).catch((error: unknown) => {

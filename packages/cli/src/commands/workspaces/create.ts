@@ -1,6 +1,7 @@
 import type { Workspace } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { printable } from "../../output/printable.js";
+import { pullImage } from "../pull-image.js";
 import { workspaceTitle } from "./describe.js";
 
 interface Options {
@@ -16,6 +17,7 @@ export async function run(context: Context, options: Options): Promise<void> {
   // A clone takes its session type from the source, so the default is not sent along with it.
   const sessionType = options.sessionType ?? (cloneFrom === undefined ? "sandbox" : undefined);
   const api = await context.api();
+  if (image !== undefined && cloneFrom === undefined) await pullImage(context, api, image);
   const workspace = await api.call<Workspace>("POST", "/v1/workspaces", {
     body: { name, session_type: sessionType, clone_from: cloneFrom, image, template },
   });

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { readdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { startServer } from "../../src/index.js";
+import { makeBusyboxLayout, startRegistry, type Registry } from "../fixture/image.js";
+import {
+  Client,
+  removeDirectory,
+  sandboxMissing,
+  temporaryDirectory,
+  testServer,
+  type TestServer,
+} from "../fixture/server.js";
+
+const skip = await sandboxMissing();
+
+describe("images", { skip }, () => {
+  let directory: string;
+  let registry: Registry;
+  let server: Client & TestServer;
+  const digests: Record<string, string> = {};
+  const layout = (name: string): string => path.join(directory, name);
+
+  before(async () => {
+    directory = await temporaryDirectory();
+    for (const says of ["one", "two"]) digests[says] = makeBusyboxLayout(layout(says), says);
+    registry = await startRegistry(directory);
+    registry.push(layout("one"), "base:v1");
+    const images = { insecureRegistries: [registry.host], localDirectories: [directory] };
+    server = await testServer({ images });
+  });
+  after(async () => {
+    await server[Symbol.asyncDispose]();
+    await registry[Symbol.asyncDispose]();
+    await removeDirectory(directory);
+  });
+
+  const says = (workspace: string): Promise<string> => server.exec(workspace, "cat /etc/says");
+
+  test("a workspace keeps the image that its tag meant, and so do its clones", async () => {
+    const image = `${registry.host}/base:v1`;
+    const made = await server.expect(201, "POST", "/v1/workspaces", {
+      session_type: "sandbox",
+      name: "w",
+      image,
+    });
+    assert.equal(made.image, image);
+    assert.match(made.image_digest, /^sha256:[0-9a-f]{64}$/);
+    assert.equal(
+      await server.exec("w", "echo $SAYS; id -u; echo kept > /workspace/file; cat /etc/says"),
+      "one\n1000\none\n",
+    );
+
+    registry.push(layout("two"), "base:v1");
+    await server.idle("w");
+    assert.equal(await says("w"), "one\n");
+    await server.idle("w");
+    const clone = await server.expect(201, "POST", "/v1/workspaces", { clone_from: "w", name: "clone" });
+    assert.equal(clone.image_digest, made.image_digest);
+    assert.equal(await server.exec("clone", "cat /etc/says /workspace/file"), "one\nkept\n");
+
+    const later = await server.expect(201, "POST", "/v1/workspaces", {
+      session_type: "sandbox",
+      name: "later",
+      image,
+    });
+    assert.notEqual(later.image_digest, made.image_digest);
+    assert.equal(await says("later"), "two\n");
+  });
+
+  test("changes of the image last for the session, and nothing of them is left", async () => {
+    // A first session leaves the directory behind that its overlay needed.
+    await says("w");
+    await server.idle("w");
+    const usage = (): Promise<any> => server.expect(200, "GET", "/v1/billing/summary");
+    const before = (await usage()).storage.used_bytes;
+    assert.equal(await server.exec("w", "echo changed > /etc/says; rm /bin/ls; cat /etc/says"), "changed\n");
+    assert.equal(await says("w"), "changed\n");
+    await server.idle("w");
+    assert.equal((await usage()).storage.used_bytes, before);
+    assert.equal(await server.exec("w", "cat /etc/says; ls /etc/says"), "one\n/etc/says\n");
+  });
+
+  test("an image of a directory runs a command on a disk that is gone afterwards", async () => {
+    const body = { ephemeral: true, image: `oci:${layout("two")}`, command: "cat /etc/says" };
+    const result = await server.expect(200, "POST", "/v1/exec", body);
+    assert.equal(result.output, "two\n");
+    const missing = await server.expect(200, "POST", "/v1/exec", { ...body, command: ["no-such-program"] });
+    assert.equal(missing.exit_code, 127);
+  });
+
+  test("what cannot be had is said, as an answer and as an event", async () => {
+    const image = `${registry.host}/none:v1`;
+    const error = await server.refused(422, "image_not_found", "POST", "/v1/images", { image });
+    assert.match(error.message, /manifest unknown|not found/i);
+    await server.refused(422, "image_not_found", "POST", "/v1/exec", {
+      ephemeral: true,
+      image,
+      command: "true",
+    });
+    const pull = async (body: unknown): Promise<string> => {
+      const response = await fetch(`${server.url}/v1/images`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${server.key}`,
+          "content-type": "application/json",
+          accept: "text/event-stream",
+        },
+        body: JSON.stringify(body),
+      });
+      return response.text();
+    };
+    assert.match(await pull({ image }), /event: error\ndata: .*image_not_found/);
+    assert.match(
+      await pull({ image: `oci:${layout("one")}` }),
+      new RegExp(`event: complete\\ndata: .*${digests["one"]}`),
+    );
+  });
+
+  test("an image that is gone is fetched again, by its digest", async () => {
+    await server.running.close();
+    const data = path.join(server.directory, "data");
+    await rm(path.join(data, "images"), { recursive: true });
+    const images = { insecureRegistries: [registry.host] };
+    const listen = { host: "127.0.0.1", port: 0 };
+    await using again = await startServer({ dataDirectory: data, listen, images, apiKey: server.key });
+    const client = new Client(again.url, server.key);
+    assert.equal(await client.exec("w", "cat /etc/says"), "one\n");
+    assert.deepEqual(await readdir(path.join(data, "images", "work")), []);
+  });
+});
