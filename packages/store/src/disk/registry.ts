@@ -94,9 +94,14 @@ export class DiskRegistry {
       const path = `${this.path(id)}/${lockName}`;
       const lock = Lock.take(this.files, path, "exclusive", { wait: false });
       if (lock !== null) {
-        // So that figures of the disk which were made before are known to be old.
-        this.files.setModified(anywhere, path, 0, 0);
-        return lock;
+        try {
+          // So that figures of the disk which were made before are known to be old.
+          this.files.setModified(anywhere, path, 0, 0);
+          return lock;
+        } catch (error) {
+          lock.release();
+          throw error;
+        }
       }
       throw new StoreError("disk_in_use", `disk ${JSON.stringify(id)} is in use`, { data: { disk: id } });
     });
