@@ -13,7 +13,7 @@ import { DiskCalls } from "./disk-calls.js";
 import { Growth } from "./growth.js";
 import { History } from "./history.js";
 import type { Hooks } from "./hooks.js";
-import type { MethodArguments, MethodName, MethodResult } from "./messages.js";
+import type { MethodArguments, MethodName, MethodResult, Parts } from "./messages.js";
 import { StoreCap } from "./store-cap.js";
 import { Streams } from "./streams.js";
 import { Upkeep } from "./upkeep.js";
@@ -29,7 +29,7 @@ const storing: ReadonlySet<MethodName> = new Set<MethodName>([
   "disks.snapshot",
 ]);
 
-export class Engine {
+export class Engine implements Parts {
   readonly directories: Directories;
   readonly history: History;
   readonly bundles: Bundles;
@@ -76,8 +76,11 @@ export class Engine {
 
   /** Calls a method of one of the parts, as its owner names it. */
   run<Name extends MethodName>(hooks: Hooks, name: Name, args: MethodArguments<Name>): MethodResult<Name> {
-    const [part, method] = name.split(".") as [keyof this, string];
-    const methods = this[part] as Record<string, (hooks: Hooks, ...rest: unknown[]) => MethodResult<Name>>;
+    const [part, method] = name.split(".") as [keyof Parts, string];
+    const methods = this[part] as unknown as Record<
+      string,
+      (hooks: Hooks, ...rest: unknown[]) => MethodResult<Name>
+    >;
     const call = (): MethodResult<Name> =>
       (methods[method] as (typeof methods)[string]).call(methods, hooks, ...args);
     return storing.has(name) ? this.#growth.within(hooks, call) : call();

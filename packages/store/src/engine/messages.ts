@@ -1,21 +1,34 @@
 /** What an engine and its owner say to each other, over a thread's port or a process's channel. */
 import type { Progress } from "../api.js";
 import type { PlainError } from "../plain-error.js";
-import type { Engine } from "./engine.js";
+import type { Bundles } from "./bundles.js";
+import type { Directories } from "./directories.js";
+import type { DiskCalls } from "./disk-calls.js";
+import type { History } from "./history.js";
 import type { Hooks } from "./hooks.js";
+import type { Streams } from "./streams.js";
+import type { Upkeep } from "./upkeep.js";
 
-type Part = "directories" | "history" | "bundles" | "streams" | "disks" | "upkeep";
+/** What an engine consists of. */
+export interface Parts {
+  readonly directories: Directories;
+  readonly history: History;
+  readonly bundles: Bundles;
+  readonly streams: Streams;
+  readonly disks: DiskCalls;
+  readonly upkeep: Upkeep;
+}
 
 /** What an owner may call: the methods of a part that take hooks, as `part.method`. */
 type Calls = {
-  [Name in Part]: {
+  [Name in keyof Parts]: {
     [
-      Method in keyof Engine[Name] & string as Engine[Name][Method] extends (...args: infer Args) => unknown
+      Method in keyof Parts[Name] & string as Parts[Name][Method] extends (...args: infer Args) => unknown
         ? Args extends [Hooks, ...unknown[]]
           ? `${Name}.${Method}`
           : never
         : never
-    ]: Engine[Name][Method];
+    ]: Parts[Name][Method];
   };
 };
 
