@@ -16,7 +16,7 @@ import type {
 import { StoreError } from "../errors.js";
 import { layersMax } from "../limits.js";
 import { allocatedUnder } from "../platform/allocated.js";
-import type { AskedRegion } from "../platform/kept-regions.js";
+import type { AskedRegion } from "../snapshot/kept-regions.js";
 import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";

@@ -1,7 +1,7 @@
 /** The parts of a store that disks take: one a layer and one a disk, each with a stamp that tells whether it may have changed. */
 import type { LayerId } from "../ids.js";
 import { isErrno, anywhere, type Files } from "../platform/files.js";
-import type { AskedRegion } from "../platform/kept-regions.js";
+import type { AskedRegion } from "../snapshot/kept-regions.js";
 import { stampOf } from "../platform/stamp.js";
 import { treeFileName } from "./layers.js";
 import { lockName, type DiskRegistry } from "./registry.js";

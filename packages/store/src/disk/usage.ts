@@ -6,7 +6,7 @@ import type { DiskUsage } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import { emptyRegion, measureRegion, regionBytes, type Region } from "../platform/region.js";
-import type { KeptRegions } from "../platform/kept-regions.js";
+import type { KeptRegions } from "../snapshot/kept-regions.js";
 import { diskRegions, layerRegion } from "./regions.js";
 import type { DiskRegistry } from "./registry.js";
 

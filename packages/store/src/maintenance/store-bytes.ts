@@ -5,7 +5,7 @@
 import type { DiskSet } from "../disk/disks.js";
 import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
-import type { AskedRegion } from "../platform/kept-regions.js";
+import type { AskedRegion } from "../snapshot/kept-regions.js";
 import { measureRegion, regionBytes } from "../platform/region.js";
 import { stampOf } from "../platform/stamp.js";
 import type { Repository } from "../snapshot/repository.js";

@@ -20,7 +20,7 @@ import {
   writeDurably,
 } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
-import { KeptRegions } from "../platform/kept-regions.js";
+import { KeptRegions } from "./kept-regions.js";
 import { withLock } from "../platform/lock.js";
 import type { Digest } from "../chunk/hash.js";
 import { readRoot } from "../tree/directory.js";

@@ -4,9 +4,15 @@
  * a loss of power undoes it may undo of files, too.
  */
 import { hash } from "../chunk/hash.js";
-import { readCache, withDirectory, writeCache } from "./durable.js";
-import { anywhere, isErrno, type Files } from "./files.js";
-import { emptyRegion, haveAllNames, measureRegion, type LinkedFile, type Region } from "./region.js";
+import { readCache, withDirectory, writeCache } from "../platform/durable.js";
+import { anywhere, isErrno, type Files } from "../platform/files.js";
+import {
+  emptyRegion,
+  haveAllNames,
+  measureRegion,
+  type LinkedFile,
+  type Region,
+} from "../platform/region.js";
 
 export interface AskedRegion {
   /** What it is known by. */
