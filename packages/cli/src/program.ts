@@ -3,6 +3,7 @@ import { addAccounts } from "./commands/accounts.js";
 import { addAudit } from "./commands/audit.js";
 import { addBilling } from "./commands/billing.js";
 import { addCompletion } from "./commands/completion.js";
+import { addCp } from "./commands/cp.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addExec } from "./commands/exec.js";
 import { addKeys } from "./commands/keys.js";
@@ -49,6 +50,7 @@ export function createProgram(bind: Bind): Command {
   addExec(program, bind);
   addShell(program, bind);
   addLogs(program, bind);
+  addCp(program, bind);
   addSessions(program, bind);
   addKeys(program, bind);
   addAccounts(program, bind);

@@ -18,6 +18,9 @@ export { Images, type ImagesOptions, type PullOptions } from "./image/images.js"
 export type { ImageLimits } from "./image/limits.js";
 export type { PullProgress } from "./image/pull.js";
 export { checkEgress, isAllowed, type EgressRule } from "./egress/rules.js";
+export { checkImport, importRepository, isWorkspaceEmpty, type ImportOptions } from "./import/import.js";
+export type { ImportProgress } from "./import/progress.js";
+export { IMPORT_HOSTS_DEFAULT } from "./import/source.js";
 export { Runtime } from "./runtime.js";
 export { probe } from "./doctor/probe.js";
 export type { Capability } from "./doctor/capability.js";

@@ -153,5 +153,14 @@ export const EGRESS_CONNECTIONS_MAX = 256;
 /** A host that does not take a connection within this time is away. */
 export const EGRESS_CONNECT_MS_MAX = 30_000;
 
+/** A large repository at one commit over a slow line. */
+export const IMPORT_MS_MAX = 30 * 60_000;
+
+/** Lines of git's that are kept to say why it failed. */
+export const IMPORT_LINES_MAX = 50;
+
+/** Longer than any host's; a line of askpass's. */
+export const IMPORT_TOKEN_LENGTH_MAX = 4096;
+
 if (COMMAND_LOG_BYTES_MAX > SESSION_LOGS_BYTES_MAX)
   throw new Error("one command's output must fit into what a session may keep");

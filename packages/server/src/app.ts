@@ -17,6 +17,7 @@ import { registerExec } from "./routes/exec.js";
 import { registerFiles } from "./routes/files.js";
 import { registerHealth } from "./routes/health.js";
 import { registerImages } from "./routes/images.js";
+import { registerImports } from "./routes/imports.js";
 import { registerKeys } from "./routes/keys.js";
 import { allowedMethods } from "./routes/methods.js";
 import { requestLog } from "./routes/request-log.js";
@@ -55,6 +56,7 @@ export function createApp(context: Context): App {
   registerHealth(app, context);
   registerAccounts(app, context);
   registerKeys(app, context);
+  registerImports(app, context);
   registerWorkspaces(app, context);
   registerSnapshots(app, context);
   registerSessions(app, context);

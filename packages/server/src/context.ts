@@ -7,6 +7,7 @@ import { Billing } from "./billing/summary.js";
 import type { DataDirectory } from "./data-directory.js";
 import type { Database } from "./db/database.js";
 import { Replays } from "./idempotency/replays.js";
+import type { ImportPolicy } from "./imports/policy.js";
 import { KeyedLock } from "./keyed-lock.js";
 import type { PlanLimits } from "./limits.js";
 import type { Logger } from "./log.js";
@@ -26,6 +27,7 @@ export interface Foundation {
   images: Images;
   network: NetworkMode;
   egress: EgressRule[] | undefined;
+  imports: ImportPolicy;
   plan: PlanLimits;
   /** The first host uid of accounts when the server is root, else null. */
   hostUidBase: number | null;
@@ -52,7 +54,7 @@ export interface Context {
 }
 
 export function createContext(foundation: Foundation): Context {
-  const { data, db, runtime, images, network, plan, log } = foundation;
+  const { data, db, runtime, images, network, imports, plan, log } = foundation;
   const locks = new KeyedLock();
   const stores = new AccountStores(data, plan.storageBytesMax, (account, store) =>
     reconcile(db, account, store, log),
@@ -67,9 +69,10 @@ export function createContext(foundation: Foundation): Context {
     quota,
     locks,
     network,
+    imports,
     log,
   });
-  const workspaces = new Workspaces({ db, stores, images, sessions, quota, locks });
+  const workspaces = new Workspaces({ db, stores, images, sessions, quota, locks, imports });
   return {
     db,
     log,

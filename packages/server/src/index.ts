@@ -4,6 +4,7 @@ export { DataDirectoryInUseError } from "./data-directory.js";
 export { openApiDocument } from "./docs/docs.js";
 export { errorStatus, ServerError, type ErrorBody, type ErrorCode } from "./errors.js";
 export { listenAddressDefault, parseListenAddress, type ListenAddress } from "./listen-address.js";
+export type { ImportOptions } from "./imports/policy.js";
 export type { PlanLimits } from "./limits.js";
 export type { LogStream } from "./log.js";
 export { startServer, type RunningServer, type ServerOptions } from "./serve.js";

@@ -57,6 +57,12 @@ export const terminalInputBytesMax = 256 * 1024;
 /** A connection whose peer does not answer a ping before the next one is cut. */
 export const webSocketPingMs = 30_000;
 
+/** Whoever wants to use a workspace waits while its repository is fetched again. */
+export const fetchAgainMsMax = 5 * 60_000;
+
+/** Nobody sees more; git says how far it is with every object. */
+export const importProgressMs = 100;
+
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;
 

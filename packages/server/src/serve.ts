@@ -15,6 +15,7 @@ import { createContext, type Context } from "./context.js";
 import { openDataDirectory } from "./data-directory.js";
 import { openDatabase } from "./db/database.js";
 import { ServerError } from "./errors.js";
+import { importPolicy, type ImportOptions } from "./imports/policy.js";
 import {
   connectionsMax,
   headersTimeoutMs,
@@ -42,6 +43,8 @@ export interface ServerOptions {
   network?: NetworkMode;
   /** With network `nat`: the only hosts and ports that sandboxes reach. Default: all of the internet. */
   egress?: EgressRule[];
+  /** Where repositories may be imported from, and how. */
+  imports?: ImportOptions;
   /** A secret that must work as a key of the personal account, besides those made before. */
   apiKey?: string;
   /** Where log lines go. Default: nowhere. */
@@ -68,6 +71,7 @@ const closeGraceMs = 5_000;
 /** Starts a server. Throws `DataDirectoryInUseError` when another one has the data directory. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { network = "none" } = options;
+  const imports = importPolicy(options.imports ?? {}, network);
   if (options.apiKey !== undefined && !isSecret(options.apiKey))
     throw new ServerError("invalid_request", "an API key is sk_ and 32 to 128 letters, digits, - or _");
   const address =
@@ -84,7 +88,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closing.add(() => data.release());
     const db = await openDatabase(data.databaseFile);
     closing.add(() => db.close());
-    const runtime = await Runtime.open({ runDirectory: data.runDirectory, allowedNetworks: [network] });
+    const runtime = await Runtime.open({
+      runDirectory: data.runDirectory,
+      allowedNetworks: [...new Set([network, imports.network])],
+    });
     closing.add(() => runtime.close());
     const hostUidBase = asRoot ? (options.hostUidBase ?? hostUidBaseDefault) : null;
     const images = Images.open({
@@ -100,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       images,
       network,
       egress,
+      imports,
       log,
       plan: { ...personalPlan, ...options.limits },
       hostUidBase,

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { pipeline } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
 import { CliError } from "../errors.js";
 import { exitCode } from "../exit.js";
@@ -16,6 +17,13 @@ export interface ApiRequest {
   body?: unknown;
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
+}
+
+/** A body that is sent as it is read. */
+export interface ContentRequest extends Omit<ApiRequest, "body"> {
+  content: AsyncIterable<Uint8Array>;
+  contentType: string;
+  contentBytes?: number | undefined;
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -47,6 +55,36 @@ export class ApiClient {
     }
   }
 
+  /** Sends a body as it is read, and gives the answer's JSON. Fails with the error of `content` when that fails. */
+  async send<T>(path: string, request: ContentRequest): Promise<T> {
+    const response = await this.#send("POST", path, request, "application/json");
+    const text = await this.#read(response);
+    const status = response.statusCode ?? 0;
+    if (status >= 400) throw answerError(status, text, this.#options);
+    return JSON.parse(text) as T;
+  }
+
+  /** An answer whose body is read as it arrives. One that breaks off fails with `stream_ended`. */
+  async receive(
+    path: string,
+    request: ApiRequest,
+  ): Promise<{ headers: IncomingMessage["headers"]; content: AsyncGenerator<Uint8Array> }> {
+    const response = await this.#send("GET", path, request, "*/*");
+    const status = response.statusCode ?? 0;
+    if (status >= 400) throw answerError(status, await this.#read(response), this.#options);
+    return { headers: response.headers, content: this.#bytes(response, request.signal) };
+  }
+
+  async *#bytes(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const piece of response) yield piece as Buffer;
+    } catch (error) {
+      throw this.#lost(error, signal);
+    } finally {
+      response.destroy();
+    }
+  }
+
   /** The events of a streamed answer. Ends when the server ends the stream, however it ended. */
   async *stream(method: Method, path: string, request: ApiRequest = {}): AsyncGenerator<StreamEvent> {
     const response = await this.#send(method, path, request, "text/event-stream");
@@ -67,14 +105,27 @@ export class ApiClient {
     }
   }
 
-  async #send(method: Method, path: string, request: ApiRequest, accept: string): Promise<IncomingMessage> {
+  async #send(
+    method: Method,
+    path: string,
+    request: ApiRequest | ContentRequest,
+    accept: string,
+  ): Promise<IncomingMessage> {
+    const streamed = "content" in request ? request : undefined;
     const url = new URL(this.url + path + queryText(request.query));
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const body =
+      "content" in request || request.body === undefined
+        ? undefined
+        : Buffer.from(JSON.stringify(request.body));
     const headers: Record<string, string | number> = { accept, ...request.headers };
     if (this.#options.apiKey !== undefined) headers["authorization"] = `Bearer ${this.#options.apiKey}`;
     if (body !== undefined) {
       headers["content-type"] = "application/json";
       headers["content-length"] = body.length;
+    }
+    if (streamed !== undefined) {
+      headers["content-type"] = streamed.contentType;
+      if (streamed.contentBytes !== undefined) headers["content-length"] = streamed.contentBytes;
     }
     // No agent: one command makes one or two requests, and a kept-alive socket would only delay the end.
     const options: RequestOptions = { method, headers, agent: false };
@@ -84,7 +135,11 @@ export class ApiClient {
     return new Promise((resolve, reject) => {
       const outgoing = send(url, options, resolve);
       outgoing.on("error", (error) => reject(connectionError(error, this.url, request.signal)));
-      outgoing.end(body);
+      if (streamed === undefined) outgoing.end(body);
+      else
+        pipeline(contentOf(streamed.content, reject), outgoing).catch((error: Error) =>
+          outgoing.destroy(error),
+        );
     });
   }
 
@@ -110,6 +165,19 @@ export class ApiClient {
         cause: error,
       },
     );
+  }
+}
+
+/** What goes wrong with reading it is not a fault of the connection. */
+async function* contentOf(
+  content: AsyncIterable<Uint8Array>,
+  failed: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content;
+  } catch (error) {
+    failed(error);
+    throw error;
   }
 }
 

@@ -39,6 +39,12 @@ export function addServe(program: Command, bind: Bind): void {
         collect,
       )
       .option("--image-auth <file>", "credentials for registries (default: where skopeo looks for them)")
+      .option(
+        "--import-host <host[:port]>",
+        "import repositories from this host (default: github.com); may be repeated",
+        collect,
+      )
+      .option("--import-ca <file>", "certificates (PEM) that imports trust besides the system's")
       .option("--log", "write every event to stderr as a line of JSON, not errors alone")
       .action(bind(() => import("./serve/serve.js"))),
     "chaser serve",

@@ -26,6 +26,19 @@ export function addWorkspaces(program: Command, bind: Bind): void {
   );
   addExamples(
     group
+      .command("import")
+      .description(
+        "make a workspace from a Git repository\n\nFor a private one, CHASER_GIT_TOKEN is shown to its host, and not kept.",
+      )
+      .argument("<repository>", "owner/repo on GitHub, or an https address on a host that the server allows")
+      .option("--ref <ref>", "branch, tag or full commit id (default: the default branch)")
+      .option("--name <name>", "1 to 64 characters; made up when left out")
+      .action(bind(() => import("./workspaces/import.js"))),
+    "chaser workspaces import octocat/Hello-World",
+    "chaser workspaces import octocat/Hello-World --ref v1.2 --name hello",
+  );
+  addExamples(
+    group
       .command("list")
       .alias("ls")
       .description("list the workspaces, newest first")

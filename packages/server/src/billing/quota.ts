@@ -67,6 +67,14 @@ export class Quota {
     ledger.settle(await ledger.take(leastBytes, { graceBytes: cleaningBytesMax, whenUnknown: "grant" }));
   }
 
+  /** Measures both. Codes `workspace_disk_full` and `storage_quota_exceeded` when what was written already lies beyond a cap. */
+  async assertWithinCaps(account: AccountRow, diskId: string): Promise<void> {
+    const diskBytes = await this.diskBytes(account, diskId);
+    if (diskBytes > this.plan.workspaceDiskBytesMax) throw this.diskFull(diskBytes);
+    const accountBytes = await this.accountBytes(account);
+    if (accountBytes > this.plan.storageBytesMax) throw this.accountFull(accountBytes);
+  }
+
   accountFull(usedBytes: number, neededBytes = leastBytes): ServerError {
     const capBytes = this.plan.storageBytesMax;
     return new ServerError(

@@ -5,6 +5,7 @@ export const migrations: Record<string, Migration> = {
   "0001-first": { up: createFirst },
   "0002-session-limits": { up: addSessionLimits },
   "0003-image-digest": { up: addImageDigest },
+  "0004-import-ref": { up: addImportRef },
 };
 
 async function addSessionLimits(db: Kysely<unknown>): Promise<void> {
@@ -110,4 +111,9 @@ async function createFirst(db: Kysely<unknown>): Promise<void> {
     .addColumn("created_at", "bigint", (c) => c.notNull())
     .addPrimaryKeyConstraint("idempotency_key", ["account_id", "key"])
     .execute();
+}
+
+/** Which branch, tag or commit of its repository a workspace was imported at. */
+async function addImportRef(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable("workspaces").addColumn("github_ref", "text").execute();
 }

@@ -42,7 +42,10 @@ export interface WorkspaceRow {
   image: string | null;
   image_digest: string | null;
   template: number;
+  /** What the workspace was imported from, as it was asked for: `owner/repo` or an address. */
   github_repo: string | null;
+  /** A branch, a tag or a commit; null for the default branch. */
+  github_ref: string | null;
   source_workspace_id: string | null;
   last_session_id: string | null;
   created_at: number;

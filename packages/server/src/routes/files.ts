@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { z } from "@hono/zod-openapi";
 import { openPath, receive, type FileInfo } from "@chaser/runtime";
+import type { Reservation } from "../billing/quota.js";
 import type { Context } from "../context.js";
 import { ServerError } from "../errors.js";
 import { downloadQuery, uploadQuery, uploadSchema } from "../schemas/files.js";
@@ -63,10 +64,12 @@ export function registerFiles(app: App, context: Context): void {
     const { path, mode, mtime } = c.req.valid("query");
     const { session, release } = sessions.lease(account, c.req.valid("param").session);
     c.set("auditTarget", session.id);
+    const room = { bytes: declaredBytes(c) ?? 0, diskId: session.diskId };
+    let reservation: Reservation | undefined;
     try {
-      await quota.assertRoom(account);
+      reservation = await quota.reserve(account, room);
       const files: { path: string; bytes: number }[] = [];
-      for await (const part of partsOf(c)) {
+      for await (const part of partsOf(c, reservation)) {
         const target = targetOf(path, part, files.length);
         const received = await receive((spec) => session.start(spec), {
           path: target,
@@ -86,6 +89,7 @@ export function registerFiles(app: App, context: Context): void {
       if (c.req.raw.signal.aborted) throw new ServerError("invalid_request", "the client went away");
       throw session.stoppedBy ?? error;
     } finally {
+      reservation?.release();
       release();
     }
   });
@@ -127,9 +131,9 @@ function wantedRange(c: Request, info: FileInfo): ByteRange | null {
 
 type Part = UploadPart & { kind: "file" | "tar"; inForm: boolean };
 
-async function* partsOf(c: Request): AsyncGenerator<Part> {
+async function* partsOf(c: Request, reservation: Reservation): AsyncGenerator<Part> {
   const type = c.req.header("Content-Type") ?? "";
-  const body = Readable.from(wholeBody(c));
+  const body = Readable.from(wholeBody(c, reservation));
   if (!/^multipart\//i.test(type)) {
     const kind = /^application\/(x-)?tar\b/i.test(type) ? "tar" : "file";
     yield { kind, content: body, fileName: null, inForm: false };
@@ -138,17 +142,33 @@ async function* partsOf(c: Request): AsyncGenerator<Part> {
   for await (const part of uploadParts(type, body)) yield { ...part, kind: "file", inForm: true };
 }
 
+function declaredBytes(c: Request): number | null {
+  const header = c.req.header("Content-Length") ?? "";
+  return /^\d{1,15}$/.test(header) ? Number(header) : null;
+}
+
+/** How much room is taken at a time for a body whose length is not known. */
+const roomStepBytes = 16 * 1024 * 1024;
+
 /**
- * The body's bytes. Fails when the client went away before its end: as a web stream the framework would end it
+ * The body's bytes, for which room is taken before they are passed on. Fails when the client went away before its end: as a web stream the framework would end it
  * there, as if it were whole.
  */
-async function* wholeBody(c: Request): AsyncGenerator<Uint8Array> {
+async function* wholeBody(c: Request, reservation: Reservation): AsyncGenerator<Uint8Array> {
   const message = incoming(c);
   if (message === undefined) {
     yield new Uint8Array(await c.req.arrayBuffer());
     return;
   }
-  for await (const chunk of message) yield chunk as Buffer;
+  let roomBytes = declaredBytes(c) ?? 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    if (chunk.length > roomBytes) {
+      await reservation.extend(roomStepBytes);
+      roomBytes += roomStepBytes;
+    }
+    roomBytes -= chunk.length;
+    yield chunk;
+  }
   if (!message.complete) throw new ServerError("invalid_request", "the client went away");
 }
 

@@ -11,13 +11,13 @@ import {
   templateBody,
   usageSchema,
   workspaceSchema,
-  workspaceView,
   type Workspace,
 } from "../schemas/workspace.js";
 import { apiRoute, json, jsonBody } from "./api-route.js";
 import type { App } from "./environment.js";
 import { setNextCursor } from "./paging-header.js";
 import { refuseBrowser } from "./unsupported.js";
+import { workspaceAnswer } from "./workspace-answer.js";
 
 const tags = ["workspaces"];
 const params = z.object({ workspace: workspaceParam });
@@ -108,18 +108,10 @@ const usage = apiRoute(
 );
 
 export function registerWorkspaces(app: App, context: Context): void {
-  const { workspaces, snapshots, sessions } = context;
+  const { workspaces, snapshots } = context;
 
-  const view = async (
-    account: AccountRow,
-    row: WorkspaceRow,
-    measured: "now" | "last" = "now",
-  ): Promise<Workspace> =>
-    workspaceView(row, {
-      activeSessionId: sessions.activeOn(row.id)?.id ?? null,
-      diskBytes: await workspaces.diskBytes(account, row, measured),
-      diskLimitBytes: workspaces.diskLimitBytes,
-    });
+  const view = (account: AccountRow, row: WorkspaceRow, measured?: "now" | "last"): Promise<Workspace> =>
+    workspaceAnswer(context, account, row, measured);
 
   app.openapi(create, async (c) => {
     const { account } = c.get("principal");

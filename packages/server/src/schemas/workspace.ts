@@ -20,6 +20,29 @@ export const createWorkspaceBody = z
   })
   .openapi("CreateWorkspace");
 
+const importTextMax = 2000;
+
+export const importWorkspaceBody = z
+  .strictObject({
+    github_repo: z
+      .string()
+      .min(1)
+      .max(importTextMax)
+      .openapi({ description: "`owner/repo`, or an https address on a host that the operator allows" }),
+    ref: z
+      .string()
+      .min(1)
+      .max(importTextMax)
+      .optional()
+      .openapi({ description: "a branch, a tag or a full commit id; default: the default branch" }),
+    name: name.optional(),
+    token: z.string().min(1).max(importTextMax).optional().openapi({
+      description: "for a private repository; shown to its host alone, when it asks, and not kept",
+      format: "password",
+    }),
+  })
+  .openapi("ImportWorkspace");
+
 export const renameBody = z.strictObject({ name: name.nullable() }).openapi("RenameWorkspace");
 
 export const templateBody = z.strictObject({ template: z.boolean() }).openapi("MarkTemplate");
@@ -41,7 +64,8 @@ export const workspaceSchema = z
     image: z.string().nullable(),
     image_digest: z.string().nullable().openapi({ description: "what sessions get, wherever a tag moves" }),
     template: z.boolean(),
-    github_repo: z.string().nullable(),
+    github_repo: z.string().nullable().openapi({ description: "what it was imported from" }),
+    github_ref: z.string().nullable().openapi({ description: "null: the default branch" }),
     source_workspace_id: z.string().nullable(),
     active_session_id: z.string().nullable(),
     last_session_id: z.string().nullable(),
@@ -70,6 +94,7 @@ export function workspaceView(
     image_digest: row.image_digest,
     template: row.template === 1,
     github_repo: row.github_repo,
+    github_ref: row.github_ref,
     source_workspace_id: row.source_workspace_id,
     active_session_id: now.activeSessionId,
     last_session_id: row.last_session_id,

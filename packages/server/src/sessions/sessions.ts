@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import {
   isAllowed,
+  isWorkspaceEmpty,
   type EgressRule,
   type Image,
   type Images,
@@ -14,10 +15,11 @@ import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
-import { cleaningBytesMax, sessionTtlSecondsDefault } from "../limits.js";
+import { cleaningBytesMax, fetchAgainMsMax, sessionTtlSecondsDefault } from "../limits.js";
 import type { Logger } from "../log.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 import type { AccountStores } from "../stores/account-stores.js";
+import { fetchRepository, type ImportPolicy } from "../imports/policy.js";
 import { imageRootDirectories, initialDirectories } from "../workspaces/disk-layout.js";
 import { ActiveSession, type SessionRoot } from "./active-session.js";
 import { SessionGrowth } from "./growth.js";
@@ -30,7 +32,8 @@ export type EndReason =
   | "sandbox_ended"
   | "server_stopped"
   | "finished"
-  | "over_quota";
+  | "over_quota"
+  | "import";
 
 /** A session that someone is using. Call `release` when done, or it never counts as idle. */
 export interface Lease {
@@ -40,6 +43,8 @@ export interface Lease {
 }
 
 interface Dependencies {
+  /** Fetches an imported repository again into an empty workspace. */
+  imports: ImportPolicy;
   db: Database;
   stores: AccountStores;
   runtime: Runtime;
@@ -63,6 +68,8 @@ export interface SessionWishes {
 export class Sessions {
   readonly #on: Dependencies;
   readonly #active = new Map<string, ActiveSession>();
+  /** Those that do the server's own work and that nobody can use, see or end. */
+  readonly #apart = new Set<ActiveSession>();
   readonly #growth: SessionGrowth;
   #closing = false;
 
@@ -74,7 +81,7 @@ export class Sessions {
       log,
       stop: (session, reason) => {
         session.stoppedBy = reason;
-        void this.end(session, "over_quota");
+        void (this.#apart.has(session) ? this.#endApart(session) : this.end(session, "over_quota"));
       },
     });
   }
@@ -107,7 +114,9 @@ export class Sessions {
       await this.settledOn(workspace.id);
       const image = await this.#imageOf(workspace);
       const disk = { workspaceId: workspace.id, diskId: workspace.id, image };
-      const session = await this.#start(account, disk, wishes);
+      let session = await this.#start(account, disk, wishes);
+      if (await this.#fetchAgain(account, workspace, session))
+        session = await this.#start(account, disk, wishes);
       return { session, created: true, release: session.use() };
     });
   }
@@ -133,6 +142,82 @@ export class Sessions {
     const disk = { workspaceId: null, diskId: randomUUID(), image };
     const session = await this.#start(account, disk, wishes);
     return { session, created: true, release: session.use() };
+  }
+
+  /**
+   * Whether the session was ended because its workspace, imported and empty, was fetched again, or could not be. A failure is no
+   * reason to keep anyone from an empty workspace.
+   */
+  async #fetchAgain(account: AccountRow, workspace: WorkspaceRow, session: ActiveSession): Promise<boolean> {
+    const { github_repo: repository, github_ref: ref } = workspace;
+    if (repository === null || !(await isWorkspaceEmpty((spec) => session.start(spec)))) return false;
+    await this.end(session, "import");
+    const { imports, log } = this.#on;
+    try {
+      await this.apart(account, workspace.id, imports.network, (apart) =>
+        fetchRepository(imports, apart, { repository, ref, timeoutMs: fetchAgainMsMax }),
+      );
+    } catch (error) {
+      log.error("fetch_again", error, { workspace_id: workspace.id });
+    }
+    return true;
+  }
+
+  /**
+   * Runs `work` in a session that nobody else can use or see, on a disk that no other session is on, with a network of its own choice. It
+   * counts as one of the account's, and what it writes is held to the same caps.
+   */
+  async apart<Result>(
+    account: AccountRow,
+    diskId: string,
+    network: NetworkMode,
+    work: (session: ActiveSession) => Promise<Result>,
+  ): Promise<Result> {
+    this.#assertMayStart(account);
+    const { stores, runtime, quota } = this.#on;
+    const store = await stores.get(account);
+    await quota.assertRoom(account);
+    await quota.assertDiskRoom(account, diskId);
+    const attachment = await store.disks.attach(diskId);
+    let session: ActiveSession;
+    try {
+      const sandbox = await runtime.startSession({
+        id: randomUUID(),
+        mount: attachment.mount,
+        network,
+        ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
+      });
+      session = new ActiveSession({
+        account,
+        workspaceId: null,
+        sandbox,
+        attachment,
+        root: null,
+        ttlMs: Infinity,
+      });
+    } catch (error) {
+      await attachment.detach();
+      throw error;
+    }
+    this.#apart.add(session);
+    this.#growth.watch(session, store);
+    try {
+      return await work(session);
+    } catch (error) {
+      throw session.stoppedBy ?? error;
+    } finally {
+      await this.#endApart(session);
+    }
+  }
+
+  #endApart(session: ActiveSession): Promise<void> {
+    return (session.ending ??= session
+      .shutDown()
+      .catch((error: unknown) => this.#on.log.error("session_end", error, { session_id: session.id }))
+      .finally(() => {
+        this.#growth.forget(session);
+        this.#apart.delete(session);
+      }));
   }
 
   /** A running session of the account, by id. */
@@ -276,7 +361,8 @@ export class Sessions {
     if (this.#closing) throw new ServerError("shutting_down", "the server is shutting down");
     const sessionsMax = this.#on.quota.plan.sessionsMax;
     let running = 0;
-    for (const session of this.#active.values()) if (session.account.id === account.id) running += 1;
+    for (const session of [...this.#active.values(), ...this.#apart])
+      if (session.account.id === account.id) running += 1;
     if (running >= sessionsMax)
       throw new ServerError("limit_exceeded", `${running} of at most ${sessionsMax} sessions are running`, {
         details: { sessions: running, sessions_max: sessionsMax },
@@ -410,6 +496,9 @@ export class Sessions {
   /** Ends everything and lets nothing new start. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all([...this.#active.values()].map((session) => this.end(session, "server_stopped")));
+    await Promise.all([
+      ...[...this.#active.values()].map((session) => this.end(session, "server_stopped")),
+      ...[...this.#apart].map((session) => this.#endApart(session)),
+    ]);
   }
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { Image, Images } from "@chaser/runtime";
+import { checkImport, type Image, type Images } from "@chaser/runtime";
 import type { DiskUsage, Store } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, WorkspaceRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
+import { fetchRepository, type FetchOptions, type ImportPolicy } from "../imports/policy.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 import type { Sessions } from "../sessions/sessions.js";
 import { idMap, type AccountStores } from "../stores/account-stores.js";
@@ -22,6 +23,7 @@ interface NewWorkspace {
   image: string | null;
   imageDigest: string | null;
   githubRepo: string | null;
+  githubRef: string | null;
   sourceWorkspaceId: string | null;
 }
 
@@ -32,6 +34,7 @@ interface Dependencies {
   sessions: Sessions;
   quota: Quota;
   locks: KeyedLock;
+  imports: ImportPolicy;
 }
 
 /** Workspaces of accounts: records in the database, disks in the accounts' stores. */
@@ -56,10 +59,38 @@ export class Workspaces {
       image: image?.reference ?? null,
       imageDigest: image?.digest ?? null,
       githubRepo: null,
+      githubRef: null,
       sourceWorkspaceId: null,
     };
     return this.#make(account, fresh, async (store, id) => {
       await store.disks.create({ id, directories: initialDirectories });
+    });
+  }
+
+  /** Makes a workspace from a repository. What fails on the way leaves nothing behind. Codes of the runtime's `import_refused` and `import_failed`. */
+  async import(
+    account: AccountRow,
+    source: Omit<FetchOptions, "timeoutMs"> & { name?: string | undefined },
+  ): Promise<WorkspaceRow> {
+    const { sessions, imports } = this.#on;
+    const { name, ref, repository } = source;
+    checkImport({ ...source, hosts: imports.hosts });
+    const fresh = {
+      name,
+      template: false,
+      image: null,
+      imageDigest: null,
+      githubRepo: repository,
+      githubRef: ref,
+      sourceWorkspaceId: null,
+    };
+    return this.#make(account, fresh, async (store, id) => {
+      await store.disks.create({ id, directories: initialDirectories });
+      await sessions.apart(account, id, imports.network, (session) =>
+        fetchRepository(imports, session, source),
+      );
+      // Git may have been done before the watch on what a session writes had looked.
+      await this.#on.quota.assertWithinCaps(account, id);
     });
   }
 
@@ -78,6 +109,7 @@ export class Workspaces {
       image: source.image,
       imageDigest: source.image_digest,
       githubRepo: source.github_repo,
+      githubRef: source.github_ref,
       sourceWorkspaceId: source.id,
     };
     return this.#on.locks.short(source.id, async () => {
@@ -145,6 +177,7 @@ export class Workspaces {
             image_digest: workspace.imageDigest,
             template: workspace.template ? 1 : 0,
             github_repo: workspace.githubRepo,
+            github_ref: workspace.githubRef,
             source_workspace_id: workspace.sourceWorkspaceId,
             last_session_id: null,
             created_at: Date.now(),

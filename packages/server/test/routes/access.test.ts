@@ -30,6 +30,7 @@ function operations(): Operation[] {
 /** Bodies that would do something if the caller were allowed to, with the names of the first account's things. */
 function bodyFor(path: string): unknown {
   if (path === "/v1/workspaces") return { clone_from: "theirs", name: "stolen" };
+  if (path === "/v1/workspaces/import") return { github_repo: "https://elsewhere.invalid/x.git" };
   if (path.endsWith("/name")) return { name: "stolen" };
   if (path.endsWith("/template")) return { template: true };
   if (path === "/v1/sessions") return { session_type: "sandbox", workspace: "theirs" };
@@ -105,7 +106,9 @@ describe("every route", () => {
 
     test(`${method} ${path} hides what belongs to another account`, async () => {
       const sent = body ? bodyFor(path) : undefined;
-      if (ownOnly.has(`${method} ${path}`)) {
+      // It names nothing of any account; what it names here may not be fetched.
+      if (path === "/v1/workspaces/import") await other.refused(400, "invalid_request", method, path, sent);
+      else if (ownOnly.has(`${method} ${path}`)) {
         const answer = await other.call(method, fill(path), sent);
         assert.ok(answer.status < 300, JSON.stringify(answer.body));
         const text = JSON.stringify(answer.body);

@@ -198,4 +198,27 @@ describe("files", { skip: await sandboxMissing() }, () => {
     }
     assert.equal(await readFile(secret, "utf8"), "of the host");
   });
+
+  test("what does not fit is refused before it is written, also when its length is not told", async () => {
+    await using small = await testServer({ limits: { workspaceDiskBytesMax: 3_000_000 } });
+    await small.workspace("w");
+    const { id } = await small.expect(201, "POST", "/v1/sessions", {
+      session_type: "sandbox",
+      workspace: "w",
+    });
+    const chunks = async function* (): AsyncGenerator<Buffer> {
+      for (let i = 0; i < 40; i += 1) yield Promise.resolve(Buffer.alloc(100_000, "x"));
+    };
+    for (const body of [Buffer.alloc(4_000_000, "x"), ReadableStream.from(chunks())]) {
+      const response = await fetch(`${small.url}/v1/sessions/${id}/upload?path=f`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${small.key}` },
+        body: body as never,
+        ...{ duplex: "half" },
+      });
+      assert.equal(response.status, 413);
+      assert.equal(((await response.json()) as any).error.code, "workspace_disk_full");
+    }
+    assert.equal(await small.exec("w", "ls -A"), "");
+  });
 });

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
 import { saveServedKey } from "../../client/credentials.js";
 import { defaultServerUrl, normalServerUrl } from "../../client/address.js";
 import type { Context } from "../../context.js";
@@ -18,6 +19,8 @@ interface Options {
   imageAuth?: string;
   log?: boolean;
   egress?: string[];
+  importHost?: string[];
+  importCa?: string;
 }
 
 /** Runs until Ctrl-C or SIGTERM, then closes the server; that was asked for, so the exit code is 0. */
@@ -35,6 +38,12 @@ export async function run(context: Context, options: Options): Promise<number> {
       insecureRegistries: options.insecureRegistry ?? [],
       localDirectories: (options.imageDirectory ?? []).map((path) => resolve(path)),
       ...(options.imageAuth === undefined ? {} : { authFile: resolve(options.imageAuth) }),
+    },
+    imports: {
+      ...(options.importHost === undefined ? {} : { hosts: options.importHost }),
+      ...(options.importCa === undefined
+        ? {}
+        : { extraCertificates: readFileSync(options.importCa, "utf8") }),
     },
     ...(givenKey === undefined ? {} : { apiKey: givenKey }),
     log: { write: (line: string) => void (shows(line, options) && context.stderr.write(line)) },

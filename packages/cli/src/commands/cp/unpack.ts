@@ -1,0 +1,29 @@
+import { realpath, symlink } from "node:fs/promises";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract } from "tar";
+import { CliError } from "../../errors.js";
+
+/**
+ * Unpacks an archive whose maker is not trusted into an empty directory. Links may lead anywhere, so they are made when all else is
+ * there: while files are written, there is no link that one could be written through.
+ */
+export async function unpack(archive: Readable, directory: string): Promise<void> {
+  const links: { name: string; target: string }[] = [];
+  const filter = (name: string, entry: object): boolean => {
+    if (!("type" in entry) || entry.type !== "SymbolicLink") return true;
+    links.push({ name, target: "linkpath" in entry ? String(entry.linkpath) : "" });
+    return false;
+  };
+  await pipeline(archive, extract({ cwd: directory, preserveOwner: false, strict: true, filter }));
+  const root = await realpath(directory);
+  for (const { name, target } of links) {
+    const place = path.resolve(root, name);
+    const parent = await realpath(path.dirname(place));
+    // Neither a name with .. in it nor a link that was made before leads out.
+    if (place === root || parent !== path.dirname(place) || !(parent + path.sep).startsWith(root + path.sep))
+      throw new CliError("bad_answer", `the archive holds a link outside of it: ${JSON.stringify(name)}`);
+    await symlink(target, place);
+  }
+}
