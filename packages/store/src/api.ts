@@ -265,6 +265,9 @@ export interface DiskUsage {
   upperBytes: number;
 }
 
+/** Makes everything that writes to a disk stand still, and returns what lets it go on. */
+export type PauseHook = () => Promise<() => void | Promise<void>>;
+
 export interface Disks {
   /** Makes an empty disk. Code `disk_exists`. */
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo>;
@@ -279,10 +282,14 @@ export interface Disks {
    * names one of its snapshots to copy instead of the present state.
    */
   clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo>;
-  /** A restore point of the whole disk. `live`: the disk is attached and the caller has paused its writers. */
+  /**
+   * A restore point of the whole disk, which must be idle (code `disk_in_use`) unless `pause` is given. With `pause` it must be attached
+   * here (code `invalid_argument` otherwise), and the snapshot is `live`: the hook is called when the engine turns to it, and what
+   * the hook returned when it is done, also when it failed. When the hook fails, so does the snapshot, with the same error.
+   */
   snapshot(
     id: string,
-    options?: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap },
+    options?: LongCall & { name?: string; comment?: string; pause?: PauseHook; idMap?: IdMap },
   ): Promise<SnapshotResult>;
   /** The snapshots of a disk, newest first. */
   snapshots(id: string): Promise<SnapshotInfo[]>;

@@ -51,7 +51,8 @@ export class ActiveSession {
   readonly #attachment: DiskAttachment;
   readonly #root: SessionRoot | null;
   #users = 0;
-  #paused: Promise<void> | undefined;
+  /** One for each pause; they may overlap. */
+  readonly #pauses = new Set<Promise<void>>();
   readonly #starting = new Set<Promise<unknown>>();
 
   constructor(options: {
@@ -159,7 +160,7 @@ export class ActiveSession {
 
   /** Waits while the session is paused, so that nothing starts to write in the middle of a snapshot. */
   async #begin<Started>(start: () => Promise<Started>): Promise<Started> {
-    while (this.#paused !== undefined) await this.#paused;
+    while (this.#pauses.size > 0) await Promise.all(this.#pauses);
     const starting = start();
     this.#starting.add(starting);
     try {
@@ -169,21 +170,38 @@ export class ActiveSession {
     }
   }
 
-  /** Runs `work` while every process of the session stands still. They go on afterwards, whatever happens. */
-  async whilePaused<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Makes every process of the session stand still, and returns what lets them go on. When it fails, they go on, too. */
+  async pause(): Promise<() => Promise<void>> {
     let open = (): void => {};
-    this.#paused = new Promise((resolve) => (open = resolve));
+    const paused = new Promise<void>((resolve) => (open = resolve));
+    const end = (): void => {
+      this.#pauses.delete(paused);
+      open();
+    };
+    this.#pauses.add(paused);
     try {
       await Promise.allSettled(this.#starting);
       await this.#sandbox.pause();
-      return await work();
-    } finally {
+    } catch (error) {
+      end();
+      throw error;
+    }
+    return async () => {
       try {
         await this.#sandbox.resume();
       } finally {
-        this.#paused = undefined;
-        open();
+        end();
       }
+    };
+  }
+
+  /** Runs `work` while every process of the session stands still. They go on afterwards, whatever happens. */
+  async whilePaused<Result>(work: () => Promise<Result>): Promise<Result> {
+    const resume = await this.pause();
+    try {
+      return await work();
+    } finally {
+      await resume();
     }
   }
 

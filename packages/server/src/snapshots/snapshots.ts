@@ -45,21 +45,17 @@ export class Snapshots {
       const store = await stores.get(account);
       await quota.assertRoom(account);
       const session = await sessions.settledOn(workspace.id);
-      const capture = async (live: boolean): Promise<SnapshotInfo> => {
+      const release = session?.use();
+      try {
         const { snapshot } = await store.disks.snapshot(workspace.id, {
-          live,
           idMap: idMap(account),
+          ...(session === undefined ? {} : { pause: () => session.pause() }),
           ...(options.name === undefined ? {} : { name: options.name }),
           ...(options.comment === undefined ? {} : { comment: options.comment }),
         });
         return snapshot;
-      };
-      if (session === undefined) return capture(false);
-      const release = session.use();
-      try {
-        return await session.whilePaused(() => capture(true));
       } finally {
-        release();
+        release?.();
       }
     });
   }

@@ -146,7 +146,7 @@ export class DiskSet {
       const disk = this.#disks.read(id);
       if (!this.#attachments.has(id)) {
         throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`, {
-          data: { disk: id, field: "live" },
+          data: { disk: id, field: "pause" },
         });
       }
       snapshot = take(disk);

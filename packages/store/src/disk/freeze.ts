@@ -12,16 +12,18 @@
  * about either makes the names of the layers durable first.
  */
 import type { LayerId } from "../ids.js";
-import { removeIfPresent, withDirectory } from "../platform/durable.js";
+import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
+import { syncContents } from "../platform/staged-file.js";
 import { removeTree } from "../snapshot/remove.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
 import { makeGeneration, workName } from "./generation.js";
 import { encodeLayer } from "./layer-file.js";
 import { newLayerId } from "./layer-id.js";
 import { layerFileName } from "./layers.js";
-import type { DiskRegistry } from "./registry.js";
+import { descriptionName, type DiskRegistry } from "./registry.js";
 import { sameRootMetadata } from "./root-metadata.js";
+import { discard } from "./trash.js";
 import { writePlainly } from "./write-plainly.js";
 
 /** True when the disk is nothing but its top layer. A disk without layers never is. */
@@ -35,29 +37,60 @@ export function isPristine(
   return entries.length === 0 && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
 }
 
-/** Needs the disk's lock. `beforeSync` is told the new layer's id and may make more that is to be durable with it. */
-export function freeze(
+/** A freeze that is ready: `commit` may be called once everything on the filesystem of the disk is durable. */
+export interface StagedFreeze {
+  frozen: DiskDescription & { top: LayerId };
+  /** On that filesystem. */
+  filesystem: string;
+  commit: () => void;
+  /** For one that is not committed. */
+  discard: () => void;
+}
+
+/** Needs the disk's lock, until `commit` has returned. `more` is told the new layer's id and may make more that is to be durable with it. */
+export function stageFreeze(
   disks: DiskRegistry,
   disk: DiskDescription,
-  beforeSync: (top: LayerId) => void = () => undefined,
-): DiskDescription & { top: LayerId } {
+  more: (top: LayerId) => void = () => undefined,
+): StagedFreeze {
   const { files } = disks;
+  const path = disks.path(disk.id);
   const upper = nextGeneration(disk.upper);
-  const old = `${disks.path(disk.id)}/${disk.upper}`;
+  const old = `${path}/${disk.upper}`;
   const top = newLayerId();
-  makeGeneration(files, `${disks.path(disk.id)}/${upper}`, disks.upperPath(disk));
+  makeGeneration(files, `${path}/${upper}`, disks.upperPath(disk));
   withDirectory(files, old, (directory) => {
     removeIfPresent(files, directory, layerFileName);
     writePlainly(files, directory, layerFileName, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }));
-    beforeSync(top);
+    more(top);
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };
-  const commit = disks.stage(frozen);
-  withDirectory(files, old, (directory) => files.syncFilesystem(directory));
-  disks.guarded("exclusive", () => {
-    commit();
-    moveFrozen(disks, frozen);
-  });
+  const description = disks.stage(frozen);
+  return {
+    frozen,
+    filesystem: old,
+    commit: () =>
+      disks.guarded("exclusive", () => {
+        description.name(descriptionName);
+        syncDirectory(files, path);
+        moveFrozen(disks, frozen);
+      }),
+    discard: () => {
+      description.discard();
+      discard(files, path, [upper]);
+      removeIfPresent(files, anywhere, `${old}/${layerFileName}`);
+    },
+  };
+}
+
+export function freeze(
+  disks: DiskRegistry,
+  disk: DiskDescription,
+  more: (top: LayerId) => void = () => undefined,
+): DiskDescription & { top: LayerId } {
+  const { frozen, filesystem, commit } = stageFreeze(disks, disk, more);
+  syncContents(disks.files, [], filesystem);
+  commit();
   return frozen;
 }
 

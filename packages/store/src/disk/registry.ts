@@ -8,14 +8,14 @@
 import type { LayerId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import { namesIn, readWhole, temporaryName, withDirectory, writeDurably } from "../platform/durable.js";
+import { namesIn, readWhole, writeDurably } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { Lock, withLock } from "../platform/lock.js";
+import { StagedFile } from "../platform/staged-file.js";
 import { checkDiskId, decodeDescription, encodeDescription, type DiskDescription } from "./description.js";
 import { filesName } from "./generation.js";
 import { decodeLayer } from "./layer-file.js";
 import { layerFileName, type Layers } from "./layers.js";
-import { writePlainly } from "./write-plainly.js";
 
 export const descriptionName = "disk.json";
 export const lockName = "lock";
@@ -68,23 +68,9 @@ export class DiskRegistry {
     return disk;
   }
 
-  /**
-   * The same in two steps, for who makes more durable before: writes it beside the present description, where nothing names
-   * it. What is returned puts it in place, durably; the file itself must be durable by then.
-   */
-  stage(disk: DiskDescription): () => void {
-    const { files } = this;
-    const staged = temporaryName();
-    const path = this.path(disk.id);
-    withDirectory(files, path, (directory) =>
-      writePlainly(files, directory, staged, encodeDescription(disk)),
-    );
-    return () => {
-      withDirectory(files, path, (directory) => {
-        files.rename(directory, staged, directory, descriptionName);
-        files.sync(directory);
-      });
-    };
+  /** The same in steps, for who makes more durable before: writes it beside the present description, where nothing names it. */
+  stage(disk: DiskDescription): StagedFile {
+    return StagedFile.create(this.files, this.path(disk.id), encodeDescription(disk));
   }
 
   /** Codes `disk_not_found`, and `disk_in_use` when somebody has it. */

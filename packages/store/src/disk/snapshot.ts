@@ -1,14 +1,15 @@
 /** Restore points of a disk: what is new is frozen, walked and stored, and the layer remembers the tree it shows. */
 import type { Consistency, SnapshotInfo } from "../api.js";
-import type { LayerId } from "../ids.js";
 import type { Owners } from "../snapshot/owners.js";
-import type { Repository } from "../snapshot/repository.js";
+import type { ChunkWriter } from "../pack/chunks.js";
+import type { Alongside, Repository } from "../snapshot/repository.js";
 import type { RecordedWalk } from "../snapshot/recorded-walk.js";
+import type { ScanResult } from "../snapshot/scan.js";
 import { saveWalk } from "../snapshot/stat-cache.js";
 import type { Work } from "../snapshot/work.js";
 import { captureStack } from "./capture.js";
 import type { DiskDescription } from "./description.js";
-import { freeze, isPristine } from "./freeze.js";
+import { isPristine, stageFreeze, type StagedFreeze } from "./freeze.js";
 import { capturePlain, pinTreesAndWalk } from "./plain.js";
 import type { DiskRegistry } from "./registry.js";
 
@@ -29,30 +30,46 @@ export function snapshotDisk(
 ): SnapshotInfo {
   const resolve = pinTreesAndWalk(disks, repository, disk, owners, null);
   return repository.writing(resolve, ({ trees, previous }, lease) => {
-    let standing: (DiskDescription & { top: LayerId }) | null = null;
-    let captured: LayerId | null = null;
+    const isIdleOverlay = disk.driver === "overlay" && consistency === "idle";
+    const pristine = isIdleOverlay && isPristine(disks, disk) ? disk : null;
+    let freezing: StagedFreeze | null = null;
+    let isFrozen = false;
     let walked: RecordedWalk | null = null;
     const upper = disks.upperPath(disk);
     const parent = repository.listSnapshots(disk.id)[0]?.id ?? null;
-    const snapshot = repository.addSnapshot(
-      lease,
-      { scope: disk.id, name, comment, consistency, parent },
-      (writer) => {
-        work.restart();
-        if (disk.driver === "directory") {
-          const result = capturePlain(repository, writer, upper, { owners, work, previous });
-          walked = result.walk;
-          return result;
-        }
-        const options = { owners, work, trees };
-        if (consistency === "live") {
-          return captureStack(disks.files, disks.layers, writer, disks.stack(disk), upper, options);
-        }
-        standing ??= isPristine(disks, disk) ? disk : freeze(disks, disk);
-        captured = standing.top;
-        return captureStack(disks.files, disks.layers, writer, disks.stack(standing), null, options);
-      },
-    );
+    const build = (writer: ChunkWriter): ScanResult => {
+      work.restart();
+      if (disk.driver === "directory") {
+        const result = capturePlain(repository, writer, upper, { owners, work, previous });
+        walked = result.walk;
+        return result;
+      }
+      const above = pristine === null ? upper : null;
+      return captureStack(disks.files, disks.layers, writer, disks.stack(disk), above, {
+        owners,
+        work,
+        trees,
+      });
+    };
+    const alongside = (): Alongside | null => {
+      if (!isIdleOverlay || pristine !== null) return null;
+      const { filesystem, commit } = (freezing ??= stageFreeze(disks, disk));
+      return {
+        filesystem,
+        commit: () => {
+          commit();
+          isFrozen = true;
+        },
+      };
+    };
+    let snapshot: SnapshotInfo;
+    try {
+      const wanted = { scope: disk.id, name, comment, consistency, parent };
+      snapshot = repository.addSnapshot(lease, wanted, build, alongside);
+    } finally {
+      if (!isFrozen) (freezing as StagedFreeze | null)?.discard();
+    }
+    const captured = pristine?.top ?? (freezing as StagedFreeze | null)?.frozen.top ?? null;
     if (walked !== null) saveWalk(repository, disks.path(disk.id), owners, snapshot.id, walked, previous);
     // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.
     const exact = work.allProblems().length === 0;

@@ -2,7 +2,7 @@
  * The owner's end of an engine: hands it one call at a time, gives back results, passes progress on, and turns an
  * `AbortSignal` into a request to stop. How messages travel is the transport's business.
  */
-import type { LongCall } from "../api.js";
+import type { LongCall, PauseHook } from "../api.js";
 import { StoreError } from "../errors.js";
 import { fromPlain } from "../plain-error.js";
 import type { FromEngine, MethodArguments, MethodName, MethodResult, ToEngine } from "./messages.js";
@@ -23,6 +23,8 @@ interface Call {
   method: MethodName;
   args: unknown[];
   options: LongCall;
+  /** Runs when the engine is free for the call, and before it gets it. */
+  begin: (() => Promise<void>) | null;
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
   onAbort: () => void;
@@ -60,6 +62,7 @@ export class EngineChannel {
     method: Name,
     args: MethodArguments<Name>,
     options: LongCall = {},
+    begin: Call["begin"] = null,
   ): Promise<MethodResult<Name>> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     if (options.signal?.aborted === true) return Promise.reject(abortedError());
@@ -69,6 +72,7 @@ export class EngineChannel {
         method,
         args,
         options,
+        begin,
         resolve: resolve as (value: unknown) => void,
         reject,
         onAbort: () => this.#abort(call),
@@ -77,6 +81,35 @@ export class EngineChannel {
       this.#queue.push(call);
       this.#next();
     });
+  }
+
+  /** A call during which something stands still: from when the engine turns to it until it has answered, whatever the answer. */
+  async callPaused<Name extends MethodName>(
+    pause: PauseHook,
+    method: Name,
+    args: MethodArguments<Name>,
+    options: LongCall = {},
+  ): Promise<MethodResult<Name>> {
+    let pausing: ReturnType<PauseHook> | null = null;
+    const begin = async (): Promise<void> => {
+      pausing = (async () => pause())();
+      await pausing;
+    };
+    const resume = async (): Promise<void> => {
+      // When the engine ends meanwhile, the call fails before the hook is through.
+      const goOn = await pausing?.catch(() => null);
+      await goOn?.();
+    };
+    let result: MethodResult<Name>;
+    try {
+      result = await this.call(method, args, options, begin);
+    } catch (error) {
+      // Why it failed says more than that going on failed, too.
+      await resume().catch(() => undefined);
+      throw error;
+    }
+    await resume();
+    return result;
   }
 
   receive(message: FromEngine): void {
@@ -145,7 +178,19 @@ export class EngineChannel {
     if (call === undefined) return;
     this.#running = call;
     this.#transport?.keepAlive(true);
-    this.#transport?.send({ kind: "call", id: call.id, method: call.method, args: call.args });
+    if (call.begin === null) this.#send(call);
+    else
+      call.begin().then(
+        () => this.#send(call),
+        (error: Error) => this.#settle(call.id, () => call.reject(error)),
+      );
+  }
+
+  #send(call: Call): void {
+    // The engine has ended since the call's turn came.
+    if (this.#running !== call) return;
+    if (call.options.signal?.aborted === true) this.#settle(call.id, () => call.reject(abortedError()));
+    else this.#transport?.send({ kind: "call", id: call.id, method: call.method, args: call.args });
   }
 
   #settle(id: number, settle: (call: Call) => void): void {

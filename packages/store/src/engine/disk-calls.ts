@@ -88,8 +88,10 @@ export class DiskCalls {
     const restore = (): RestoredDisk =>
       this.#disks.restore(id, snapshot, options, owners(options.idMap), work);
     const { cap } = this.#growth;
-    if (options.dryRun === true || !cap.isSet) return restore();
-    if (this.#disks.get(id).driver === "overlay") return this.#growth.within(hooks, restore);
+    if (options.dryRun === true) return restore();
+    if (this.#disks.get(id).driver === "overlay")
+      return this.#growth.within(hooks, restore, { repeatable: true });
+    if (!cap.isSet) return restore();
     // Written in place, so it must not stop half way: what it comes to is known well enough before.
     const { logicalBytes } = this.#repository.getSnapshot(id, snapshot);
     cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.upperBytes(id)));

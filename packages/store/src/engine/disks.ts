@@ -8,6 +8,7 @@ import type {
   IdMap,
   InitialDirectory,
   LongCall,
+  PauseHook,
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
@@ -49,10 +50,11 @@ export class EngineDisks implements Disks {
 
   snapshot(
     id: string,
-    options: LongCall & { name?: string; comment?: string; live?: boolean; idMap?: IdMap } = {},
+    options: LongCall & { name?: string; comment?: string; pause?: PauseHook; idMap?: IdMap } = {},
   ): Promise<SnapshotResult> {
-    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("disks.snapshot", [id, rest], options);
+    const { signal: _signal, onProgress: _onProgress, pause, ...rest } = options;
+    if (pause === undefined) return this.#engine.call("disks.snapshot", [id, rest], options);
+    return this.#engine.callPaused(pause, "disks.snapshot", [id, { ...rest, live: true }], options);
   }
 
   snapshots(id: string): Promise<SnapshotInfo[]> {

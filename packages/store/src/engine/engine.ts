@@ -18,15 +18,15 @@ import { StoreCap } from "./store-cap.js";
 import { Streams } from "./streams.js";
 import { Upkeep } from "./upkeep.js";
 
-/** Calls that store something: `run` keeps them below the cap. */
-const storing: ReadonlySet<MethodName> = new Set<MethodName>([
-  "directories.snapshot",
-  "bundles.beginImport",
-  "bundles.importPiece",
-  "bundles.finishImport",
-  "disks.create",
-  "disks.clone",
-  "disks.snapshot",
+/** Calls that store something, which `run` keeps below the cap; and whether one that failed may be begun anew. */
+const storing: ReadonlyMap<MethodName, { repeatable: boolean }> = new Map([
+  ["directories.snapshot", { repeatable: true }],
+  ["bundles.beginImport", { repeatable: true }],
+  ["bundles.importPiece", { repeatable: false }],
+  ["bundles.finishImport", { repeatable: false }],
+  ["disks.create", { repeatable: true }],
+  ["disks.clone", { repeatable: true }],
+  ["disks.snapshot", { repeatable: true }],
 ]);
 
 export class Engine implements Parts {
@@ -83,7 +83,8 @@ export class Engine implements Parts {
     >;
     const call = (): MethodResult<Name> =>
       (methods[method] as (typeof methods)[string]).call(methods, hooks, ...args);
-    return storing.has(name) ? this.#growth.within(hooks, call) : call();
+    const growing = storing.get(name);
+    return growing === undefined ? call() : this.#growth.within(hooks, call, growing);
   }
 
   /** Detaches all disks and frees all locks. Idempotent. */

@@ -17,15 +17,46 @@ export class Growth {
     this.#disks = disks;
   }
 
-  within<Result>(hooks: Hooks, run: () => Result): Result {
-    return this.cap.within(run, () => {
-      try {
-        this.#disks.sweepLayers();
-        collectLeft(this.#repository, hooks);
-      } catch (error) {
-        // The cap says more than what kept this from being tidied up now; the next collection does it.
-        if (!(error instanceof StoreError)) throw error;
-      }
-    });
+  /**
+   * `repeatable`: what fails leaves nothing that keeps it from being begun anew. When space is wanted, under the cap or on the
+   * filesystem, layers that no disk stands on go, and then there is one more attempt.
+   */
+  within<Result>(hooks: Hooks, run: () => Result, { repeatable }: { repeatable: boolean }): Result {
+    let isBegun = false;
+    const attempt = (): Result =>
+      this.cap.within(() => {
+        isBegun = true;
+        return run();
+      });
+    try {
+      return attempt();
+    } catch (error) {
+      if (!wantsSpace(error)) throw error;
+      const isWorthwhile = this.#makeRoom(hooks);
+      if (!isWorthwhile || (isBegun && !repeatable)) throw error;
+    }
+    try {
+      return attempt();
+    } catch (error) {
+      if (wantsSpace(error)) this.#makeRoom(hooks);
+      throw error;
+    }
   }
+
+  /** Frees what an attempt left, and layers that are mere cache. True when there were any of these. */
+  #makeRoom(hooks: Hooks): boolean {
+    let evicted = 0;
+    try {
+      evicted = this.#disks.sweepLayers().count;
+      collectLeft(this.#repository, hooks);
+    } catch (error) {
+      // What wanted space says more than what kept this from being tidied up now; the next collection does it.
+      if (!(error instanceof StoreError)) throw error;
+    }
+    return evicted > 0;
+  }
+}
+
+function wantsSpace(error: unknown): boolean {
+  return error instanceof StoreError && ["quota_exceeded", "no_space"].includes(error.code);
 }

@@ -3,7 +3,6 @@
  * serves for fifty times as long as it took to make, so that at most 2 % of the time goes into walks. It is far from the cap when
  * what processes may write onto its disks meanwhile fits below; else, and before anything is refused, it is made anew.
  */
-import { StoreError } from "../errors.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { quotaExceeded, type Room } from "../platform/capped-files.js";
 import type { Files } from "../platform/files.js";
@@ -41,20 +40,13 @@ export class StoreCap implements Room {
     this.#capBytes = capBytes;
   }
 
-  /**
-   * Runs what may make the store grow. Code `quota_exceeded` before it begins when nothing fits, or at the write that crosses
-   * the cap; `giveBack` then frees what `run` had stored and nothing needs.
-   */
-  within<Result>(run: () => Result, giveBack: () => void): Result {
+  /** Runs what may make the store grow. Code `quota_exceeded` before it begins when nothing fits, or at the write that crosses the cap. */
+  within<Result>(run: () => Result): Result {
     if (!this.isSet) return run();
     this.expect(leastBytes);
     this.#armed = true;
     try {
       return run();
-    } catch (error) {
-      this.#armed = false;
-      if (error instanceof StoreError && error.code === "quota_exceeded") giveBack();
-      throw error;
     } finally {
       this.#armed = false;
     }

@@ -91,7 +91,7 @@ export class BundleImport {
             const lengths = asBundleFault(() => this.#store(writer, work));
             this.#check(section, writer, lengths, work);
           },
-          () => admit(repository, admissions),
+          () => ({ publish: () => admit(repository, admissions) }),
         );
       },
     );

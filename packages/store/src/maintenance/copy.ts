@@ -52,7 +52,7 @@ export function copySnapshots(
           target.store(
             lease,
             (writer) => copy(admissions, writer),
-            () => admit(target, admissions),
+            () => ({ publish: () => admit(target, admissions) }),
           ),
       ),
   );

@@ -6,12 +6,14 @@ import { StoreError } from "../errors.js";
 import { ByteWriter } from "../bytes.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
-import type { Files } from "../platform/files.js";
+import { syncDirectory } from "../platform/durable.js";
+import type { Fd, Files } from "../platform/files.js";
+import { syncContents } from "../platform/staged-file.js";
 import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex } from "./index.js";
 import { PackReader, type ObjectUse } from "./reader.js";
-import { finishAll, PackWriter, type WrittenPack } from "./writer.js";
+import { PackWriter, type SealedPack, type WrittenPack } from "./writer.js";
 
 export interface ObjectSource {
   /**
@@ -28,8 +30,8 @@ export interface ObjectWriter extends ObjectSource {
 }
 
 /**
- * Collects new objects. What is found stored is not stored again but relied on, and collection runs beside this: so `finish`
- * makes everything durable, and `commit` looks again whether all that is relied on is there.
+ * Collects new objects. What is found stored is not stored again but relied on, and collection runs beside this: so before
+ * the packs get their names, `isWhole` looks again whether all that is relied on is there.
  */
 export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
@@ -40,8 +42,9 @@ export class ChunkWriter implements ObjectWriter {
   readonly #writers: Record<PackKind, PackWriter>;
   /** The first failure: what was lost by it is needed, whatever the caller made of the error. */
   #failure: unknown = null;
-  /** What was written: bytes of packs, and the plain bytes found already stored. */
-  packBytes = 0;
+  readonly #sealed: SealedPack[] = [];
+  #namedBytes = 0;
+  /** What was written and what was found already stored, in plain bytes. */
   storedBytes = 0;
   deduplicatedBytes = 0;
 
@@ -51,12 +54,17 @@ export class ChunkWriter implements ObjectWriter {
     this.#directory = directory;
     this.#lossesBefore = store.losses;
     const onPack = (pack: WrittenPack): void => {
-      this.packBytes += pack.fileBytes;
+      this.#namedBytes += pack.fileBytes;
       store.index.addPack(pack);
     };
     const make = (kind: PackKind): PackWriter =>
       new PackWriter(files, directory, kind, store.compression, onPack, beforeName);
     this.#writers = { data: make("data"), tree: make("tree") };
+  }
+
+  /** Of all packs that are complete. */
+  get packBytes(): number {
+    return this.#sealed.reduce((total, { fileBytes }) => total + fileBytes, this.#namedBytes);
   }
 
   put(kind: PackKind, bytes: Uint8Array): Digest {
@@ -85,20 +93,41 @@ export class ChunkWriter implements ObjectWriter {
     return this.#writers.tree.pendingBytes(id) ?? this.#remembering(() => this.#store.get(id));
   }
 
-  /** Makes the packs durable. Throws when any call failed before. */
-  finish(): void {
+  /** Completes the packs, under passing names, and returns what is to be durable before `name`. Throws when any call failed before. */
+  seal(): Fd[] {
     if (this.#failure !== null) throw this.#failure as Error;
-    finishAll(this.#files, this.#directory, [this.#writers.data, this.#writers.tree]);
+    for (const writer of [this.#writers.data, this.#writers.tree]) {
+      const pack = writer.seal();
+      if (pack === null) continue;
+      this.#sealed.push(pack);
+    }
+    return this.#sealed.map(({ file }) => file.fd);
   }
 
-  /**
-   * Makes the index durable, after `finish` and with collection locked out until what needs the objects is there. False when
-   * something relied on is gone: then all has to be written again.
-   */
-  commit(): boolean {
+  /** After `seal`, with collection locked out: is everything there that is relied on? Else all has to be written again. */
+  isWhole(): boolean {
     this.#store.reload();
-    if (!this.#reliedIsThere()) return false;
+    return this.#reliedIsThere();
+  }
+
+  /** Others may see the packs from now on. */
+  name(): void {
+    for (const pack of this.#sealed) pack.name();
+  }
+
+  /** Makes the names durable, and what the index says of them. What needs the objects may become visible then. */
+  end(): void {
+    if (this.#sealed.length > 0) syncDirectory(this.#files, this.#directory);
+    for (let pack = this.#sealed.shift(); pack !== undefined; pack = this.#sealed.shift()) pack.end();
     this.#store.index.save();
+  }
+
+  /** All of it, for what needs nothing else to be durable. False as `isWhole` says. */
+  commit(): boolean {
+    syncContents(this.#files, this.seal(), null);
+    if (!this.isWhole()) return false;
+    this.name();
+    this.end();
     return true;
   }
 

@@ -6,8 +6,9 @@ import { DigestSet } from "../chunk/digest-set.js";
 import { hash, digestKey, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
 import { frameBytesTarget, objectBytesMax, packBytesTarget, treeFrameBytesTarget } from "../limits.js";
-import { removeIfPresent, syncDirectory, temporaryName } from "../platform/durable.js";
-import { anywhere, type Fd, type Files } from "../platform/files.js";
+import { syncDirectory } from "../platform/durable.js";
+import type { Files } from "../platform/files.js";
+import { StagedFile, syncContents } from "../platform/staged-file.js";
 import { StoreError } from "../errors.js";
 import { FrameQueue, type CompressionPool, type StoredFrame } from "./compress.js";
 import { compressFrame } from "./frame.js";
@@ -26,8 +27,7 @@ import { slotPlainBytes } from "./slots.js";
 const writingBytes = 4 * 1024 * 1024;
 
 interface OpenPack {
-  fd: Fd;
-  path: string;
+  file: StagedFile;
   length: number;
   /** Up to here the disk was asked to write. */
   begunLength: number;
@@ -38,6 +38,16 @@ interface OpenPack {
 /** A pack that is complete and durable under its name. */
 export interface WrittenPack extends PackContents {
   fileBytes: number;
+}
+
+/** A pack that is complete under a passing name. */
+export interface SealedPack {
+  file: StagedFile;
+  fileBytes: number;
+  /** Brings it under its name; its content must be durable. */
+  name: () => void;
+  /** To be called when the name is durable. */
+  end: () => void;
 }
 
 export class PackWriter {
@@ -120,32 +130,36 @@ export class PackWriter {
 
   /** Writes what is left and makes the names durable. */
   finish(): void {
-    finishAll(this.#files, this.#directory, [this]);
+    const pack = this.seal();
+    if (pack === null) return;
+    syncContents(this.#files, [pack.file.fd], null);
+    pack.name();
+    syncDirectory(this.#files, this.#directory);
+    pack.end();
   }
 
-  /** Brings what is left under its name. Returns what ends it, to be called when the name is durable; null where nothing is left. */
-  name(): (() => void) | null {
+  /** Ends the pack that is open; null where nothing is left. Nothing may be added before it has its name or is thrown away. */
+  seal(): SealedPack | null {
     this.#closeFrame();
     this.#queue.flush();
     const pack = this.#pack;
     if (pack === null) return null;
     const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);
-    this.#files.write(pack.fd, tail.bytes, pack.length);
-    this.#files.sync(pack.fd);
-    this.#beforeName(tail.id);
-    this.#files.rename(anywhere, pack.path, anywhere, packPath(this.#directory, tail.id));
-    this.#files.close(pack.fd);
-    this.#pack = null;
-    return () => {
-      this.#pending.clear();
-      this.#pendingBytes.clear();
-      this.#onPack({
-        id: tail.id,
-        kind: this.#kind,
-        frames: pack.frames,
-        chunks: pack.chunks,
-        fileBytes: pack.length + tail.bytes.length,
-      });
+    this.#files.write(pack.file.fd, tail.bytes, pack.length);
+    const fileBytes = pack.length + tail.bytes.length;
+    return {
+      file: pack.file,
+      fileBytes,
+      name: () => {
+        this.#beforeName(tail.id);
+        pack.file.name(packFileName(tail.id));
+        this.#pack = null;
+      },
+      end: () => {
+        this.#pending.clear();
+        this.#pendingBytes.clear();
+        this.#onPack({ id: tail.id, kind: this.#kind, frames: pack.frames, chunks: pack.chunks, fileBytes });
+      },
     };
   }
 
@@ -159,23 +173,15 @@ export class PackWriter {
     this.#pack = null;
     this.#pending.clear();
     this.#pendingBytes.clear();
-    if (pack === null) return;
-    this.#files.close(pack.fd);
-    try {
-      removeIfPresent(this.#files, anywhere, pack.path);
-    } catch (error) {
-      // What made the caller give up says more, and collection sweeps what stays.
-      if (!(error instanceof StoreError)) throw error;
-    }
+    pack?.file.discard();
   }
 
   #openPack(): OpenPack {
     if (this.#pack !== null) return this.#pack;
-    const path = `${this.#directory}/${temporaryName()}`;
-    const fd = this.#files.open(anywhere, path, { access: "create" });
-    this.#pack = { fd, path, length: packHeaderBytes, begunLength: 0, frames: [], chunks: [] };
+    const file = StagedFile.create(this.#files, this.#directory);
+    this.#pack = { file, length: packHeaderBytes, begunLength: 0, frames: [], chunks: [] };
     this.#frameNumber = 0;
-    this.#files.write(fd, encodePackHeader(this.#kind), 0);
+    this.#files.write(file.fd, encodePackHeader(this.#kind), 0);
     return this.#pack;
   }
 
@@ -204,7 +210,7 @@ export class PackWriter {
 
   #write(frame: StoredFrame): void {
     const pack = this.#pack as OpenPack;
-    this.#files.write(pack.fd, frame.stored, pack.length);
+    this.#files.write(pack.file.fd, frame.stored, pack.length);
     pack.frames.push({
       offset: pack.length,
       storedBytes: frame.stored.length,
@@ -215,18 +221,15 @@ export class PackWriter {
     pack.length += frame.stored.length;
     const waitingBytes = pack.length - pack.begunLength;
     if (waitingBytes < writingBytes) return;
-    this.#files.beginWriting(pack.fd, pack.begunLength, waitingBytes);
+    this.#files.beginWriting(pack.file.fd, pack.begunLength, waitingBytes);
     pack.begunLength = pack.length;
   }
 }
 
-/** Finishes writers of one directory, whose names become durable with one sync. */
-export function finishAll(files: Files, directory: string, writers: readonly PackWriter[]): void {
-  const named = writers.map((writer) => writer.name()).filter((end) => end !== null);
-  if (named.length > 0) syncDirectory(files, directory);
-  for (const end of named) end();
+export function packPath(directory: string, id: PackId): string {
+  return `${directory}/${packFileName(id)}`;
 }
 
-export function packPath(directory: string, id: PackId): string {
-  return `${directory}/${id}.pack`;
+function packFileName(id: PackId): string {
+  return `${id}.pack`;
 }

@@ -16,6 +16,7 @@ import {
 } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
+import { StagedFile } from "../platform/staged-file.js";
 import { removeTree } from "./remove.js";
 
 /** Snapshots of plain directories are in the scope null, those of a disk in the scope of its id. */
@@ -54,11 +55,24 @@ export class Refs {
     return [null, ...namesIn(this.#files, `${this.#directory}/disks`)];
   }
 
+  /** A ref that may become durable with other files before `swap` gives it its name. */
+  stage(scope: RefScope, to: SnapshotId): StagedFile {
+    const directory = this.#scopeDirectory(scope);
+    ensureDirectory(this.#files, directory);
+    return StagedFile.create(this.#files, directory, encodeRef(to));
+  }
+
   /**
-   * Points a name at `to`, or removes it with null, provided that it points at `from` now (null: at nothing).
-   * Code `ref_conflict` when it does not.
+   * Points a name at `to`, or removes it with null, provided that it points at `from` now (null: at nothing). `staged`: the ref
+   * to `to`, whose content is durable. Code `ref_conflict` when the name points elsewhere.
    */
-  swap(scope: RefScope, name: string, from: SnapshotId | null, to: SnapshotId | null): void {
+  swap(
+    scope: RefScope,
+    name: string,
+    from: SnapshotId | null,
+    to: SnapshotId | null,
+    staged: StagedFile | null = null,
+  ): void {
     withLock(this.#files, this.#lockPath, "exclusive", () => {
       const present = this.read(scope, name);
       if (present !== from) {
@@ -75,7 +89,11 @@ export class Refs {
           // The same goes for the name of `format.json`, without which there is no store.
           syncDirectory(this.#files, parentOf(this.#directory));
         }
-        writeDurably(this.#files, directory, refFile(name), Buffer.from(`${to}\n`));
+        if (staged === null) writeDurably(this.#files, directory, refFile(name), encodeRef(to));
+        else {
+          staged.name(refFile(name));
+          syncDirectory(this.#files, directory);
+        }
       } else if (present !== null) {
         this.#files.unlink(anywhere, `${directory}/${refFile(name)}`);
         syncDirectory(this.#files, directory);
@@ -86,7 +104,7 @@ export class Refs {
   /** For a repair: makes a ref file name a record, whatever it held. */
   rewrite(scope: RefScope, file: string, to: SnapshotId): void {
     withLock(this.#files, this.#lockPath, "exclusive", () =>
-      writeDurably(this.#files, this.#scopeDirectory(scope), file, Buffer.from(`${to}\n`)),
+      writeDurably(this.#files, this.#scopeDirectory(scope), file, encodeRef(to)),
     );
   }
 
@@ -129,6 +147,10 @@ export class Refs {
     }
     return text.slice(0, 64) as SnapshotId;
   }
+}
+
+function encodeRef(id: SnapshotId): Buffer {
+  return Buffer.from(`${id}\n`);
 }
 
 /** Case is folded the simple way: what is equal in lower case is one name. */

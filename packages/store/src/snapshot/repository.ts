@@ -8,7 +8,13 @@ import { StoreError } from "../errors.js";
 import type { SnapshotId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { directoriesOf, layoutOf, type Layout } from "../layout.js";
-import { chunkBytesAverage, chunkBytesMax, chunkBytesMin, wholeFileBytesMax } from "../limits.js";
+import {
+  chunkBytesAverage,
+  chunkBytesMax,
+  chunkBytesMin,
+  recordsKept,
+  wholeFileBytesMax,
+} from "../limits.js";
 import { Chunks, type ChunkWriter } from "../pack/chunks.js";
 import {
   ensureDirectory,
@@ -19,9 +25,10 @@ import {
   withDirectory,
   writeDurably,
 } from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { KeptRegions } from "./kept-regions.js";
 import { withLock } from "../platform/lock.js";
+import { StagedFile, syncContents } from "../platform/staged-file.js";
 import type { Digest } from "../chunk/hash.js";
 import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
@@ -60,6 +67,25 @@ export interface NewSnapshot {
   parent: SnapshotId | null;
 }
 
+/** What becomes visible with new objects, in steps that share their waits for the disk with those of the objects. */
+export interface Publication<Result> {
+  /** To be durable before `name`. */
+  contents?: Fd[];
+  /** A directory on a filesystem that is to be durable as a whole before `name`. */
+  filesystem?: string | null;
+  /** To be durable before `publish`, by its own doing. */
+  name?: () => void;
+  publish: () => Result;
+  /** Removes what did not get its name. Idempotent. */
+  discard?: () => void;
+}
+
+/** What else is to be durable before a snapshot's ref is. */
+export interface Alongside {
+  filesystem: string;
+  commit: () => void;
+}
+
 export class Repository {
   readonly layout: Layout;
   readonly files: Files;
@@ -67,6 +93,8 @@ export class Repository {
   readonly refs: Refs;
   /** What parts of the store take on the filesystem. */
   readonly regions: KeptRegions;
+  /** Records that were read. Their ids are made from their bytes, so they never change; whether there is one its ref tells. */
+  readonly #records = new Map<SnapshotId, SnapshotInfo>();
 
   private constructor(files: Files, layout: Layout) {
     this.files = files;
@@ -168,23 +196,32 @@ export class Repository {
   }
 
   /**
-   * Stores what `build` puts into its writer; `publish` then makes visible what needs it, while nothing is collected. When a
-   * collection took away meanwhile what was found stored, `build` runs once more, and this time collection waits.
+   * Stores what `build` puts into its writer, and publishes what needs it, while nothing is collected. When a collection took
+   * away meanwhile what was found stored, `build` runs once more, and this time collection waits.
    */
   store<Built, Result>(
     lease: Lease,
     build: (writer: ChunkWriter) => Built,
-    publish: (built: Built, packBytes: number) => Result,
+    prepare: (built: Built, packBytes: number) => Publication<Result>,
   ): Result {
     const attempt = (): { result: Result } | null => {
       const writer = this.chunks.writer((pack) => lease.addPack(pack));
+      let publication: Publication<Result> | null = null;
       try {
         const built = build(writer);
-        writer.finish();
-        return withLock(this.files, this.layout.objectsLock, "shared", () =>
-          writer.commit() ? { result: publish(built, writer.packBytes) } : null,
-        );
+        const packs = writer.seal();
+        publication = prepare(built, writer.packBytes);
+        const { contents = [], filesystem = null } = publication;
+        syncContents(this.files, [...packs, ...contents], filesystem);
+        return withLock(this.files, this.layout.objectsLock, "shared", () => {
+          if (!writer.isWhole()) return null;
+          writer.name();
+          publication?.name?.();
+          writer.end();
+          return { result: (publication as Publication<Result>).publish() };
+        });
       } finally {
+        publication?.discard?.();
         writer.abort();
       }
     };
@@ -194,13 +231,15 @@ export class Repository {
   }
 
   /**
-   * Makes what `build` stored durable, then the record, then the ref. Nothing of it can be seen before the last step; if any
-   * step fails, nothing of it stays but objects that collection removes. `build` may be run twice, as `store` says.
+   * Makes what `build` stored, and the record, durable, then the ref. Nothing of it can be seen before the last step; if any
+   * step fails, nothing of it stays but objects that collection removes. `build` may be run twice, as `store` says, and so may
+   * `alongside`, which is asked after it for what else is to be durable before the ref.
    */
   addSnapshot(
     lease: Lease,
     wanted: NewSnapshot,
     build: (writer: ChunkWriter) => { tree: Digest; root: DirectoryTreeEntry },
+    alongside: () => Alongside | null = () => null,
   ): SnapshotInfo {
     const createdAtMs = Date.now();
     const name = wanted.name ?? this.#freeName(wanted.scope, createdAtMs);
@@ -220,14 +259,19 @@ export class Repository {
         logicalBytes: root.sums.logicalBytes,
         newBytes,
       };
-      try {
-        return this.#publish({ ...record, name });
-      } catch (error) {
-        if (!(error instanceof StoreError) || error.code !== "ref_conflict") throw error;
-        if (wanted.name !== undefined) this.#refuseTaken(wanted.scope, name);
-        // Another process took the name of this second; nobody asked for it in particular.
-        return this.#publish({ ...record, name: this.#freeName(wanted.scope, createdAtMs) });
-      }
+      const other = alongside();
+      const publication = this.#prepare({ ...record, name }, other);
+      const publish = (): SnapshotInfo => {
+        try {
+          return publication.publish();
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.code !== "ref_conflict") throw error;
+          if (wanted.name !== undefined) this.#refuseTaken(wanted.scope, name);
+          // Another process took the name of this second; nobody asked for it in particular.
+          return this.#publish({ ...record, name: this.#freeName(wanted.scope, createdAtMs) });
+        }
+      };
+      return { ...publication, publish };
     });
   }
 
@@ -244,17 +288,54 @@ export class Repository {
     }
   }
 
-  /** Writes the record, then the ref. Neither stays when either fails. */
   #publish(record: SnapshotRecord): SnapshotInfo {
-    const { id, bytes } = encodeRecord(record);
-    writeDurably(this.files, this.layout.records, id, bytes);
+    const publication = this.#prepare(record, null);
     try {
-      this.refs.swap(record.diskId, record.name, null, id);
+      syncContents(this.files, publication.contents, null);
+      publication.name();
+      return publication.publish();
+    } finally {
+      publication.discard();
+    }
+  }
+
+  /** The record, then the ref. Neither stays when either fails. */
+  #prepare(record: SnapshotRecord, other: Alongside | null): Required<Publication<SnapshotInfo>> {
+    const { id, bytes } = encodeRecord(record);
+    const staged: StagedFile[] = [];
+    const discard = (): void => staged.forEach((file) => file.discard());
+    try {
+      staged.push(StagedFile.create(this.files, this.layout.records, bytes));
+      staged.push(this.refs.stage(record.diskId, id));
     } catch (error) {
-      this.#withdraw(record, id, error);
+      discard();
       throw error;
     }
-    return decodeRecord(id, bytes);
+    const [recordFile, ref] = staged as [StagedFile, StagedFile];
+    const orWithdraw = <Result>(run: () => Result): Result => {
+      try {
+        return run();
+      } catch (error) {
+        this.#withdraw(record, id, error);
+        throw error;
+      }
+    };
+    return {
+      contents: staged.map(({ fd }) => fd),
+      filesystem: other?.filesystem ?? null,
+      name: () =>
+        orWithdraw(() => {
+          recordFile.name(id);
+          other?.commit();
+          syncDirectory(this.files, this.layout.records);
+        }),
+      publish: () =>
+        orWithdraw(() => {
+          this.refs.swap(record.diskId, record.name, null, id, ref);
+          return decodeRecord(id, bytes);
+        }),
+      discard,
+    };
   }
 
   /**
@@ -334,9 +415,14 @@ export class Repository {
   }
 
   readRecord(id: SnapshotId): SnapshotInfo {
+    const known = this.#records.get(id);
+    if (known !== undefined) return { ...known };
     const bytes = readWhole(this.files, `${this.layout.records}/${id}`);
     if (bytes === null) throw new StoreError("corrupt", `snapshot record ${id} is missing`, { data: { id } });
-    return decodeRecord(id, bytes);
+    const record = decodeRecord(id, bytes);
+    if (this.#records.size >= recordsKept) this.#records.clear();
+    this.#records.set(id, record);
+    return { ...record };
   }
 
   /** Ids of all records on disk, those no ref names included. */

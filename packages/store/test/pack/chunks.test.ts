@@ -29,7 +29,6 @@ test("what was put is there after commit, and an absent chunk is missing", (t) =
   const writer = chunks.writer();
   const id = writer.put("data", fox);
   assert.deepEqual(id, hash(fox));
-  writer.finish();
   assert.ok(writer.commit());
   assert.deepEqual(chunks.get(id), fox);
   assert.throws(() => chunks.get(hash(Buffer.from("stoat"))), withCode("chunk_missing"));
@@ -43,13 +42,11 @@ test("the same bytes are stored once, within one writer and across writers", (t)
   first.put("data", fox);
   assert.equal(first.storedBytes, fox.length);
   assert.equal(first.deduplicatedBytes, fox.length);
-  first.finish();
   assert.ok(first.commit());
   const packs = here.packs();
 
   const second = chunks.writer();
   second.put("data", fox);
-  second.finish();
   assert.ok(second.commit());
   assert.equal(second.storedBytes, 0);
   assert.deepEqual(here.packs(), packs);
@@ -61,7 +58,6 @@ test("content and tree objects go into packs of their own", (t) => {
   const writer = chunks.writer();
   writer.put("data", fox);
   writer.put("tree", Buffer.from("a node"));
-  writer.finish();
   assert.ok(writer.commit());
   assert.deepEqual(
     chunks.index
@@ -94,7 +90,6 @@ test("what another instance wrote meanwhile is found", (t) => {
   const reading = here.open();
   const writer = here.open().writer();
   const id = writer.put("data", fox);
-  writer.finish();
   assert.ok(writer.commit());
   assert.deepEqual(reading.get(id), fox);
 });
@@ -104,7 +99,6 @@ test("what collection moved to another pack meanwhile is found", (t) => {
   const writing = here.open();
   const writer = writing.writer();
   const id = writer.put("data", fox);
-  writer.finish();
   assert.ok(writer.commit());
   const reading = here.open();
   assert.deepEqual(reading.get(id), fox);
@@ -114,7 +108,6 @@ test("what collection moved to another pack meanwhile is found", (t) => {
   const moved = writing.writer();
   moved.put("data", Buffer.from("something else"));
   moved.put("data", fox);
-  moved.finish();
   assert.ok(moved.commit());
   linuxFiles.unlink(-100, `${here.directory}/packs/${old?.id}.pack`);
   reading.reload();
@@ -135,6 +128,6 @@ test("a writer that failed once never commits: what it lost might be needed", (t
   assert.throws(() => writer.put("data", fox), /no permission/);
   Object.assign(failing, linuxFiles);
   writer.put("data", Buffer.from("another"));
-  assert.throws(() => writer.finish(), /no permission/);
+  assert.throws(() => writer.commit(), /no permission/);
   writer.abort();
 });

@@ -25,7 +25,7 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "needed only after another process died freezing; see killed.test.ts",
   ],
   [
-    "directory in removeSnapshot of #deleteSnapshot",
+    "directory in removeSnapshot of deleteSnapshot",
     "the ref is durably gone before; a record that comes back is garbage, swept by collection",
   ],
   [

@@ -34,7 +34,6 @@ export function storeLayersAgain(
     try {
       const options = { owners: owners(), work, trees: new Set<TreeId>() };
       captureStack(files, disks.layers, writer, disks.layers.stack(layer), null, options);
-      writer.finish();
       writer.commit();
       if (writer.storedBytes > 0) stored = true;
     } catch (error) {
