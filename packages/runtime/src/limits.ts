@@ -29,7 +29,7 @@ export interface SessionLimits {
 /**
  * How a limit is enforced. By the kernel: `rlimit` for each process, `userns` and `cgroup` for the whole session, `tmpfs` by
  * the mount. By this process, where no control group is delegated: `watch` looks several times a second and kills the
- * largest process; `priority` leaves to a session that is over it what the others do not want. `none`: not enforced.
+ * largest process; `priority` makes a session that is over it give way to the others. `none`: not enforced.
  */
 export type LimitMechanism = "rlimit" | "userns" | "cgroup" | "tmpfs" | "watch" | "priority" | "none";
 
@@ -135,8 +135,17 @@ export const OOM_SCORE_ADJUST = 800;
 /** Over this time it is taken how much of a processor a session uses. */
 export const CPU_WINDOW_MS = 2_000;
 
-/** A session that uses more, and has no control group, goes on with what the others leave. */
+/** A session that uses more, and has no control group, gives way to the others. */
 export const CPU_BUSY_PERCENT = 20;
+
+/** A third of the weight of others: they keep most of the processor, and a build still ends on a machine that is busy all the time. */
+export const CPU_BUSY_NICE = 5;
+
+/** More processes for each processor of the machine that want to run at one moment are no build but a crowd, whose weights add up. */
+export const CPU_CROWD_PROCESSES = 8;
+
+/** It goes on with what the others leave. */
+export const CPU_CROWD_NICE = 19;
 
 /**
  * Measuring a session's memory exactly takes time in proportion to its pages, and longer still on a busy machine. It rests as long

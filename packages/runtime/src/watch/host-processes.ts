@@ -1,6 +1,6 @@
 /** The processes of a session under their numbers on the host, where they can be ended and given another priority. */
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 
 /** Host pid by the pid in the session. `/proc` is walked whole, so this is for when something has to be done. */
 export function hostPids(pidNamespace: string): Map<string, number> {
@@ -34,17 +34,17 @@ export function killProcess(pid: number | undefined): void {
 
 /**
  * The kernel may schedule each login session as a whole (autogroup), and then compares the priorities of these first. An
- * ordinary user may change ten of them a second; the rest waits for the next time.
+ * ordinary user may change ten of them a second; the rest waits for the next time. What is at `nice` or below it stays there.
  */
-export function lowerPriority(pids: Iterable<number>): void {
+export function lowerPriority(pids: Iterable<number>, nice: number): void {
   const groups = new Set<string>();
   for (const pid of pids) {
     try {
-      setPriority(pid, constants.priority.PRIORITY_LOW);
+      if (getPriority(pid) < nice) setPriority(pid, nice);
       const group = readFileSync(`/proc/${String(pid)}/autogroup`, "latin1").trim();
-      if (group.endsWith(" nice 19") || groups.has(group)) continue;
+      if (groups.has(group) || Number(/ nice (-?\d+)$/.exec(group)?.[1] ?? nice) >= nice) continue;
       groups.add(group);
-      writeFileSync(`/proc/${String(pid)}/autogroup`, String(constants.priority.PRIORITY_LOW));
+      writeFileSync(`/proc/${String(pid)}/autogroup`, String(nice));
     } catch {
       continue;
     }

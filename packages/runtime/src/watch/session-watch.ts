@@ -2,7 +2,10 @@
 import { statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import {
+  CPU_BUSY_NICE,
   CPU_BUSY_PERCENT,
+  CPU_CROWD_NICE,
+  CPU_CROWD_PROCESSES,
   CPU_WINDOW_MS,
   MEASURE_REST_MS_MAX,
   type AppliedLimits,
@@ -24,13 +27,14 @@ export interface Watched {
 
 export type LimitCounts = Partial<Record<LimitName, number>>;
 
-const LOWEST_PRIORITY = 19;
-
 /** What counts and is not seen here: keeper, init, what watches a command, and the one that gave up when it could not fork. */
 const UNSEEN_PROCESSES = 4;
 
-/** More that want a processor at one moment than this are a crowd. */
-const CROWD = 2 * availableParallelism();
+/** How far a session gives way that used so much of a processor, with so many processes that want one now; null: not at all. */
+export function niceFor(use: { usedPercent: number; running: number; limitPercent: number }): number | null {
+  if (use.running > CPU_CROWD_PROCESSES * availableParallelism()) return CPU_CROWD_NICE;
+  return use.usedPercent > Math.min(use.limitPercent, CPU_BUSY_PERCENT) ? CPU_BUSY_NICE : null;
+}
 
 export class SessionWatch {
   readonly #watched: Watched;
@@ -82,7 +86,7 @@ export class SessionWatch {
 
   /**
    * Nothing but a control group can hold processes to a share of the processor without their noticing. But those who use
-   * much can be made to leave what others want: the others then do not notice.
+   * much can be made to give way: the others then hardly notice.
    */
   #lookAtProcessor(usage: readonly ProcessUsage[]): void {
     const { value, mechanism } = this.#watched.limits.cpuPercent;
@@ -90,13 +94,14 @@ export class SessionWatch {
     const now = { cpuMs: usage.reduce((sum, process) => sum + process.cpuMs, 0), atMs: performance.now() };
     this.#cpu ??= now;
     const elapsedMs = now.atMs - this.#cpu.atMs;
-    const isCrowd = usage.filter(({ isRunning }) => isRunning).length > CROWD;
-    if (elapsedMs < CPU_WINDOW_MS && !isCrowd) return;
-    const usedPercent = elapsedMs === 0 ? 0 : (100 * (now.cpuMs - this.#cpu.cpuMs)) / elapsedMs;
-    if (elapsedMs >= CPU_WINDOW_MS) this.#cpu = now;
-    if (!isCrowd && usedPercent <= Math.min(value, CPU_BUSY_PERCENT)) return;
-    if (usage.some(({ nice }) => nice < LOWEST_PRIORITY))
-      lowerPriority(hostPids(this.#watched.pidNamespace).values());
+    const running = usage.filter(({ isRunning }) => isRunning).length;
+    const isWindowOver = elapsedMs >= CPU_WINDOW_MS;
+    // Over less time the figure says nothing; a crowd does not wait for it.
+    const usedPercent = isWindowOver ? (100 * (now.cpuMs - this.#cpu.cpuMs)) / elapsedMs : 0;
+    if (isWindowOver) this.#cpu = now;
+    const wanted = niceFor({ usedPercent, running, limitPercent: value });
+    if (wanted !== null && usage.some(({ nice }) => nice < wanted))
+      lowerPriority(hostPids(this.#watched.pidNamespace).values(), wanted);
   }
 
   #lookAtMemory(usage: readonly ProcessUsage[], thorough: boolean): void {

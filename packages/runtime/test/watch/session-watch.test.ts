@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { describe, it } from "node:test";
+import type { Session } from "../../src/index.js";
+import { CPU_BUSY_NICE, CPU_CROWD_NICE, CPU_CROWD_PROCESSES } from "../../src/limits.js";
+import type { SandboxSession } from "../../src/session/session.js";
+import { niceFor } from "../../src/watch/session-watch.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, runIn } from "../support/fixture.js";
 import { eventually, processesWith } from "../support/host.js";
@@ -9,14 +14,38 @@ const MiB = 1 << 20;
 
 const perl = (script: string): string[] => ["perl", "-e", script];
 
+/** Far more than the runtime's own processes and an idle one have, and soon filled on a busy machine. */
+const SESSION_MEMORY_BYTES = 32 * MiB;
+
+const LOOK_AGAIN_MS = 20;
+
+/** Thorough looks one after the other, so that no test waits for the one that would come anyway. */
+async function whileLookingAt<Result>(session: Session, work: Promise<Result>): Promise<Result> {
+  const looks = setInterval(() => {
+    (session as SandboxSession).watch.look(true);
+  }, LOOK_AGAIN_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(looks);
+  }
+}
+
+function niceOf(pid: number): number {
+  const stat = readFileSync(`/proc/${String(pid)}/stat`, "latin1");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+}
+
 describe("a session without a control group", { skip: noSandbox }, () => {
   it("is held to its memory as a whole, by the loss of its largest process, and says so", async () => {
     await using fixture = await Fixture.open({ cgroupDirectory: null });
-    const session = await fixture.session({ limits: { sessionMemoryBytes: 96 * MiB } });
-    const other = await fixture.session({ limits: { sessionMemoryBytes: 96 * MiB } });
+    const limits = { sessionMemoryBytes: SESSION_MEMORY_BYTES };
+    const session = await fixture.session({ limits });
+    const other = await fixture.session({ limits });
     assert.equal(session.limits.sessionMemoryBytes.mechanism, "watch");
     const small = await session.exec({ command: "sleep 1000" });
-    const large = await runIn(session, perl('$x = "a" x (200 << 20); sleep 1000'));
+    // The watch's own looks see it: the machine's clock alone.
+    const large = await runIn(session, perl('$x = "a" x (64 << 20); sleep 1000'));
     assert.deepEqual([large.signal, large.limitsHit], ["SIGKILL", ["memory"]]);
     assert.deepEqual(session.limitsHit(), ["memory"]);
     assert.deepEqual(other.limitsHit(), []);
@@ -28,16 +57,20 @@ describe("a session without a control group", { skip: noSandbox }, () => {
 
   it("is held to it when no process has much, and when none shows what it has", async () => {
     await using fixture = await Fixture.open({ cgroupDirectory: null });
-    const session = await fixture.session({ limits: { sessionMemoryBytes: 96 * MiB, tmpBytes: MiB } });
+    const session = await fixture.session({
+      limits: { sessionMemoryBytes: SESSION_MEMORY_BYTES, tmpBytes: MiB },
+    });
     const many =
-      '@a = map { fork || do { $x = "a" x ($_ * 0 + (32 << 20)); sleep 1000; exit } } 1 .. 4; waitpid $_, 0 for @a; exit 3';
-    const spread = session.exec({ command: perl(many) });
-    assert.ok(await eventually(() => session.limitsHit().includes("memory"), 60_000));
-    (await spread).kill("SIGKILL");
+      '@a = map { fork || do { $x = "a" x ($_ * 0 + (16 << 20)); sleep 1000; exit } } 1 .. 3; waitpid $_, 0 for @a; exit 3';
+    const spread = await session.exec({ command: perl(many) });
+    const isHit = eventually(() => session.limitsHit().includes("memory"), 60_000);
+    assert.ok(await whileLookingAt(session, isHit));
+    spread.kill("SIGKILL");
+    await spread.completed;
     const files =
-      'for (1 .. 4) { $n = "x"; open(my $h, ">&=", syscall(319, $n, 0)) or die; push @h, $h; syswrite $h, "a" x (1 << 20) for 1 .. 64 } sleep 1000';
+      'for (1 .. 3) { $n = "x"; open(my $h, ">&=", syscall(319, $n, 0)) or die; push @h, $h; syswrite $h, "a" x (1 << 20) for 1 .. 16 } sleep 1000';
     if (process.arch === "x64") {
-      const hidden = await runIn(session, perl(files), { timeoutMs: 60_000 });
+      const hidden = await whileLookingAt(session, runIn(session, perl(files), { timeoutMs: 60_000 }));
       assert.deepEqual([hidden.signal, hidden.limitsHit], ["SIGKILL", ["memory"]]);
     }
     const segments =
@@ -61,19 +94,21 @@ describe("a session without a control group", { skip: noSandbox }, () => {
     assert.deepEqual(await hits("for i in $(seq 60); do sleep 1000 & done"), ["processes"]);
   });
 
-  it("leaves the processor to others once it uses much of it", async () => {
+  it("gives way to others once it uses much of a processor", async () => {
     await using fixture = await Fixture.open({ cgroupDirectory: null });
-    const session = await fixture.session();
+    // A machine that is busy gives a single process little.
+    const session = await fixture.session({ limits: { cpuPercent: 1 } });
     const marker = `spin-${String(process.pid)}`;
-    const spinning = await session.exec({ command: [`/bin/sh`, "-c", "while :; do :; done", marker] });
-    const niceOf = (pid: number): number => {
-      const stat = readFileSync(`/proc/${String(pid)}/stat`, "latin1");
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
-    };
+    const spinning = await session.exec({ command: ["/bin/sh", "-c", "while :; do :; done", marker] });
     const spinner = (): number | undefined =>
       processesWith(marker).find(({ command }) => command.startsWith("/bin/sh"))?.pid;
-    const isLowered = (pid = spinner()): boolean => pid !== undefined && niceOf(pid) === 19;
-    assert.ok(await eventually(() => isLowered(), 60_000));
+    const hasGivenWay = (pid = spinner()): boolean => pid !== undefined && niceOf(pid) === CPU_BUSY_NICE;
+    assert.ok(
+      await whileLookingAt(
+        session,
+        eventually(() => hasGivenWay(), 60_000),
+      ),
+    );
     spinning.kill("SIGKILL");
   });
 
@@ -81,5 +116,18 @@ describe("a session without a control group", { skip: noSandbox }, () => {
     await using fixture = await Fixture.open();
     const session = await fixture.session();
     assert.equal((await runIn(session, "cat /proc/self/oom_score_adj")).text, "800\n");
+  });
+});
+
+describe("how far a session gives way", () => {
+  const limitPercent = 200;
+  const crowd = CPU_CROWD_PROCESSES * availableParallelism() + 1;
+
+  it("is a little for one that works, wholly for a crowd, not at all for one that rests", () => {
+    assert.equal(niceFor({ usedPercent: 1, running: 1, limitPercent }), null);
+    assert.equal(niceFor({ usedPercent: 100, running: 1, limitPercent }), CPU_BUSY_NICE);
+    assert.equal(niceFor({ usedPercent: 100, running: crowd - 1, limitPercent }), CPU_BUSY_NICE);
+    assert.equal(niceFor({ usedPercent: 0, running: crowd, limitPercent }), CPU_CROWD_NICE);
+    assert.equal(niceFor({ usedPercent: 6, running: 1, limitPercent: 5 }), CPU_BUSY_NICE);
   });
 });
