@@ -14,6 +14,7 @@ const product = [
   { command: "mount", package: "mount", why: "mounts a disk's layers" },
   { command: "skopeo", package: "skopeo", why: "fetches images from registries" },
   { command: "git", package: "git", why: "imports repositories into workspaces" },
+  { command: "tar", package: "tar", why: "directories go into and out of a session with it" },
 ];
 
 /** What compiles the native addons. Only asked for when one must be compiled. */
@@ -32,7 +33,11 @@ const tests = [
   { command: "mkfs.xfs", package: "xfsprogs", why: "disks are tested on a filesystem with shared extents" },
   { command: "busybox", package: "busybox-static", why: "images for tests consist of it" },
   { command: "docker-registry", package: "docker-registry", why: "images are pulled from a real registry" },
-  { command: "tar", package: "tar", why: "an independent reader of downloaded directories" },
+  {
+    command: "openssl",
+    package: "openssl",
+    why: "makes the certificate of the Git server that imports are tested with",
+  },
   { command: "zstd", package: "zstd", why: "the benchmark's tar contender compresses with it" },
 ];
 
