@@ -5,6 +5,7 @@ import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 import { probeCgroup } from "./cgroup.js";
 import { probeImages } from "./images.js";
+import { probeKernel } from "./kernel.js";
 import { probeUserNamespaces } from "./namespaces.js";
 import { probeOverlay } from "./overlay.js";
 import { probeBubblewrap } from "./programs.js";
@@ -23,6 +24,7 @@ export async function probe(options: { directory?: string } = {}): Promise<Capab
   const user = process.getuid?.() === 0 ? TRIAL_USER : null;
   try {
     return [
+      probeKernel(),
       await probeBubblewrap(),
       await probeUserNamespaces(user),
       await probeOverlay(directory, user),

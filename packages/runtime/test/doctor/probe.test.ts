@@ -14,6 +14,7 @@ describe("probe", () => {
       const capabilities = await probe({ directory });
       const names = capabilities.map(({ name }) => name);
       assert.deepEqual(names, [
+        "kernel",
         "bubblewrap",
         "user namespaces",
         "overlay disks",
