@@ -111,7 +111,9 @@ describeAttempts("from inside, a program that looks for", [
 ]);
 
 describeAttempts("from inside, a program that writes to", [
-  ...each(READ_ONLY, (path) => sh(path, `touch ${path}/chaser-was-here`, /Read-only file system/)),
+  ...each(READ_ONLY, (path) =>
+    sh(`${path} itself`, `touch ${path}/chaser-was-here`, /Read-only file system/),
+  ),
   ...each(CONTENT, (path) =>
     sh(path, `: >> ${path} && echo written`, /Read-only file system|Permission denied/),
   ),

@@ -1,0 +1,141 @@
+/**
+ * What keeps attacks out, as pieces of the compiled source, each with the tests that must fail without it. Changes that
+ * do not touch each other are made together, so that a handful of sessions tries them all.
+ *
+ * Not here, because something else holds as well, or because trying it would leave something on the host:
+ * - `--die-with-parent`: the end of init's pipe ends the session, and with it all that runs there.
+ * - `--clearenv`, and the empty environment of `launch`: each keeps the server's from a command without the other.
+ * - `nosuid`, `no_new_privs`: bwrap has no switch for them; setuid also means nothing where only one user is mapped.
+ * - `--unshare-pid`, `--unshare-ipc`: without them, the attacks would leave processes and segments on the host.
+ * - a command's own user namespace: without it the command is root of the session's, and the trial of a session, with which
+ *   every test of sandboxes begins, sees that already.
+ * - calls that need a capability (`reboot`, `init_module`, `swapon` and the like): the kernel refuses them, too.
+ * - links in layers that lead out: without that refusal, the attack replaces files of the host.
+ */
+export interface Change {
+  /** Below `src`, as compiled. */
+  file: string;
+  piece: string;
+  instead: string;
+}
+
+export interface Mitigations {
+  name: string;
+  changes: readonly Change[];
+  /** A file below `test`. */
+  test: string;
+  /** Names of tests in it. */
+  noticedBy: readonly string[];
+}
+
+const removed = (file: string, piece: string, instead = ""): Change => ({ file, piece, instead });
+
+const policy = "sandbox/seccomp/policy.js";
+const args = "sandbox/arguments.js";
+
+export const MITIGATIONS: readonly Mitigations[] = [
+  {
+    name: "the rules of the system call filter",
+    changes: [
+      removed(policy, `...numbers(REFUSED, architecture).map((number) => equal(number, "refused")),`),
+      removed(policy, `...numbers(ABSENT, architecture).map((number) => equal(number, "absent")),`),
+      removed(policy, `equal(required("ioctl", architecture), "ioctl"),`),
+      removed(policy, `equal(required("clone", architecture), "clone"),`),
+      removed(policy, `equal(required("socket", architecture), "socket"),`),
+    ],
+    test: "security/kernel.test.js",
+    noticedBy: [
+      "types into its terminal with request 0x5412",
+      "types into its terminal with request 0x100005412",
+      "clones into a new user namespace",
+      "clones into a new user namespace with clone3, whose flags a filter cannot see",
+      "opens a socket of family packet",
+      "unshares its user namespace",
+      "changes a mount's attributes",
+      "handles its own page faults",
+      "finds its session keyring",
+      "adds a key",
+      "is traced",
+      "reads memory by process_vm_readv",
+      "takes a file's handle",
+      "switches off address randomisation",
+      "asks where its memory lies",
+    ],
+  },
+  {
+    name: "the end of programs of another architecture",
+    changes: [removed(policy, `, no: "kill" }`, ` }`)],
+    test: "sandbox/seccomp/kernel.test.js",
+    noticedBy: ["of another architecture end the process"],
+  },
+  {
+    name: "read-only mounts",
+    changes: [
+      removed(args, `"--remount-ro", "/dev"`),
+      removed(args, `"--remount-ro", "/", "--chdir", plan.cwd`, `"--chdir", plan.cwd`),
+      removed(
+        args,
+        `return ["--ro-bind", entry.path, entry.path]`,
+        `return ["--bind", entry.path, entry.path]`,
+      ),
+      removed(args, `["--ro-bind", plan.etc, "/etc"]`, `["--bind", plan.etc, "/etc"]`),
+    ],
+    test: "security/files.test.js",
+    noticedBy: ["/ itself", "/usr itself", "/etc itself", "/dev itself"],
+  },
+  {
+    name: "a network, a host name and a filter of the session's own",
+    changes: [
+      removed(args, `...(plan.network === "host" ? [] : ["--unshare-net"]),`),
+      removed(args, `...(target.network === "host" ? [] : ["--net"]),`),
+      removed(args, `"--unshare-uts", "--hostname", plan.hostname`),
+      removed(args, `"--ipc", "--uts", "--pid"`, `"--ipc", "--pid"`),
+      removed(args, `...(plan.seccomp ? ["--seccomp", String(EXEC_FD.seccomp)] : []),`),
+    ],
+    test: "security/processes.test.js",
+    noticedBy: [
+      "another session's listener on the loopback",
+      "a listener of the host with a name in no directory",
+      "the host's name",
+      "loses its filter",
+    ],
+  },
+  {
+    name: "descriptors closed before a program starts, and no session of the server's",
+    changes: [
+      removed("platform/spawn.js", "sealDescriptors();\n    return spawn", "return spawn"),
+      removed(args, `["--new-session"]`, "[]"),
+    ],
+    test: "sandbox/isolation.test.js",
+    noticedBy: ["descriptors that the server inherited stay outside", "there is no terminal to type into"],
+  },
+  {
+    name: "no mount on a link",
+    changes: [removed("sandbox/mounts.js", `[ -L "$directory" ] || [`, "[")],
+    test: "session/session.test.js",
+    noticedBy: ["is refused on a disk whose directories are links"],
+  },
+  {
+    name: "the limits of what /tmp holds",
+    changes: [
+      removed("sandbox/mounts.js", ",size=${String(limits.tmpBytes)},nr_inodes=${String(limits.tmpInodes)}"),
+    ],
+    test: "sandbox/limits.test.js",
+    noticedBy: ["bounds memory, descriptors, and what /tmp holds"],
+  },
+  {
+    name: "what the unpacker of layers refuses",
+    changes: [
+      removed("image/entry-path.js", "throw unsupported(`the name ${showPath(path)} leads upwards`)", ";"),
+      removed("image/unpack.js", "throw unsupported(`a layer unpacks to more than", "void (`"),
+      removed("image/unpack.js", "throw unsupported(`the image unpacks to more than", "void (`"),
+      removed("image/unpack.js", "throw unsupported(`the image has more than", "void (`"),
+    ],
+    test: "image/unpack.test.js",
+    noticedBy: [
+      "a name that leads upwards",
+      "a bomb in gzip, long before it is unpacked",
+      "more bytes than allowed",
+    ],
+  },
+];
