@@ -45,8 +45,17 @@ export const ETC_COPIED = [
   "perl",
 ] as const;
 
+/** Of each OpenJDK: without these no program that makes a random number or a connection runs. Not `management`, which may hold passwords. */
+const JAVA_COPIED = ["security", "net.properties", "logging.properties", "jvm-amd64.cfg", "jvm-aarch64.cfg"];
+const JAVA_DIRECTORY = /^java-\d+-openjdk$/;
+
+function copiedFrom(host: string): string[] {
+  const java = readdirSync(host).filter((name) => JAVA_DIRECTORY.test(name));
+  return [...ETC_COPIED, ...java.flatMap((name) => JAVA_COPIED.map((part) => join(name, part)))];
+}
+
 /** In the stamp, so that a newer version of this module writes the directory anew. */
-const VERSION = 1;
+const VERSION = 2;
 
 export function hostsFile(hostname: string): string {
   return `127.0.0.1\tlocalhost ${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n`;
@@ -98,7 +107,7 @@ function copyTree(source: string, target: string): void {
 
 /** Changes when something that is copied changed at its top; deeper changes wait for the next change there. */
 function stampOf(host: string, resolv: string): string {
-  const times = ETC_COPIED.map(
+  const times = copiedFrom(host).map(
     (name) =>
       lstatSync(join(host, name), { throwIfNoEntry: false, bigint: true })?.mtimeNs.toString() ?? null,
   );
@@ -125,7 +134,7 @@ export function prepareEtc(directory: string, resolv: string, host = "/etc"): vo
   rmSync(directory, { recursive: true, force: true });
   makeDirectory(dirname(directory), 0o711);
   makeDirectory(directory, 0o755);
-  for (const name of ETC_COPIED) {
+  for (const name of copiedFrom(host)) {
     makeDirectory(dirname(join(directory, name)), 0o755);
     copyTree(join(host, name), join(directory, name));
   }

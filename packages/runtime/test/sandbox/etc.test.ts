@@ -26,6 +26,10 @@ describe("prepareEtc", () => {
       symlinkSync("/usr/bin/vim", join(host, "alternatives/editor"));
       symlinkSync("/usr/share/man/vim.1.gz", join(host, "alternatives/editor.1.gz"));
       writeFileSync(join(host, "shadow"), "secret");
+      mkdirSync(join(host, "java-17-openjdk/security"), { recursive: true });
+      mkdirSync(join(host, "java-17-openjdk/management"));
+      writeFileSync(join(host, "java-17-openjdk/security/java.security"), "providers");
+      writeFileSync(join(host, "java-17-openjdk/management/jmxremote.password"), "secret");
       writeFileSync(join(host, "passwd"), "root:x:0:0::/root:/bin/sh\n");
       const etc = join(base, "out/etc");
       mkdirSync(join(base, "out"));
@@ -36,7 +40,13 @@ describe("prepareEtc", () => {
       assert.equal(readlinkSync(join(etc, "alternatives/editor")), "/usr/bin/vim");
       assert.match(read("passwd"), /^chaser:x:1000:1000:/);
       assert.ok(!read("passwd").includes("root"));
-      for (const name of ["shadow", "ssl/private", "alternatives/editor.1.gz"]) {
+      assert.equal(read("java-17-openjdk/security/java.security"), "providers");
+      for (const name of [
+        "shadow",
+        "ssl/private",
+        "alternatives/editor.1.gz",
+        "java-17-openjdk/management",
+      ]) {
         assert.equal(lstatSync(join(etc, name), { throwIfNoEntry: false }), undefined, name);
       }
 
