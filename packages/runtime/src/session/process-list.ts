@@ -22,6 +22,12 @@ export function listProcesses(
     });
 }
 
+/** Noted while a command's process exists, for what it leaves behind. The set-up may by then have gone a level further down. */
+export function namespaceOfCommand(keeper: string, hostPid: number): string | null {
+  const top = userNamespaceOf(keeper);
+  return top === null ? null : userNamespaceBelow(top, `/proc/${String(hostPid)}`);
+}
+
 function owners(top: string, commands: readonly SessionCommand[]): (process: string) => string | null {
   const byNamespace = new Map<string, string>();
   // The kernel may give a number again: then it is the newest command's. `commands` has that first.

@@ -33,7 +33,6 @@ import {
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
-import { userNamespaceOf } from "../platform/user-namespace.js";
 import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
 import { sandboxEnvironment } from "../sandbox/environment.js";
 import { hostsFile } from "../sandbox/etc.js";
@@ -52,7 +51,7 @@ import {
 import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
 import { startNat, type NetworkStack, type NetworkTarget } from "./network.js";
-import { listProcesses } from "./process-list.js";
+import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { selfTest } from "./self-test.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
@@ -199,8 +198,8 @@ export class SandboxSession implements Session {
 
   processes(): SessionProcess[] {
     this.#assertAlive();
-    const keeper = `/proc/${String(this.#keeper.keeperPid)}`;
-    return listProcesses({ proc: procAsSeen(this.#processes), keeper }, this.#commands.list());
+    const target = { proc: procAsSeen(this.#processes), keeper: this.#keeperProcess };
+    return listProcesses(target, this.#commands.list());
   }
 
   selfTest(): Promise<SelfTestCheck[]> {
@@ -234,7 +233,8 @@ export class SandboxSession implements Session {
     await execution.release(() => {
       // Read once, so that it stays known.
       void execution.pid;
-      command.userNamespace = userNamespaceOf(`/proc/${String(execution.hostPid)}`);
+      const { hostPid } = execution;
+      if (hostPid !== null) command.userNamespace = namespaceOfCommand(this.#keeperProcess, hostPid);
     });
     return command;
   }
@@ -345,6 +345,10 @@ export class SandboxSession implements Session {
   get #processes(): ProcessesTarget {
     const { keeperPid, initPid } = this.#keeper;
     return { keeperPid, initPid, network: this.network, user: this.#setting.user, proc: this.#layout.proc };
+  }
+
+  get #keeperProcess(): string {
+    return `/proc/${String(this.#keeper.keeperPid)}`;
   }
 
   #assertAlive(): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { capture, type Command, type Session } from "../../src/index.js";
+import { capture, type Command, type Session, type SessionProcess } from "../../src/index.js";
 import { COMMANDS_RUNNING_MAX, SESSION_LOGS_BYTES_MAX } from "../../src/limits.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, runIn } from "../support/fixture.js";
@@ -113,7 +113,8 @@ describe("a command in the background", { skip: noSandbox }, () => {
 
   it("and its children get the signal, and a timeout keeps what was printed", async () => {
     const command = await session.start({
-      command: "trap 'echo got; exit 9' TERM; sleep 1003 & echo ready; wait",
+      command:
+        "trap 'echo got; exit 9' TERM; sleep 1003 & until pgrep -x sleep >/dev/null; do :; done; echo ready; wait",
     });
     await until(command, "ready\n");
     command.kill();
@@ -133,25 +134,30 @@ describe("a command in the background", { skip: noSandbox }, () => {
   it("never waits for a reader, and a session's logs stay within their cap", async () => {
     const before = process.memoryUsage().rss;
     const floods = await Promise.all(
-      Array.from({ length: 6 }, () => session.start({ command: "yes | head -c 100000000; echo the end" })),
+      Array.from({ length: 6 }, () => session.start({ command: "yes | head -c 20000000; echo the end" })),
     );
     const slow = floods[0]?.output?.follow(0);
-    await slow?.next();
+    const first = await slow?.next();
     await Promise.all(floods.map(({ ended }) => ended));
     const kept = floods.reduce((sum, { output }) => sum + (output?.costBytes ?? 0), 0);
     assert.ok(kept <= SESSION_LOGS_BYTES_MAX, String(kept));
-    for (const { output } of floods) assert.equal(output?.endOffset, 100_000_008);
+    for (const { output } of floods) assert.equal(output?.endOffset, 20_000_008);
     const missed = await slow?.next();
-    assert.ok((missed?.value?.lostBytes ?? 0) > 1_000_000);
+    // The flood may have run ahead before the first look, too.
+    assert.ok((first?.value?.lostBytes ?? 0) + (missed?.value?.lostBytes ?? 0) > 1_000_000);
     // The logs, and what was read and awaits collection.
     const grown = process.memoryUsage().rss - before;
     assert.ok(grown < 128 << 20, String(grown));
   });
 
   it("leaves processes that are shown as its own after it has ended, also when they left its group", async () => {
-    const command = await session.start({
+    const starting = session.start({
       command: "setsid sh -c 'sleep 1005 & exec sleep 1006' & echo started",
     });
+    // A server that is busy just then finds the process further along in its set-up.
+    const busyUntil = performance.now() + 200;
+    while (performance.now() < busyUntil);
+    const command = await starting;
     await command.ended;
     const own = (): string[] =>
       session
@@ -163,9 +169,15 @@ describe("a command in the background", { skip: noSandbox }, () => {
     const other = await session.exec({ command: "sleep 1007 & echo up; exec cat" });
     await new Promise((resolve) => other.stdout.once("data", resolve));
     assert.deepEqual(own(), ["sleep", "sleep"]);
-    const theirs = session.processes().filter(({ commandId }) => commandId === other.id);
-    assert.deepEqual(theirs.map(({ name }) => name).sort(), ["cat", "sleep"]);
-    const [leader] = theirs.filter(({ name }) => name === "cat");
+    const theirs = (): SessionProcess[] =>
+      session.processes().filter(({ commandId }) => commandId === other.id);
+    const names = (): string =>
+      theirs()
+        .map(({ name }) => name)
+        .sort()
+        .join();
+    assert.ok(await eventually(() => names() === "cat,sleep"), names());
+    const [leader] = theirs().filter(({ name }) => name === "cat");
     assert.equal(session.command(other.id)?.pid, leader?.pid);
     await capture(other);
     await runIn(session, "pkill sleep");
