@@ -27,6 +27,8 @@ const LOG_BYTES_MIN = 4096;
 /** So that dropping one leaves most of what may be kept. */
 const SEGMENTS_MIN = 8;
 
+const NOTHING = { stream: "stdout", bytes: Buffer.alloc(0) } as const;
+
 /**
  * What a command has printed, in the order of its arrival: the last `maxBytes` of it, in memory. Readers come with an
  * offset and read at their own pace; one that falls behind what is kept is told how much it missed.
@@ -108,11 +110,12 @@ export class OutputLog {
     this.#wake();
   }
 
-  /** What stands at `offset` or, where that was dropped, at the oldest byte kept; null at the end. */
+  /** What stands at `offset` or, where that was dropped, at the oldest byte kept; no bytes when all were, null at the end. */
   read(offset: number, maxBytes = LOG_READ_BYTES_MAX): OutputPiece | null {
     const from = Math.max(offset, this.startOffset);
     const segment = this.#segmentAt(from);
-    if (segment === undefined) return null;
+    if (segment === undefined)
+      return from > offset ? { ...NOTHING, offset: from, lostBytes: from - offset } : null;
     const within = from - segment.offset;
     const bytes = Buffer.from(segment.buffer.subarray(within, Math.min(segment.length, within + maxBytes)));
     return { stream: segment.stream, bytes, offset: from, lostBytes: from - offset };

@@ -37,6 +37,16 @@ describe("an output log", () => {
     assert.equal(log.read(99_999)?.bytes[0], 99);
   });
 
+  it("tells a reader also when nothing is left of what it missed", async () => {
+    const log = new OutputLog(4096);
+    log.append("stdout", Buffer.from("gone"));
+    log.dropOldest();
+    log.close();
+    const missed = await log.follow(1).next();
+    assert.deepEqual([missed.value?.bytes.length, missed.value?.offset, missed.value?.lostBytes], [0, 4, 3]);
+    assert.equal(log.read(4), null);
+  });
+
   it("keeps the end of one chunk that is larger than all it may keep", () => {
     const log = new OutputLog(4096);
     log.append("stderr", Buffer.concat([Buffer.alloc(100_000), Buffer.from("the end")]));

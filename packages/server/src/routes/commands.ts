@@ -183,7 +183,7 @@ function follow(
         []) {
         if (lostBytes > 0) await send("dropped", { bytes: lostBytes }, from);
         at = from + bytes.length;
-        await send(stream, { data: bytes.toString("base64") }, at);
+        if (bytes.length > 0) await send(stream, { data: bytes.toString("base64") }, at);
       }
       if (gone.aborted) return;
       await command.ended;

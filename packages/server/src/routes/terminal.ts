@@ -120,7 +120,7 @@ async function serve(socket: WebSocket, { session, command, offset, requestId }:
   tell({ type: "attached", pty_id: command.id, pid: command.pid, columns, rows, offset });
   for await (const { bytes, lostBytes } of command.output?.follow(offset, gone.signal) ?? []) {
     if (lostBytes > 0) tell({ type: "dropped", bytes: lostBytes });
-    await new Promise<void>((sent) => socket.send(bytes, () => sent()));
+    if (bytes.length > 0) await new Promise<void>((sent) => socket.send(bytes, () => sent()));
   }
   if (gone.signal.aborted) return;
   await command.ended;
