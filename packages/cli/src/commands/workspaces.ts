@@ -16,11 +16,12 @@ export function addWorkspaces(program: Command, bind: Bind): void {
       .option("--name <name>", "1 to 64 characters; made up when left out")
       .option("--session-type <type>", "what runs on it (default: sandbox)")
       .option("--clone-from <workspace[@snapshot]>", "copy this workspace, or one of its snapshots")
-      .option("--image <ref>", "root filesystem of its sessions")
+      .option("--image <ref>", "OCI image as the root of its sessions")
       .option("--template", "mark it as a template to clone from")
       .action(bind(() => import("./workspaces/create.js"))),
     "chaser workspaces create --name my-project",
     "chaser workspaces create --name base-dev --template",
+    "chaser workspaces create --name debian --image debian:12",
     "chaser workspaces create --clone-from base-dev --name feature-branch",
     "chaser workspaces create --clone-from my-project@before-upgrade --name retry",
   );
