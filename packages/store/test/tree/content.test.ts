@@ -79,6 +79,16 @@ describe("a list is refused", () => {
   test("when it has more items than allowed", () => refused(chunks(listItemsMax + 1), /2049 items/));
   test("when an item has no length", () => refused([hole(0)], /length zero/));
   test("when a chunk is longer than any chunk", () => refused([chunk(0, 256 * 1024 + 1)], /too long/));
+  test("when it is of another version", () => {
+    const bytes = encodeList(chunks(2));
+    bytes.writeUInt8(2, 8);
+    assert.throws(() => decodeList(bytes), withCode("corrupt", /version is not known/));
+  });
+  test("when an item is of no kind", () => {
+    const bytes = encodeList(chunks(2));
+    bytes.writeUInt8(3, 10);
+    assert.throws(() => decodeList(bytes), withCode("corrupt", /kind is unknown/));
+  });
   test("when bytes follow it", () => {
     const bytes = Buffer.concat([encodeList(chunks(2)), Buffer.from([0])]);
     assert.throws(() => decodeList(bytes), withCode("corrupt", /too many/));

@@ -1,6 +1,9 @@
 /** The policy as the kernel applies it: real calls from inside a session, by a script. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Session } from "../../../src/index.js";
 import { ABSENT, REFUSED } from "../../../src/sandbox/seccomp/policy.js";
@@ -99,7 +102,9 @@ describe("system calls from inside", { skip: noSandbox || noPerl }, () => {
       const { signal } = await runIn(session, "cat > probe && chmod +x probe && exec ./probe", {
         stdin: elf,
       });
-      assert.equal(signal, "SIGSYS");
+      // Some kernels have no 32-bit calls at all, and end such a process themselves, outside of any sandbox too.
+      const outside = signalOutside(elf);
+      assert.equal(signal, outside ?? "SIGSYS");
       // The same program without the foreign call runs: it was the call that ended it.
       const control = smallProgram(Buffer.from("bf07000000b83c0000000f05", "hex"));
       assert.equal(
@@ -109,6 +114,18 @@ describe("system calls from inside", { skip: noSandbox || noPerl }, () => {
     },
   );
 });
+
+/** How a program ends that no sandbox holds: null when it comes to its own end. */
+function signalOutside(program: Buffer): NodeJS.Signals | null {
+  const directory = mkdtempSync(join(tmpdir(), "chaser-probe-"));
+  try {
+    const path = join(directory, "probe");
+    writeFileSync(path, program, { mode: 0o755 });
+    return spawnSync(path).signal;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
 /** A static ELF program of one segment. */
 function smallProgram(code: Buffer): Buffer {
