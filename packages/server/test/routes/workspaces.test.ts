@@ -23,6 +23,7 @@ describe("workspaces", () => {
       image_digest: null,
       template: false,
       github_repo: null,
+      github_ref: null,
       source_workspace_id: null,
       active_session_id: null,
       last_session_id: null,

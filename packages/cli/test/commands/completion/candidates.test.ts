@@ -18,7 +18,7 @@ describe("candidates", () => {
   });
 
   it("are options, those of every command included", () => {
-    assert.deepEqual(texts("exec", "--t"), ["--timeout"]);
+    assert.deepEqual(texts("exec", "--t"), ["--timeout", "--tty"]);
     assert.deepEqual(texts("exec", "--js"), ["--json"]);
   });
 
