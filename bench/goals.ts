@@ -32,7 +32,7 @@ export function isMet({ value, bound, least = false }: Goal): boolean | null {
 }
 
 /** Runs of one round stand beside each other, so they are divided round by round. */
-function ratio(one: readonly number[] = [], other: readonly number[] = []): number | null {
+export function ratio(one: readonly number[] = [], other: readonly number[] = []): number | null {
   const shares = one.flatMap((value, n) => (other[n] === undefined ? [] : value / other[n]));
   return shares.length === 0 ? null : median(shares);
 }

@@ -1,5 +1,7 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compareCollection } from "./collection.js";
@@ -7,10 +9,12 @@ import { compare } from "./compare.js";
 import { contenders } from "./contenders/index.js";
 import { describeMachine } from "./machine.js";
 import { markDisk } from "./marks/disk.js";
-import { markExec } from "./marks/exec.js";
 import { markLibrary } from "./marks/library.js";
-import type { Mark } from "./marks/mark.js";
+import { together, type Marks } from "./marks/mark.js";
+import { markPeers } from "./marks/peers.js";
+import { descendants } from "./marks/processes.js";
 import { startBenchServer } from "./marks/server.js";
+import { markSessions } from "./marks/sessions.js";
 import { measureProcess } from "./measure.js";
 import { measureIndexes } from "./micro/index-scale.js";
 import { runMicro } from "./micro/tasks.js";
@@ -19,11 +23,13 @@ import { measureReferences } from "./references.js";
 import {
   collectionTable,
   comparisonTable,
+  goalsOfResults,
   goalsTable,
   indexTable,
+  isCompared,
   machineLine,
   markdown,
-  marksTable,
+  marksParts,
   microTable,
   type Results,
   type SourceTree,
@@ -33,15 +39,28 @@ import { writeNodeModules } from "./workloads/node-modules.js";
 const here = fileURLToPath(new URL("..", import.meta.url));
 const say = (text: string): void => console.error(text);
 
-async function runMarks(directory: string, { files, runs: wanted }: BenchOptions): Promise<Mark[]> {
+async function runSessions(
+  directory: string,
+  { runs: wanted, sessions, execs }: BenchOptions,
+): Promise<Marks> {
   const runs = wanted ?? 10;
-  await using server = await startBenchServer(join(directory, "data"));
-  say("marks: commands");
-  const exec = await markExec(server, { warmRuns: 100, coldRuns: runs });
-  say(`marks: a disk with ${files} files`);
+  return await markSessions(directory, {
+    warmRuns: 10 * runs,
+    coldRuns: runs,
+    sessions,
+    execs,
+    onStep: say,
+  });
+}
+
+async function runDisks(directory: string, { files, runs: wanted, clones }: BenchOptions): Promise<Marks> {
+  const runs = wanted ?? 10;
+  say(`disks: over HTTP, with ${files} files`);
+  await using server = await startBenchServer(join(directory, "disks"));
   const disk = await markDisk(server, { files, runs });
-  say(`marks: the library's disks with ${files} files`);
-  return [...exec, ...disk, ...(await markLibrary(directory, { files, runs, clones: 1_000 }))];
+  const library = await markLibrary(directory, { files, runs, clones, onStep: say });
+  say(`disks: copies of ${files} files by others`);
+  return together([disk, library, await markPeers(directory, { files, runs: Math.min(runs, 3) })]);
 }
 
 /** The tree to keep: a copy of a real one, or one that looks like it. */
@@ -67,7 +86,11 @@ const indexSizes = [
 
 /** Keeps what was found after each work, so that one that fails does not lose the others. */
 async function runWorks(directory: string, scratch: string, options: BenchOptions): Promise<void> {
-  const results: Results = {
+  const former =
+    options.add && existsSync(options.json)
+      ? (JSON.parse(await readFile(options.json, "utf8")) as Results)
+      : null;
+  const results: Results = former ?? {
     startedAt: new Date().toISOString(),
     machine: await describeMachine(directory, scratch),
     options: { ...options },
@@ -83,9 +106,13 @@ async function runWorks(directory: string, scratch: string, options: BenchOption
     results.source = await prepareSource(source, options);
   }
   for (const work of options.works) {
-    if (work === "marks") {
-      results.marks = await runMarks(directory, options);
-      console.log(`${marksTable(results.marks)}\n`);
+    if (work === "sessions" || work === "disks") {
+      const startedAt = new Date().toISOString();
+      const machine = await describeMachine(directory);
+      const run = work === "sessions" ? runSessions : runDisks;
+      const found = { startedAt, machine, ...(await run(directory, options)) };
+      results[work] = found;
+      console.log(`${marksParts(found).join("\n\n")}\n`);
     } else if (work === "compare") {
       results.references = await measureReferences(source, directory, runs);
       results.comparison = await compare(chosen, { source, directory, scratch, runs, seed, onStep: say });
@@ -108,7 +135,30 @@ async function runWorks(directory: string, scratch: string, options: BenchOption
     }
     await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`);
   }
-  console.log(goalsTable(results));
+  if (isCompared(results)) console.log(goalsTable(goalsOfResults(results)));
+}
+
+/** Overlayfs leaves folders that not even their owner may enter. */
+function removeTree(directory: string): void {
+  spawnSync("/bin/sh", ["-c", 'chmod -R u+rwX "$1" 2> /dev/null; rm -rf "$1"', "remove", directory]);
+}
+
+/** Leaves nothing behind when it is interrupted: neither processes, with which mounts end, nor files. */
+function endOnSignal(directories: readonly string[]): void {
+  const end = (signal: NodeJS.Signals): void => {
+    for (const pid of descendants(process.pid)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended by itself: the terminal interrupts all of them.
+      }
+    }
+    for (const made of directories) removeTree(made);
+    say(`ended by ${signal}, what was made is removed`);
+    process.exit(128 + constants.signals[signal]);
+  };
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
 }
 
 async function main(args: string[]): Promise<void> {
@@ -121,13 +171,14 @@ async function main(args: string[]): Promise<void> {
     const directory = await mkdtemp(join(options.directory ?? tmpdir(), "chaser-bench-"));
     const scratch =
       options.scratch === null ? directory : await mkdtemp(join(options.scratch, "chaser-bench-"));
+    endOnSignal([directory, scratch]);
     // A server that is root lets each account work as a host user of its own, which must get through here.
     await chmod(directory, 0o755);
     try {
       await runWorks(directory, scratch, options);
       say(`results: ${options.json}`);
     } finally {
-      for (const made of [directory, scratch]) await rm(made, { recursive: true, force: true });
+      for (const made of [directory, scratch]) removeTree(made);
     }
   }
   if (options.works.includes("report")) {

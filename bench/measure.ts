@@ -91,6 +91,7 @@ export interface Distribution {
   minMs: number;
   medianMs: number;
   p95Ms: number;
+  p99Ms: number;
   maxMs: number;
 }
 
@@ -99,7 +100,8 @@ export function distribution(durationsMs: readonly number[]): Distribution {
   const sorted = [...durationsMs].sort((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
-  return { runs: sorted.length, minMs: at(0), medianMs: median(sorted), p95Ms: at(0.95), maxMs: at(1) };
+  const [p95Ms, p99Ms] = [at(0.95), at(0.99)];
+  return { runs: sorted.length, minMs: at(0), medianMs: median(sorted), p95Ms, p99Ms, maxMs: at(1) };
 }
 
 export function median(values: readonly number[]): number {

@@ -1,8 +1,8 @@
 import type { CollectionRow } from "./collection.js";
 import { operations, type ComparisonRow, type Operation } from "./compare.js";
-import { goalsOf, isMet } from "./goals.js";
+import { goalsOf, isMet, type Goal } from "./goals.js";
 import type { Machine } from "./machine.js";
-import type { Mark } from "./marks/mark.js";
+import type { Mark, Marks } from "./marks/mark.js";
 import { median } from "./measure.js";
 import type { IndexResult } from "./micro/index-scale.js";
 import type { MicroResult } from "./micro/tasks.js";
@@ -16,13 +16,20 @@ export interface SourceTree {
   bytes: number;
 }
 
+/** Each with its own time and machine: they may be measured anew without the others. */
+export interface MarksRun extends Marks {
+  startedAt: string;
+  machine: Machine;
+}
+
 /** All that one run found; written as JSON and read back to make the report. */
 export interface Results {
   startedAt: string;
   machine: Machine;
   /** The words the run was started with. */
   options: Record<string, unknown>;
-  marks?: Mark[];
+  sessions?: MarksRun;
+  disks?: MarksRun;
   comparison?: ComparisonRow[];
   collection?: CollectionRow[];
   index?: IndexResult[];
@@ -53,15 +60,17 @@ function megabytes(bytes: number | null): string {
 
 export function marksTable(marks: readonly Mark[]): string {
   return table(
-    ["work", "median", "p95", "min", "runs", "goal", "reached"],
-    marks.map(({ name, measured, goalMs }) => [
+    ["work", "median", "p95", "p99", "min", "runs", "goal", "met", "what limits it"],
+    marks.map(({ name, measured, goalMs, limitedBy }) => [
       name,
       milliseconds(measured.medianMs),
       milliseconds(measured.p95Ms),
+      milliseconds(measured.p99Ms),
       milliseconds(measured.minMs),
       String(measured.runs),
       goalMs === null ? "" : `<= ${goalMs} ms`,
-      goalMs === null ? "" : measured.medianMs <= goalMs ? "yes" : "no",
+      goalMs === null ? "" : measured.medianMs <= goalMs ? "yes" : "NO",
+      limitedBy ?? "",
     ]),
   );
 }
@@ -143,12 +152,16 @@ export function indexTable(results: readonly IndexResult[]): string {
   );
 }
 
-export function goalsTable(results: Results): string {
-  const goals = goalsOf({
-    comparison: results.comparison ?? [],
-    collection: results.collection ?? [],
-    index: results.index ?? [],
-  });
+/** Whether anything ran that the goals of `goals.ts` are about. */
+export function isCompared({ comparison, collection, index }: Results): boolean {
+  return comparison !== undefined || collection !== undefined || index !== undefined;
+}
+
+export function goalsOfResults({ comparison = [], collection = [], index = [] }: Results): Goal[] {
+  return goalsOf({ comparison, collection, index });
+}
+
+export function goalsTable(goals: readonly Goal[]): string {
   return table(
     ["what", "measured", "goal", "met", "what limits it"],
     goals.map((goal) => {
@@ -164,6 +177,16 @@ export function microTable(results: readonly MicroResult[]): string {
     ["inner loop", "rate"],
     results.map(({ name, rate, unit }) => [name, `${rate.toFixed(unit === "MB/s" ? 0 : 2)} ${unit}`]),
   );
+}
+
+/** What a part of the marks found, for the document and for who waits for it. */
+export function marksParts(run: MarksRun): string[] {
+  return [
+    `Run on ${run.startedAt}. ${machineLine(run.machine)}.`,
+    ...(run.goals.length === 0 ? [] : [goalsTable(run.goals)]),
+    marksTable(run.marks),
+    ...run.notes,
+  ];
 }
 
 export function machineLine(machine: Machine): string {
@@ -185,10 +208,11 @@ export function markdown(results: Results): string {
     const tree = `${files} files, ${directories} directories, ${megabytes(bytes)}`;
     parts.push(`The tree: ${source.made ? "made to look like node_modules" : "a real one"}, ${tree}.`);
   }
-  if (comparison !== undefined || collection !== undefined || index !== undefined) {
-    parts.push("## Goals", goalsNote, goalsTable(results));
+  if (isCompared(results)) {
+    parts.push("## Goals", goalsNote, goalsTable(goalsOfResults(results)));
   }
-  if (results.marks !== undefined) parts.push("## Marks", marksTable(results.marks));
+  if (results.sessions !== undefined) parts.push("## Sessions", ...marksParts(results.sessions));
+  if (results.disks !== undefined) parts.push("## Disks", ...marksParts(results.disks));
   if (comparison !== undefined) {
     const settings = comparison.map((row) => `- ${row.contender}: ${row.settings}`).join("\n");
     const runs = comparison[0]?.durationsMs.first.length ?? 0;

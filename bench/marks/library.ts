@@ -1,23 +1,26 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openStore, type Store } from "@chaser/store";
-import { distribution, measure } from "../measure.js";
-import type { Mark } from "./mark.js";
-import { attached, onMounted } from "./mounted.js";
+import { ratio, type Goal } from "../goals.js";
+import { distribution, measure, measureProcess } from "../measure.js";
+import { manyLayers, measureLayers } from "./layers.js";
+import type { Mark, Marks } from "./mark.js";
+import { attached, change, changedFiles } from "./mounted.js";
 
 export interface LibraryOptions {
   files: number;
   runs: number;
   /** Of one template. */
   clones: number;
+  onStep: (text: string) => void;
 }
 
 const filesPerFolder = 200;
-const changedFiles = 10;
-const manyLayers = 16;
-/** The larger disk has so many times the files, and a clone of it may take so many times as long. */
-const larger = 4;
+/** The larger disk has so many times the files, and its clones and snapshots may take so many times as long. */
+const larger = 10;
 const largerShare = 1.2;
+
+const syncLimit = "syncs of the files and folders that must be durable on return, however large the disk is";
 
 /** Files of 600 bytes or so, written where overlayfs would have put them. */
 async function fill(store: Store, id: string, files: number): Promise<void> {
@@ -33,23 +36,25 @@ async function fill(store: Store, id: string, files: number): Promise<void> {
   });
 }
 
-/** Writes some files of a folder anew, through the mounted disk. */
-async function change(store: Store, id: string, folder: number, content: string): Promise<void> {
-  const script = `for n in $(seq 0 ${changedFiles - 1}); do echo ${content} > folder-${folder}/file-$n; done`;
-  await attached(store, id, (attachment) => onMounted(attachment, script));
-}
-
 interface Times {
   clone: number[];
   largerClone: number[];
   snapshot: number[];
+  largerSnapshot: number[];
   restore: number[];
   building: number[];
 }
 
 /** In turn, so that what else the machine does meets all of them. */
 async function measureChanges(store: Store, runs: number): Promise<Times> {
-  const times: Times = { clone: [], largerClone: [], snapshot: [], restore: [], building: [] };
+  const times: Times = {
+    clone: [],
+    largerClone: [],
+    snapshot: [],
+    largerSnapshot: [],
+    restore: [],
+    building: [],
+  };
   const { disks } = store;
   await disks.snapshot("one", { name: "first" });
   await disks.snapshot("large", { name: "first" });
@@ -64,8 +69,13 @@ async function measureChanges(store: Store, runs: number): Promise<Times> {
       await disks.delete(copy);
     }
     const name = `after-${run}`;
-    await change(store, "one", 0, name);
-    times.snapshot.push(await measure(() => disks.snapshot("one", { name })));
+    for (const [id, found] of [
+      ["one", times.snapshot],
+      ["large", times.largerSnapshot],
+    ] as const) {
+      await change(store, id, 0, name);
+      found.push(await measure(() => disks.snapshot(id, { name })));
+    }
     times.restore.push(await measure(() => disks.restore("one", "first")));
     // The disk stood on the layer of this snapshot alone.
     await store.gc();
@@ -74,79 +84,81 @@ async function measureChanges(store: Store, runs: number): Promise<Times> {
   return times;
 }
 
-/** What a command inside says it took, in milliseconds, without mounting. */
-function timed(script: string): string {
-  return `s=$(date +%s%N); { ${script}; } > /dev/null; e=$(date +%s%N); echo $((e - s))`;
-}
-
-/** Walking and reading one layer, and the same files with more layers over them. */
-async function measureLayers(store: Store, runs: number): Promise<Mark[]> {
-  const { disks } = store;
-  await disks.restore("one", "first");
-  await disks.clone("one", { id: "deep" });
-  for (let layer = (await disks.get("deep")).layers; layer < manyLayers; layer += 1) {
-    await change(store, "deep", 0, `layer-${layer}`);
-    await disks.snapshot("deep");
-  }
-  const scripts = { find: "find . -type f -size +1M", "grep -r": "grep -r -c never-there . || true" };
-  const marks: Mark[] = [];
-  for (const [name, script] of Object.entries(scripts)) {
-    const found = new Map<string, number[]>([
-      ["one", []],
-      ["deep", []],
-    ]);
-    for (let run = 0; run < runs; run += 1) {
-      for (const [id, durations] of found) {
-        const printed = await attached(store, id, (attachment) => onMounted(attachment, timed(script)));
-        durations.push(Number(printed) / 1e6);
-      }
-    }
-    for (const [id, durations] of found) {
-      const { layers } = await disks.get(id);
-      const measured = distribution(durations);
-      marks.push({
-        name: `${name} through ${layers} layer${layers === 1 ? "" : "s"}`,
-        measured,
-        goalMs: null,
-      });
-    }
-  }
-  return marks;
-}
-
-function hundredths(value: number): number {
-  return Math.round(value * 100) / 100;
+/** What the store says it takes, against what the filesystem says. */
+async function checkLaw(store: Store, directory: string, clones: number): Promise<Goal[]> {
+  const { onDiskBytes, audit } = await store.usage({ audit: true });
+  const { output } = await measureProcess("du", ["-s", "-B1", directory]);
+  const differences = audit?.differences ?? ["no audit was made"];
+  const law = { limit: "0", bound: 0 };
+  return [
+    {
+      ...law,
+      name: `usage less du, with ${clones} clones`,
+      value: Math.abs(onDiskBytes - Number.parseInt(output)),
+      unit: "bytes",
+      limitedBy: "",
+    },
+    {
+      ...law,
+      name: "differences that the audit finds",
+      value: differences.length,
+      unit: "",
+      limitedBy: differences.join("; "),
+    },
+  ];
 }
 
 /** What the library's disks cost without a server, durable on return, messages to the engine included. */
-export async function markLibrary(directory: string, options: LibraryOptions): Promise<Mark[]> {
-  const { files, runs, clones } = options;
-  await using store = await openStore(join(directory, "library"), { create: true });
+export async function markLibrary(directory: string, options: LibraryOptions): Promise<Marks> {
+  const { files, runs, clones, onStep } = options;
+  const largerFiles = larger * files;
+  const storeDirectory = join(directory, "library");
+  await using store = await openStore(storeDirectory, { create: true });
+  onStep(`disks: the library's, writing ${files} and ${largerFiles} files`);
   await fill(store, "one", files);
-  await fill(store, "large", larger * files);
+  await fill(store, "large", largerFiles);
+  onStep("disks: first snapshots of both, then clones, snapshots and restores");
   const times = await measureChanges(store, runs);
+  onStep(`disks: reading through 1 and ${manyLayers} layers`);
   const layers = await measureLayers(store, runs);
   const copies: number[] = [];
   for (let copy = 0; copy < clones; copy += 1) {
     copies.push(await measure(() => store.disks.clone("large", { id: `many-${copy}` })));
+    if (copies.length % 250 === 0) onStep(`disks: ${copies.length} of ${clones} clones`);
   }
-  const clone = distribution(times.clone);
-  const mark = (name: string, durations: number[], goalMs: number): Mark => ({
+  const mark = (name: string, durations: number[], goalMs: number | null, limitedBy?: string): Mark => ({
     name: `library: ${name}`,
     measured: distribution(durations),
     goalMs,
+    ...(limitedBy === undefined ? {} : { limitedBy }),
   });
-  return [
-    { name: `library: clone of a changed disk with ${files} files`, measured: clone, goalMs: 15 },
+  const growth = (name: string, large: number[], small: number[]): Goal => ({
+    name: `${name}, ${largerFiles} files`,
+    limit: `${largerShare} x with ${files} files`,
+    bound: largerShare,
+    value: ratio(large, small),
+    unit: "",
+    limitedBy: syncLimit,
+  });
+  const marks = [
+    mark(`clone of a changed disk with ${files} files`, times.clone, 15, syncLimit),
+    mark(`clone of one with ${largerFiles} files`, times.largerClone, null),
+    mark(`each of ${clones} clones of one template`, copies, 20, syncLimit),
+    mark(`snapshot after ${changedFiles} changed files of ${files}`, times.snapshot, 15, syncLimit),
+    mark(`snapshot after ${changedFiles} changed files of ${largerFiles}`, times.largerSnapshot, null),
+    mark("restore of a snapshot whose layer is there", times.restore, 15, syncLimit),
     mark(
-      `clone of one with ${larger * files} files`,
-      times.largerClone,
-      hundredths(largerShare * clone.medianMs),
+      "restore of one whose layer is built",
+      times.building,
+      75,
+      "the layer is written from the chunks, then synced",
     ),
-    mark(`each of ${clones} clones of one template`, copies, 20),
-    mark(`snapshot after ${changedFiles} changed files`, times.snapshot, 15),
-    mark("restore of a snapshot whose layer is there", times.restore, 15),
-    { ...mark("restore of one whose layer is built", times.building, 0), goalMs: null },
-    ...layers.map((layer) => ({ ...layer, name: `library: ${layer.name}` })),
   ];
+  const goals = [
+    growth("clone", times.largerClone, times.clone),
+    growth("snapshot", times.largerSnapshot, times.snapshot),
+    ...layers.goals,
+    ...(await checkLaw(store, storeDirectory, clones)),
+  ];
+  return { marks: [...marks, ...layers.marks], goals, notes: [] };
 }

@@ -31,3 +31,11 @@ export async function onMounted({ mount }: DiskAttachment, script: string): Prom
     await rmdir(here);
   }
 }
+
+export const changedFiles = 10;
+
+/** Writes some files of a folder anew, through the mounted disk. */
+export async function change(store: Store, id: string, folder: number, content: string): Promise<void> {
+  const script = `for n in $(seq 0 ${changedFiles - 1}); do echo ${content} > folder-${folder}/file-$n; done`;
+  await attached(store, id, (attachment) => onMounted(attachment, script));
+}

@@ -1,8 +1,8 @@
-// A server for the marks, in a process of its own as in real use. Arguments: data directory, API key.
-import { startServer } from "@chaser/server";
+// A server for the marks, in a process of its own as in real use. Arguments: its options, as JSON.
+import { startServer, type ServerOptions } from "@chaser/server";
 
-const [dataDirectory = "", apiKey = ""] = process.argv.slice(2);
-const server = await startServer({ dataDirectory, apiKey, listen: "127.0.0.1:0" });
+const options = JSON.parse(process.argv[2] ?? "") as ServerOptions;
+const server = await startServer({ ...options, listen: "127.0.0.1:0" });
 process.send?.(server.url);
 process.once("disconnect", () => {
   void server.close();

@@ -46,6 +46,8 @@ const contenders = [
   { command: "restic", package: "restic", why: "contender" },
   { command: "borg", package: "borgbackup", why: "contender" },
   { command: "zstd", package: "zstd", why: "contender, with tar" },
+  { command: "mkfs.btrfs", package: "btrfs-progs", why: "contender of clones, on a mounted image" },
+  { command: "mkfs.xfs", package: "xfsprogs", why: "contender of clones, on a mounted image" },
   { command: "rsync", package: "rsync", why: "verifies what each contender restored" },
 ];
 
