@@ -87,7 +87,9 @@ async function measureChanges(store: Store, runs: number): Promise<Times> {
 /** What the store says it takes, against what the filesystem says. */
 async function checkLaw(store: Store, directory: string, clones: number): Promise<Goal[]> {
   const { onDiskBytes, audit } = await store.usage({ audit: true });
-  const { output } = await measureProcess("du", ["-s", "-B1", directory]);
+  // Overlayfs leaves empty folders that only root may enter: du counts them, complains and fails.
+  const script = 'du -s -B1 "$1" 2> /dev/null || true';
+  const { output } = await measureProcess("/bin/sh", ["-c", script, "du", directory]);
   const differences = audit?.differences ?? ["no audit was made"];
   const law = { limit: "0", bound: 0 };
   return [

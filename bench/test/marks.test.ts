@@ -34,7 +34,7 @@ test("the marks of sessions run with few of them, and find what they leave", asy
   const directory = mkdtempSync(join(tmpdir(), "chaser-bench-test-"));
   chmodSync(directory, 0o755);
   try {
-    const few = { warmRuns: 2, coldRuns: 1, sessions: 2, execs: 20, onStep: silent };
+    const few = { warmRuns: 1, coldRuns: 1, sessions: 2, execs: 10, onStep: silent };
     const { marks, goals, notes } = await markSessions(directory, few);
     const text = marksTable(marks);
     assert.match(text, /session started, network none/);
