@@ -6,6 +6,7 @@ import { addCompletion } from "./commands/completion.js";
 import { addCp } from "./commands/cp.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addExec } from "./commands/exec.js";
+import { addForward } from "./commands/forward.js";
 import { addKeys } from "./commands/keys.js";
 import { addLogs } from "./commands/logs.js";
 import { addServe } from "./commands/serve.js";
@@ -49,6 +50,7 @@ export function createProgram(bind: Bind): Command {
   addWorkspaces(program, bind);
   addExec(program, bind);
   addShell(program, bind);
+  addForward(program, bind);
   addLogs(program, bind);
   addCp(program, bind);
   addSessions(program, bind);

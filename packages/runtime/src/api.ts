@@ -1,4 +1,5 @@
 /** What a program that embeds the runtime sees. Sizes are bytes; times are milliseconds. */
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { DiskMount } from "@chaser/store";
 import type { Image } from "./image/image.js";
@@ -91,6 +92,11 @@ export interface Session {
   command(id: string): Command | undefined;
   /** Every process inside, those included that outlived the command that started them. */
   processes(): SessionProcess[];
+  /**
+   * Connects to a port on the loopback inside. The socket may be half open; it is cut when the session ends. Codes
+   * `invalid_argument`, `port_closed`, `too_many_connections`, `session_ended`, `network_unavailable`.
+   */
+  connect(port: number): Promise<Socket>;
   /** Tries from inside what a session promises. */
   selfTest(): Promise<SelfTestCheck[]>;
   /** Stops every process of the session, for a consistent copy of its disk. Code `pause_failed`. */

@@ -24,6 +24,7 @@
  * `import_refused`: the repository is not one that may be imported; the message says which rule it breaks.
  * `import_failed`: git could not fetch the repository; the message holds its reason.
  * `port_closed`: nothing listens on that port inside the session.
+ * `too_many_connections`: no more connections to ports of this session may be open. Close one.
  */
 export type RuntimeErrorCode =
   | "sandbox_unavailable"
@@ -50,7 +51,8 @@ export type RuntimeErrorCode =
   | "transfer_failed"
   | "import_refused"
   | "import_failed"
-  | "port_closed";
+  | "port_closed"
+  | "too_many_connections";
 
 export class RuntimeError extends Error {
   override readonly name = "RuntimeError";

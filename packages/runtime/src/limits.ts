@@ -162,6 +162,15 @@ export const EGRESS_CONNECTIONS_MAX = 256;
 /** A host that does not take a connection within this time is away. */
 export const EGRESS_CONNECT_MS_MAX = 30_000;
 
+/** Connections of one session from outside at once; each is two descriptors of this process. */
+export const FORWARD_CONNECTIONS_MAX = 256;
+
+/** On a loopback only a server whose queue is full takes longer. */
+export const FORWARD_CONNECT_MS_MAX = 5_000;
+
+/** The process that opens connections takes 40 MB, and a moment to start. */
+export const FORWARD_DIALER_IDLE_MS = 60_000;
+
 /** A large repository at one commit over a slow line. */
 export const IMPORT_MS_MAX = 30 * 60_000;
 

@@ -15,6 +15,7 @@ import { incoming, type App, type Environment } from "./routes/environment.js";
 import { registerCommands } from "./routes/commands.js";
 import { registerExec } from "./routes/exec.js";
 import { registerFiles } from "./routes/files.js";
+import { registerForward } from "./routes/forward.js";
 import { registerHealth } from "./routes/health.js";
 import { registerImages } from "./routes/images.js";
 import { registerImports } from "./routes/imports.js";
@@ -43,6 +44,7 @@ export function createApp(context: Context): App {
     await next();
   });
   app.use("/v1/*", authenticate(context.keys));
+  app.use("/s/*", authenticate(context.keys));
   app.use(
     "/v1/*",
     except(
@@ -63,6 +65,7 @@ export function createApp(context: Context): App {
   registerExec(app, context);
   registerCommands(app, context);
   registerTerminal(app, context);
+  registerForward(app, context);
   registerFiles(app, context);
   registerImages(app, context);
   registerDocs(app);

@@ -125,12 +125,15 @@ const runtimeCodes: Partial<Record<RuntimeErrorCode, ErrorCode>> = {
   import_refused: "invalid_request",
   import_failed: "import_failed",
   port_closed: "port_closed",
+  too_many_connections: "limit_exceeded",
 };
 
 /** What to do about a code, where the same is true whatever led to it. */
 const suggestions: Partial<Record<ErrorCode, string>> = {
   sandbox_unavailable: "run `chaser doctor` on the server's machine to see what is missing",
   stdin_gap: "send the input again from expected_offset",
+  port_closed:
+    "start what listens there inside the session, on 127.0.0.1 or all addresses; `chaser exec --background` leaves it running",
   session_ended: "run the command again; a new session is started for it",
   storage_quota_exceeded: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
 };

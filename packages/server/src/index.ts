@@ -3,6 +3,7 @@ export { createContext, type Context, type Foundation } from "./context.js";
 export { DataDirectoryInUseError } from "./data-directory.js";
 export { openApiDocument } from "./docs/docs.js";
 export { errorStatus, ServerError, type ErrorBody, type ErrorCode } from "./errors.js";
+export { relay } from "./forward/relay.js";
 export { listenAddressDefault, parseListenAddress, type ListenAddress } from "./listen-address.js";
 export type { ImportOptions } from "./imports/policy.js";
 export type { PlanLimits } from "./limits.js";

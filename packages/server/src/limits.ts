@@ -57,6 +57,10 @@ export const terminalInputBytesMax = 256 * 1024;
 /** A connection whose peer does not answer a ping before the next one is cut. */
 export const webSocketPingMs = 30_000;
 
+export const portMax = 65_535;
+/** A forwarded connection over which nothing passes for so long is cut, so that it does not keep its session for ever. */
+export const forwardedSilenceMs = 15 * 60_000;
+
 /** Whoever wants to use a workspace waits while its repository is fetched again. */
 export const fetchAgainMsMax = 5 * 60_000;
 

@@ -1,15 +1,13 @@
 /** Brings up the way out of a session that may reach some hosts only. */
-import { spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../errors.js";
 import { NETWORK_START_MS_MAX } from "../limits.js";
-import { sealDescriptors } from "../platform/libc.js";
-import { requireProgram } from "../platform/programs.js";
 import { collectText } from "../platform/spawn.js";
 import { hostAddresses } from "../sandbox/network.js";
+import { spawnInNetwork } from "../session/network-process.js";
 import type { NetworkStack, NetworkTarget } from "../session/network.js";
 import { egressProxy } from "./proxy.js";
 import { closedAddresses, type EgressRule } from "./rules.js";
@@ -29,21 +27,9 @@ export function egressEnvironment(): Record<string, string> {
   };
 }
 
-/**
- * A socket belongs to the namespace in which it was opened, whoever holds it. As root the helper stays root, because Node may lie
- * where nobody else gets; it runs nothing but the few lines of its own, and sees nothing of the session.
- */
+/** A socket belongs to the namespace in which it was opened, whoever holds it. */
 function openListener(target: NetworkTarget): Promise<Server> {
-  sealDescriptors();
-  const user = process.getuid?.() === 0 ? [] : [`--user=/proc/${String(target.keeperPid)}/ns/user`];
-  const child = spawn(
-    requireProgram("nsenter"),
-    [
-      ...["--preserve-credentials", ...user, `--net=/proc/${String(target.initPid)}/ns/net`],
-      ...["--", process.execPath, LISTENER, String(EGRESS_PORT)],
-    ],
-    { cwd: "/", env: {}, stdio: ["ignore", "ignore", "pipe", "ipc"] },
-  );
+  const child = spawnInNetwork(target, LISTENER, [String(EGRESS_PORT)]);
   const stderr = collectText(child.stderr);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => child.kill("SIGKILL"), NETWORK_START_MS_MAX);

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from "node:fs";
+import type { Socket } from "node:net";
 import type {
   Command,
   CommandKind,
@@ -18,6 +19,7 @@ import { CommandRegistry } from "../command/registry.js";
 import { egressEnvironment, startEgress } from "../egress/egress.js";
 import { checkEgress } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
+import { Forwarder } from "../forward/forwarder.js";
 import { RunningExecution } from "../exec/execution.js";
 import type { Image } from "../image/image.js";
 import type { SessionGroup } from "../cgroup/group.js";
@@ -84,6 +86,7 @@ export class SandboxSession implements Session {
   readonly #layout: StateLayout;
   readonly #keeper: Keeper;
   readonly #stack: NetworkStack | null;
+  readonly #forwarder: Forwarder;
   /** What commands find at the root: of the host, or of the image. */
   readonly #root: readonly RootEntry[];
   readonly #resourceLimits: readonly ResourceLimit[];
@@ -115,6 +118,7 @@ export class SandboxSession implements Session {
     this.#layout = layout;
     this.#keeper = keeper;
     this.#stack = stack;
+    this.#forwarder = new Forwarder(setting.network === "host" ? null : { ...keeper, user: setting.user });
     this.#root = root;
     this.#resourceLimits = resourceLimits(setting.limits, setting.group?.controllers);
     this.#limitProgram = mayLimit(setting.user, readFileSync("/proc/self/status", "latin1"))
@@ -200,6 +204,11 @@ export class SandboxSession implements Session {
     this.#assertAlive();
     const target = { proc: procAsSeen(this.#processes), keeper: this.#keeperProcess };
     return listProcesses(target, this.#commands.list());
+  }
+
+  async connect(port: number): Promise<Socket> {
+    this.#assertAlive();
+    return this.#forwarder.connect(port);
   }
 
   selfTest(): Promise<SelfTestCheck[]> {
@@ -370,6 +379,8 @@ export class SandboxSession implements Session {
     this.#alive = false;
     this.#resume();
     this.#pauses = 0;
+    // Before its processes end, whose end would look as if they had said all.
+    void this.#forwarder.close();
     this.#keeper.release();
     this.#setting.group?.kill();
     this.#stack?.stop();
@@ -380,6 +391,7 @@ export class SandboxSession implements Session {
     this.#stop();
     await Promise.all([...this.#executions].map((execution) => execution.reaped));
     await this.#stack?.exited;
+    await this.#forwarder.close();
     this.#limitCounts();
     await this.#setting.group?.remove();
     removeSessionDirectory(this.#setting.directory);

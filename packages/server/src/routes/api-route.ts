@@ -35,7 +35,8 @@ export function apiRoute<Path extends string, Config extends PathConfig<Path>>(
   return route;
 }
 
-function guard({ scope, audit }: Access) {
+/** For paths that a route cannot name: those with a rest of any length. */
+export function guard({ scope, audit }: Access) {
   return createMiddleware<Environment>(async (c, next) => {
     if (audit !== undefined) c.set("auditAction", audit);
     const { scopes } = c.get("principal");

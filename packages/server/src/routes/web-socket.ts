@@ -56,7 +56,7 @@ export function offeredKey(c: Request): string | undefined {
 }
 
 /** Only browsers send an origin. A page from elsewhere must not reach a server on the visitor's own machine. */
-function refuseOtherOrigin(c: Request): void {
+export function refuseOtherOrigin(c: Request): void {
   const origin = c.req.header("Origin");
   if (origin === undefined) return;
   const host = c.req.header("Host");

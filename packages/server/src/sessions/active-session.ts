@@ -1,4 +1,5 @@
 import { chmod, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import path from "node:path";
 import type { DiskAttachment, DiskMount } from "@chaser/store";
 import type {
@@ -134,6 +135,11 @@ export class ActiveSession {
   /** Opens a terminal. The session is in use only while someone is attached to it. */
   openTerminal(spec: CommandSpec, size: TerminalSize): Promise<Command> {
     return this.#begin(() => this.#sandbox.openTerminal({ ...execSpec(spec), size }));
+  }
+
+  /** Connects to a port inside. The session is in use only as long as the caller says. Codes as the runtime's. */
+  connect(port: number): Promise<Socket> {
+    return this.#begin(() => this.#sandbox.connect(port));
   }
 
   commands(): Command[] {
