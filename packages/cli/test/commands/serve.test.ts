@@ -216,17 +216,21 @@ describe("chaser serve, and the commands that talk to it", () => {
     assert.notEqual((await cli.run("exec", "--ephemeral", "--", "cat file")).code, 0);
   });
 
-  it("Ctrl-C reaches the command in the sandbox, and exec ends as it does", { timeout: 60_000 }, async (test) => {
-    if (!needsSandbox(test)) return;
-    const marker = `marker-${randomUUID()}`;
-    const child = cli.start("exec", "w", "--no-stdin", "--", `echo started; sleep 600 # ${marker}`);
-    const outcome = outcomeOf(child);
-    await new Promise<void>((started) => child.stdout?.once("data", () => started()));
-    child.kill("SIGINT");
-    const { code, stderr } = await outcome;
-    assert.deepEqual([code, stderr], [130, ""]);
-    while (processesWith(marker).length > 0) await new Promise((later) => setTimeout(later, 20));
-  });
+  it(
+    "Ctrl-C reaches the command in the sandbox, and exec ends as it does",
+    { timeout: 60_000 },
+    async (test) => {
+      if (!needsSandbox(test)) return;
+      const marker = `marker-${randomUUID()}`;
+      const child = cli.start("exec", "w", "--no-stdin", "--", `echo started; sleep 600 # ${marker}`);
+      const outcome = outcomeOf(child);
+      await new Promise<void>((started) => child.stdout?.once("data", () => started()));
+      child.kill("SIGINT");
+      const { code, stderr } = await outcome;
+      assert.deepEqual([code, stderr], [130, ""]);
+      while (processesWith(marker).length > 0) await new Promise((later) => setTimeout(later, 20));
+    },
+  );
 
   it("exec whose reader goes away ends its command", async (test) => {
     if (!needsSandbox(test)) return;
