@@ -8,6 +8,10 @@ export const allowedSkips = [
   { reason: /needs an ordinary user/i, why: "as above, the other way round" },
   { reason: /needs an? .*filesystem/i, why: "reflinks exist on btrfs and XFS only" },
   { reason: /needs x86_64/i, why: "system call numbers differ on other processors" },
+  {
+    reason: /needs a kernel with 32-bit calls/i,
+    why: "where there are none, none can be refused",
+  },
   { reason: /needs cgroup v2/i, why: "delegated control groups are rare inside containers" },
   {
     reason: /needs npm below \/usr/i,

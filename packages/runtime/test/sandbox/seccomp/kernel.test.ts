@@ -1,9 +1,6 @@
 /** The policy as the kernel applies it: real calls from inside a session, by a script. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { Session } from "../../../src/index.js";
 import { ABSENT, REFUSED } from "../../../src/sandbox/seccomp/policy.js";
@@ -14,6 +11,7 @@ import {
 } from "../../../src/sandbox/seccomp/syscalls.js";
 import { noSandbox } from "../../support/available.js";
 import { Fixture, runIn } from "../../support/fixture.js";
+import { foreignCall, noForeignCall, withoutForeignCall } from "../../support/foreign-call.js";
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -92,61 +90,15 @@ describe("system calls from inside", { skip: noSandbox || noPerl }, () => {
     );
   });
 
-  it(
-    "of another architecture end the process",
-    { skip: process.arch !== "x64" && "needs x86_64" },
-    async () => {
-      // mov eax, 20 (getpid on i386); int 0x80; mov edi, 0; mov eax, 60; syscall: exits 0 where 32-bit calls work.
-      const code = "b814000000cd80bf00000000b83c0000000f05";
-      const elf = smallProgram(Buffer.from(code, "hex"));
-      const { signal } = await runIn(session, "cat > probe && chmod +x probe && exec ./probe", {
-        stdin: elf,
-      });
-      // Some kernels have no 32-bit calls at all, and end such a process themselves, outside of any sandbox too.
-      const outside = signalOutside(elf);
-      assert.equal(signal, outside ?? "SIGSYS");
-      // The same program without the foreign call runs: it was the call that ended it.
-      const control = smallProgram(Buffer.from("bf07000000b83c0000000f05", "hex"));
-      assert.equal(
-        (await runIn(session, "cat > ok && chmod +x ok && exec ./ok", { stdin: control })).exitCode,
-        7,
-      );
-    },
-  );
+  it("of another architecture end the process", { skip: noForeignCall }, async () => {
+    const { signal } = await runIn(session, "cat > probe && chmod +x probe && exec ./probe", {
+      stdin: foreignCall,
+    });
+    assert.equal(signal, "SIGSYS");
+    // The same program without the foreign call runs: it was the call that ended it.
+    const { exitCode } = await runIn(session, "cat > ok && chmod +x ok && exec ./ok", {
+      stdin: withoutForeignCall,
+    });
+    assert.equal(exitCode, 7);
+  });
 });
-
-/** How a program ends that no sandbox holds: null when it comes to its own end. */
-function signalOutside(program: Buffer): NodeJS.Signals | null {
-  const directory = mkdtempSync(join(tmpdir(), "chaser-probe-"));
-  try {
-    const path = join(directory, "probe");
-    writeFileSync(path, program, { mode: 0o755 });
-    return spawnSync(path).signal;
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-/** A static ELF program of one segment. */
-function smallProgram(code: Buffer): Buffer {
-  const base = 0x400000n;
-  const header = Buffer.alloc(120);
-  header.write("\x7fELF\x02\x01\x01", 0, "latin1");
-  header.writeUInt16LE(2, 16);
-  header.writeUInt16LE(62, 18);
-  header.writeUInt32LE(1, 20);
-  header.writeBigUInt64LE(base + 120n, 24);
-  header.writeBigUInt64LE(64n, 32);
-  header.writeUInt16LE(64, 52);
-  header.writeUInt16LE(56, 54);
-  header.writeUInt16LE(1, 56);
-  header.writeUInt32LE(1, 64);
-  header.writeUInt32LE(5, 68);
-  header.writeBigUInt64LE(base, 80);
-  header.writeBigUInt64LE(base, 88);
-  const size = BigInt(120 + code.length);
-  header.writeBigUInt64LE(size, 96);
-  header.writeBigUInt64LE(size, 104);
-  header.writeBigUInt64LE(4096n, 112);
-  return Buffer.concat([header, code]);
-}
