@@ -13,6 +13,7 @@ import type { PlanLimits } from "./limits.js";
 import type { Logger } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { ExecRecords } from "./sessions/exec-records.js";
+import { KeptCommands } from "./sessions/kept-commands.js";
 import { Sessions } from "./sessions/sessions.js";
 import { Snapshots } from "./snapshots/snapshots.js";
 import { AccountStores } from "./stores/account-stores.js";
@@ -46,6 +47,7 @@ export interface Context {
   images: Images;
   sessions: Sessions;
   execRecords: ExecRecords;
+  keptCommands: KeptCommands;
   workspaces: Workspaces;
   snapshots: Snapshots;
   billing: Billing;
@@ -60,7 +62,9 @@ export function createContext(foundation: Foundation): Context {
     reconcile(db, account, store, log),
   );
   const quota = new Quota(plan, stores);
+  const keptCommands = new KeptCommands(db);
   const sessions = new Sessions({
+    commands: keptCommands,
     egress: foundation.egress,
     db,
     stores,
@@ -84,6 +88,7 @@ export function createContext(foundation: Foundation): Context {
     images,
     sessions,
     execRecords: new ExecRecords(db),
+    keptCommands,
     workspaces,
     snapshots: new Snapshots({ stores, sessions, workspaces, quota, locks }),
     billing: new Billing(db, stores, plan),

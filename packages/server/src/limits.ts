@@ -52,6 +52,8 @@ export const connectionsMax = 4096;
 
 /** One message of a terminal or a forwarded connection; a paste is far smaller. It is held in memory. */
 export const webSocketMessageBytesMax = 1024 * 1024;
+/** The runtime's own limit, far beyond any screen. */
+export const terminalCellsMax = 1000;
 /** Typed ahead of a program that does not read; beyond, the connection is not read either. */
 export const terminalInputBytesMax = 256 * 1024;
 /** A connection whose peer does not answer a ping before the next one is cut. */
@@ -66,6 +68,11 @@ export const fetchAgainMsMax = 5 * 60_000;
 
 /** Nobody sees more; git says how far it is with every object. */
 export const importProgressMs = 100;
+
+/** Of an account, when their sessions have ended; each with the end of what it printed. Together at most some 13 MB. */
+export const keptCommandsMax = 200;
+export const keptOutputBytesMax = 64 * 1024;
+export const keptCommandLifetimeMs = 24 * 60 * 60 * 1000;
 
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;

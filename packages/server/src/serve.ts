@@ -146,11 +146,12 @@ async function firstKey(context: Context, given: string | undefined): Promise<st
 
 /** Cleans up after a former server, however it ended. */
 async function recover(context: Context): Promise<void> {
-  const { accounts, stores, quota, db, execRecords } = context;
+  const { accounts, stores, quota, db, execRecords, keptCommands } = context;
   const leftovers = await accountsWithLeftovers(db);
   await endFormerSessions(db);
   for (const id of leftovers) await stores.get(await accounts.get(id));
   await execRecords.prune(Date.now());
+  await keptCommands.prune(Date.now());
   await context.replays.releaseUnfinished();
   // Opened and measured ahead, so that the first request does not wait; a failure is reported to whoever asks next.
   const personal = await accounts.personal();

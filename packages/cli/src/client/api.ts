@@ -21,7 +21,7 @@ export interface ApiRequest {
 
 /** A body that is sent as it is read. */
 export interface ContentRequest extends Omit<ApiRequest, "body"> {
-  content: AsyncIterable<Uint8Array>;
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   contentType: string;
   contentBytes?: number | undefined;
 }
@@ -170,7 +170,7 @@ export class ApiClient {
 
 /** What goes wrong with reading it is not a fault of the connection. */
 async function* contentOf(
-  content: AsyncIterable<Uint8Array>,
+  content: ContentRequest["content"],
   failed: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
   try {

@@ -198,12 +198,10 @@ describe("chaser serve, and the commands that talk to it", () => {
     assert.deepEqual([code, document.exit_code, document.stdout], [3, 3, "out\n"]);
   });
 
-  it("exec passes text in and any bytes out", async (test) => {
+  it("exec passes any bytes in and out", async (test) => {
     if (!needsSandbox(test)) return;
-    assert.equal((await cli.runWithInput("héllo\n", "exec", "w", "--", "tr a-z A-Z")).stdout, "HéLLO\n");
-    assert.equal((await cli.runWithInput(Buffer.from([0xff]), "exec", "w", "--", "cat")).code, 2);
     const bytes = randomBytes(300_000);
-    await cli.runWithInput(bytes.toString("base64"), "exec", "w", "--", "base64 -d > bytes");
+    await cli.runWithInput(bytes, "exec", "w", "--", "cat > bytes");
     const { code, stdoutBytes } = await cli.run("exec", "w", "--", "cat", "bytes");
     assert.equal(code, 0);
     assert.ok(stdoutBytes.equals(bytes));

@@ -6,6 +6,7 @@ export const migrations: Record<string, Migration> = {
   "0002-session-limits": { up: addSessionLimits },
   "0003-image-digest": { up: addImageDigest },
   "0004-import-ref": { up: addImportRef },
+  "0005-commands": { up: createCommands },
 };
 
 async function addSessionLimits(db: Kysely<unknown>): Promise<void> {
@@ -116,4 +117,23 @@ async function createFirst(db: Kysely<unknown>): Promise<void> {
 /** Which branch, tag or commit of its repository a workspace was imported at. */
 async function addImportRef(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable("workspaces").addColumn("github_ref", "text").execute();
+}
+
+/** Commands of sessions that have ended. */
+async function createCommands(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("commands")
+    .addColumn("seq", "integer", (c) => c.primaryKey().autoIncrement())
+    .addColumn("id", "text", (c) => c.notNull().unique())
+    .addColumn("account_id", "text", (c) => c.notNull())
+    .addColumn("session_id", "text", (c) => c.notNull())
+    .addColumn("kept_at", "bigint", (c) => c.notNull())
+    .addColumn("record", "text", (c) => c.notNull())
+    .addColumn("output", "blob", (c) => c.notNull())
+    .execute();
+  await db.schema
+    .createIndex("commands_by_session")
+    .on("commands")
+    .columns(["account_id", "session_id", "seq"])
+    .execute();
 }

@@ -79,6 +79,19 @@ export interface ExecRow {
   exit_code: number;
 }
 
+/** A command whose session has ended. */
+export interface CommandRow {
+  seq: number;
+  id: string;
+  account_id: string;
+  session_id: string;
+  kept_at: number;
+  /** JSON, as the API shows it. */
+  record: string;
+  /** The end of what it printed, see `sessions/kept-output.ts`. */
+  output: Buffer;
+}
+
 export interface AuditRow {
   seq: number;
   id: string;
@@ -109,6 +122,7 @@ export interface Tables {
   workspaces: Numbered<WorkspaceRow>;
   sessions: Numbered<SessionRow>;
   execs: Numbered<ExecRow>;
+  commands: Numbered<CommandRow>;
   audit: Numbered<AuditRow>;
   idempotency: IdempotencyRow;
 }

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Command } from "@chaser/runtime";
 import type { Context } from "../context.js";
+import type { AccountRow } from "../db/tables.js";
 import { ServerError, toServerError } from "../errors.js";
 import {
   commandParams,
@@ -11,8 +12,9 @@ import {
   stdinSchema,
   streamQuery,
 } from "../schemas/command.js";
-import { completeView } from "../schemas/exec.js";
+import { completeView, keptCompleteView } from "../schemas/exec.js";
 import type { ActiveSession } from "../sessions/active-session.js";
+import type { KeptCommand } from "../sessions/kept-commands.js";
 import { apiRoute, json, optionalJsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
 import { answerEvents } from "./event-stream.js";
@@ -28,7 +30,8 @@ const list = apiRoute(
     tags,
     summary: "List a session's commands, newest first",
     description:
-      "All that run, and the last that ended in the background. They are forgotten when the session ends.",
+      "All that run, and the last that ended in the background. When the session has ended they are kept for a day, the last 200 " +
+      "of the account, with the last 64 KiB of what each printed.",
     request: { params: sessionParams },
     responses: { 200: { description: "the commands", ...json(z.array(commandSchema)) } },
   },
@@ -42,6 +45,18 @@ const show = apiRoute(
     tags,
     summary: "Show a command",
     request: { params: commandParams },
+    responses: { 200: { description: "the command", ...json(commandSchema) } },
+  },
+);
+
+const find = apiRoute(
+  { scope: "sessions.read" },
+  {
+    method: "get",
+    path: "/v1/commands/{command}",
+    tags,
+    summary: "Show a command, whichever session it is or was in",
+    request: { params: commandParams.pick({ command: true }) },
     responses: { 200: { description: "the command", ...json(commandSchema) } },
   },
 );
@@ -97,28 +112,58 @@ const kill = apiRoute(
 );
 
 export function registerCommands(app: App, context: Context): void {
-  const { sessions } = context;
+  const { sessions, keptCommands } = context;
 
-  app.openapi(list, (c) => {
-    const session = sessions.running(c.get("principal").account, c.req.valid("param").session);
-    return c.json(
-      session.commands().map((command) => commandView(command, session.id)),
-      200,
-    );
+  async function keptCommand(account: AccountRow, id: string): Promise<KeptCommand> {
+    const kept = await keptCommands.find(account, id);
+    if (kept !== undefined) return kept;
+    throw new ServerError("not_found", `no command ${id}`, {
+      suggestion: "one in the foreground is forgotten with its end, others a day after their session's",
+    });
+  }
+
+  async function lookUp(
+    account: AccountRow,
+    of: { session: string; command: string },
+  ): Promise<KeptCommand | { session: ActiveSession; command: Command }> {
+    const session = await sessions.settled(account, of.session);
+    if (session !== undefined) return { session, command: session.command(of.command) };
+    const kept = await keptCommand(account, of.command);
+    if (kept.view.session_id === of.session) return kept;
+    throw new ServerError("not_found", `no command ${of.command} in session ${of.session}`);
+  }
+
+  app.openapi(list, async (c) => {
+    const { account } = c.get("principal");
+    const id = c.req.valid("param").session;
+    const session = await sessions.settled(account, id);
+    const views =
+      session === undefined
+        ? (await keptCommands.list(account, id)).map(({ view }) => view)
+        : session.commands().map((command) => commandView(command, id));
+    return c.json(views, 200);
   });
 
-  app.openapi(show, (c) => {
-    const param = c.req.valid("param");
-    const session = sessions.running(c.get("principal").account, param.session);
-    return c.json(commandView(session.command(param.command), session.id), 200);
+  app.openapi(show, async (c) => {
+    const { account } = c.get("principal");
+    const found = await lookUp(account, c.req.valid("param"));
+    return c.json("view" in found ? found.view : commandView(found.command, found.session.id), 200);
   });
 
-  app.openapi(stream, (c) => {
-    const param = c.req.valid("param");
-    const session = sessions.running(c.get("principal").account, param.session);
-    const command = session.command(param.command);
-    const offset = startOf(c, command, c.req.valid("query").offset);
-    return follow(c, context, { session, command, offset });
+  app.openapi(find, async (c) => {
+    const { account } = c.get("principal");
+    const id = c.req.valid("param").command;
+    const running = sessions.findCommand(account, id);
+    if (running !== undefined) return c.json(commandView(running.command, running.session.id), 200);
+    return c.json((await keptCommand(account, id)).view, 200);
+  });
+
+  app.openapi(stream, async (c) => {
+    const found = await lookUp(c.get("principal").account, c.req.valid("param"));
+    const given = c.req.valid("query").offset;
+    if ("view" in found) return replay(c, found, startOf(c, found.view.output_bytes, given));
+    const offset = startOf(c, found.command.output?.endOffset ?? null, given);
+    return follow(c, context, { ...found, offset });
   });
 
   app.openapi(stdin, async (c) => {
@@ -153,18 +198,35 @@ export function registerCommands(app: App, context: Context): void {
 }
 
 /** Where a reader wants to begin. */
-function startOf(c: Request, command: Command, given: number | undefined): number {
-  if (command.output === null)
+function startOf(c: Request, endOffset: number | null, given: number | undefined): number {
+  if (endOffset === null)
     throw new ServerError(
       "invalid_request",
       "a command in the foreground is followed only by who started it",
     );
   const lastEventId = c.req.header("Last-Event-ID");
   const offset = lastEventId === undefined ? (given ?? 0) : Number(lastEventId);
-  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= command.output.endOffset) return offset;
+  if (Number.isSafeInteger(offset) && offset >= 0 && offset <= endOffset) return offset;
   const field = lastEventId === undefined ? "offset" : "Last-Event-ID";
   throw new ServerError("invalid_request", `${field}: the command has not printed so much`, {
-    details: { path: field, output_bytes: command.output.endOffset },
+    details: { path: field, output_bytes: endOffset },
+  });
+}
+
+/** What `follow` gives of a command that has ended, from what is kept of it. */
+function replay(c: Request, { view, output }: KeptCommand, offset: number) {
+  const requestId = c.get("requestId");
+  return answerEvents(c, async ({ send, gone }) => {
+    let at = offset;
+    await send("start", { session_id: view.session_id, command_id: view.id, pid: view.pid, offset }, at);
+    for (const { stream, bytes, offset: from } of output(offset)) {
+      if (gone.aborted) return;
+      if (from > at) await send("dropped", { bytes: from - at }, from);
+      at = from + bytes.length;
+      await send(stream, { data: bytes.toString("base64") }, at);
+    }
+    if (view.exit_code === null) await send("error", { error: { ...view.error, request_id: requestId } }, at);
+    else await send("complete", keptCompleteView(view), at);
   });
 }
 

@@ -121,6 +121,10 @@ async function run(c: Request, context: Context, job: Run) {
     await job.finish().catch((error: unknown) => context.log.error("exec_finish", error));
   };
   try {
+    if (request.terminal !== undefined)
+      throw new ServerError("invalid_request", "terminal: needs background: true; attach to it by its id", {
+        details: { path: "terminal" },
+      });
     if (request.stdin_open === true && (!events || request.stdin !== undefined))
       throw new ServerError(
         "invalid_request",
@@ -157,7 +161,10 @@ function commandSpec(request: ExecRequest): CommandSpec {
 async function startInBackground(context: Context, { lease, request, finish }: Run, record: Recorder) {
   const { session } = lease;
   try {
-    const command = await session.startInBackground(commandSpec(request));
+    const command =
+      request.terminal === undefined
+        ? await session.startInBackground(commandSpec(request))
+        : await session.openTerminal(commandSpec(request), request.terminal);
     const { stdin, stdin_open: stdinOpen = stdin === undefined } = request;
     // Not waited for: the command may take its time to read, or never do it.
     if (stdin !== undefined || !stdinOpen)

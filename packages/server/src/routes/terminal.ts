@@ -5,7 +5,7 @@ import { ServerError, toServerError } from "../errors.js";
 import { terminalInputBytesMax } from "../limits.js";
 import { commandParams } from "../schemas/command.js";
 import { terminalControl, terminalQuery, type TerminalQuery } from "../schemas/terminal.js";
-import type { ActiveSession, CommandSpec } from "../sessions/active-session.js";
+import { terminalSizeDefault, type ActiveSession, type CommandSpec } from "../sessions/active-session.js";
 import { apiRoute } from "./api-route.js";
 import type { App } from "./environment.js";
 import { acceptWebSocket, requireUpgrade, whenConnectionCloses } from "./web-socket.js";
@@ -28,8 +28,6 @@ const pty = apiRoute(
   },
 );
 
-const sizeDefault = { columns: 80, rows: 24 };
-
 /** Bash where there is one. The prompt is its own only: other shells would show it as it stands here. */
 function loginShell(prompt: string): string {
   return `if command -v bash >/dev/null 2>&1; then PS1='${prompt}' exec bash -l; fi; exec sh -l`;
@@ -39,12 +37,12 @@ const modes: Record<
   NonNullable<TerminalQuery["mode"]>,
   { shell: string | null; env: Record<string, string> }
 > = {
-  human: { shell: loginShell("\\u:\\w\\$ "), env: { TERM: "xterm-256color" } },
+  human: { shell: loginShell("\\u:\\w\\$ "), env: {} },
   agent: {
     shell: loginShell("\\$ "),
     env: { TERM: "dumb", NO_COLOR: "1", PAGER: "cat", GIT_PAGER: "cat", GIT_TERMINAL_PROMPT: "0" },
   },
-  exec: { shell: null, env: { TERM: "xterm-256color" } },
+  exec: { shell: null, env: {} },
 };
 
 export function registerTerminal(app: App, context: Context): void {
@@ -77,13 +75,14 @@ export function registerTerminal(app: App, context: Context): void {
 
 async function terminalFor(session: ActiveSession, query: TerminalQuery): Promise<Command> {
   const { mode = "human", command: given, pty_id: id, columns, rows, cwd } = query;
-  const size = { columns: columns ?? sizeDefault.columns, rows: rows ?? sizeDefault.rows };
   if (id !== undefined) {
     const found = session.command(id);
     if (found.kind !== "terminal") throw invalid("pty_id", "the command has no terminal");
     if (given !== undefined || cwd !== undefined)
       throw invalid("pty_id", "the terminal is running its command");
-    if (columns !== undefined || rows !== undefined) found.resize(size);
+    const size = found.terminalSize ?? terminalSizeDefault;
+    if (columns !== undefined || rows !== undefined)
+      found.resize({ columns: columns ?? size.columns, rows: rows ?? size.rows });
     return found;
   }
   const { shell, env } = modes[mode];
@@ -91,7 +90,7 @@ async function terminalFor(session: ActiveSession, query: TerminalQuery): Promis
   if (command === undefined) throw invalid("command", "needed with mode exec");
   if (shell !== null && given !== undefined) throw invalid("command", "only with mode exec");
   const spec: CommandSpec = { command, env, cwd };
-  return session.openTerminal(spec, size);
+  return session.openTerminal(spec, { columns, rows });
 }
 
 function invalid(path: string, message: string): ServerError {
@@ -116,7 +115,7 @@ async function serve(socket: WebSocket, { session, command, offset, requestId }:
   const fail = (error: unknown): void => tell({ type: "error", ...toServerError(error).body(requestId) });
 
   takeMessages(socket, command, fail);
-  const { columns, rows } = command.terminalSize ?? sizeDefault;
+  const { columns, rows } = command.terminalSize ?? terminalSizeDefault;
   tell({ type: "attached", pty_id: command.id, pid: command.pid, columns, rows, offset });
   for await (const { bytes, lostBytes } of command.output?.follow(offset, gone.signal) ?? []) {
     if (lostBytes > 0) tell({ type: "dropped", bytes: lostBytes });

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { z } from "@hono/zod-openapi";
 import type { Command, SelfTestCheck, SessionProcess } from "@chaser/runtime";
 import { toServerError } from "../errors.js";
-import { bytes, flag, id, rfc3339, time } from "./fields.js";
+import { bytes, flag, id, limitsHit, rfc3339, time } from "./fields.js";
 
 export const commandParams = z.object({
   session: z.string().openapi({ param: { name: "session", in: "path" } }),
@@ -22,6 +22,7 @@ export const commandSchema = z
     exit_code: z.number().int().nullable(),
     signal: z.string().nullable(),
     timed_out: z.boolean(),
+    limits_hit: limitsHit,
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
     started_at: time,
     ended_at: time.nullable(),
@@ -32,7 +33,9 @@ export const commandSchema = z
   })
   .openapi("Command");
 
-export function commandView(command: Command, sessionId: string): z.infer<typeof commandSchema> {
+export type CommandView = z.infer<typeof commandSchema>;
+
+export function commandView(command: Command, sessionId: string): CommandView {
   const { result, error, output } = command;
   return {
     id: command.id,
@@ -44,6 +47,7 @@ export function commandView(command: Command, sessionId: string): z.infer<typeof
     exit_code: result?.exitCode ?? null,
     signal: result?.signal ?? null,
     timed_out: result?.timedOut ?? false,
+    limits_hit: result?.limitsHit ?? [],
     error: error === null ? null : errorView(error),
     started_at: rfc3339(command.startedAtMs),
     ended_at: command.endedAtMs === null ? null : rfc3339(command.endedAtMs),

@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { LIMIT_NAMES, type ExecResult } from "@chaser/runtime";
+import type { ExecResult } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
-import { imageReference, processText } from "./fields.js";
+import type { CommandView } from "./command.js";
+import { imageReference, limitsHit, processText, terminalCells } from "./fields.js";
 
 const argument = processText(argumentBytesMax);
 
@@ -42,6 +43,13 @@ const commandFields = {
     .boolean()
     .optional()
     .openapi({ description: "answer at once with the command's id; its output is kept and can be followed" }),
+  terminal: z
+    .strictObject({ columns: terminalCells.optional(), rows: terminalCells.optional() })
+    .optional()
+    .openapi({
+      description:
+        "with background: give it a terminal of this size (default 80 by 24) instead of pipes; its id is a pty_id to attach to",
+    }),
   stdin: z.string().optional().openapi({ description: "the command's whole input, unless stdin_open" }),
   stdin_open: z.boolean().optional().openapi({
     description:
@@ -68,12 +76,6 @@ export const execBody = z
   .openapi("Exec");
 
 export type ExecRequest = z.infer<typeof sessionExecBody>;
-
-export const limitsHit = z.array(z.enum(LIMIT_NAMES)).openapi({
-  description:
-    "limits that were reached while the command ran; memory, processes and tmp are those of the whole session, " +
-    "so another command of it may have been the one. A full disk ends the session: workspace_disk_full",
-});
 
 export const execSchema = z
   .object({
@@ -106,6 +108,12 @@ export function completeView(result: ExecResult, output: { outputBytes: number; 
     output_bytes: output.outputBytes,
     output_truncated: output.truncated,
   };
+}
+
+/** The same of a command whose session has ended. */
+export function keptCompleteView(view: CommandView) {
+  const { exit_code, signal, timed_out, limits_hit, duration_ms, output_bytes } = view;
+  return { exit_code, signal, timed_out, limits_hit, duration_ms, output_bytes, output_truncated: false };
 }
 
 export function execView(outcome: CommandOutcome, sessionId: string): z.infer<typeof execSchema> {

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { nameLengthMax, pageSizeMax } from "../limits.js";
+import { LIMIT_NAMES } from "@chaser/runtime";
+import { nameLengthMax, pageSizeMax, terminalCellsMax } from "../limits.js";
 import { nameProblem } from "../workspaces/names.js";
 
 /** What a workspace or a snapshot may be called. */
@@ -54,3 +55,12 @@ export function processText(bytesMax: number): z.ZodString {
     .refine((text) => !text.includes("\0"), { error: "must not hold a NUL character" })
     .refine((text) => Buffer.byteLength(text) <= bytesMax, { error: `must be at most ${bytesMax} bytes` });
 }
+
+/** Of a terminal, in either direction. */
+export const terminalCells = z.number().int().min(1).max(terminalCellsMax);
+
+export const limitsHit = z.array(z.enum(LIMIT_NAMES)).openapi({
+  description:
+    "limits that were reached while the command ran; memory, processes and tmp are those of the whole session, " +
+    "so another command of it may have been the one. A full disk ends the session: workspace_disk_full",
+});

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { argumentBytesMax } from "../limits.js";
-import { processText } from "./fields.js";
+import { argumentBytesMax, terminalCellsMax } from "../limits.js";
+import { processText, terminalCells } from "./fields.js";
 import { signalName } from "./command.js";
 
-const cells = z.coerce.number().int().min(1).max(1000).openapi({ type: "integer" });
+const cells = z.coerce.number().int().min(1).max(terminalCellsMax).openapi({ type: "integer" });
 
 export const terminalQuery = z.object({
   mode: z.enum(["human", "agent", "exec"]).optional().openapi({
@@ -29,8 +29,8 @@ export type TerminalQuery = z.infer<typeof terminalQuery>;
 export const terminalControl = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("resize"),
-    columns: z.number().int().min(1).max(1000),
-    rows: z.number().int().min(1).max(1000),
+    columns: terminalCells,
+    rows: terminalCells,
   }),
   z.strictObject({ type: z.literal("signal"), signal: signalName }),
 ]);

@@ -26,6 +26,13 @@ export interface CommandSpec {
   maxOutputBytes?: number | undefined;
 }
 
+interface SizeWish {
+  columns?: number | undefined;
+  rows?: number | undefined;
+}
+
+export const terminalSizeDefault: TerminalSize = { columns: 80, rows: 24 };
+
 /** An image as the root of a session, with what it changes of it. */
 export interface SessionRoot {
   image: SessionImage;
@@ -133,8 +140,10 @@ export class ActiveSession {
   }
 
   /** Opens a terminal. The session is in use only while someone is attached to it. */
-  openTerminal(spec: CommandSpec, size: TerminalSize): Promise<Command> {
-    return this.#begin(() => this.#sandbox.openTerminal({ ...execSpec(spec), size }));
+  openTerminal(spec: CommandSpec, { columns, rows }: SizeWish = {}): Promise<Command> {
+    const size = { columns: columns ?? terminalSizeDefault.columns, rows: rows ?? terminalSizeDefault.rows };
+    const env = { TERM: "xterm-256color", ...spec.env };
+    return this.#begin(() => this.#sandbox.openTerminal({ ...execSpec({ ...spec, env }), size }));
   }
 
   /** Connects to a port inside. The session is in use only as long as the caller says. Codes as the runtime's. */
@@ -146,12 +155,16 @@ export class ActiveSession {
     return this.#sandbox.commands();
   }
 
+  findCommand(id: string): Command | undefined {
+    return this.#sandbox.command(id);
+  }
+
   /** Code `not_found`. */
   command(id: string): Command {
-    const command = this.#sandbox.command(id);
+    const command = this.findCommand(id);
     if (command === undefined)
       throw new ServerError("not_found", `no command ${id} in session ${this.id}`, {
-        suggestion: "one in the foreground is forgotten with its end, others with their session",
+        suggestion: "one in the foreground is forgotten with its end, others when many have ended since",
       });
     return command;
   }

@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from "node:util";
 import {
   isAllowed,
   isWorkspaceEmpty,
+  type Command,
   type EgressRule,
   type Image,
   type Images,
   type NetworkMode,
   type Runtime,
 } from "@chaser/runtime";
-import type { Store } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
@@ -17,12 +17,15 @@ import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
 import { cleaningBytesMax, fetchAgainMsMax, sessionTtlSecondsDefault } from "../limits.js";
 import type { Logger } from "../log.js";
-import { page, type Page, type PageRequest } from "../paging.js";
+import type { Page, PageRequest } from "../paging.js";
 import type { AccountStores } from "../stores/account-stores.js";
 import { fetchRepository, type ImportPolicy } from "../imports/policy.js";
-import { imageRootDirectories, initialDirectories } from "../workspaces/disk-layout.js";
-import { ActiveSession, type SessionRoot } from "./active-session.js";
+import { initialDirectories } from "../workspaces/disk-layout.js";
+import { ActiveSession } from "./active-session.js";
 import { SessionGrowth } from "./growth.js";
+import type { KeptCommands } from "./kept-commands.js";
+import { SessionRecords, type SessionFilter } from "./session-records.js";
+import { rootOf } from "./session-root.js";
 
 export type EndReason =
   | "requested"
@@ -51,6 +54,8 @@ interface Dependencies {
   images: Images;
   quota: Quota;
   locks: KeyedLock;
+  /** Where commands go on to be known when their session has ended. */
+  commands: KeptCommands;
   network: NetworkMode;
   /** What sandboxes reach at most. */
   egress: EgressRule[] | undefined;
@@ -71,11 +76,13 @@ export class Sessions {
   /** Those that do the server's own work and that nobody can use, see or end. */
   readonly #apart = new Set<ActiveSession>();
   readonly #growth: SessionGrowth;
+  readonly #records: SessionRecords;
   #closing = false;
 
   constructor(dependencies: Dependencies) {
     this.#on = dependencies;
-    const { quota, log } = dependencies;
+    const { db, quota, log } = dependencies;
+    this.#records = new SessionRecords(db);
     this.#growth = new SessionGrowth({
       quota,
       log,
@@ -238,6 +245,27 @@ export class Sessions {
     return session;
   }
 
+  /** The same; undefined for one that has ended, after waiting for its end. Code `not_found` for one that never was. */
+  async settled(account: AccountRow, id: string): Promise<ActiveSession | undefined> {
+    const session = this.#active.get(id);
+    if (session === undefined || session.account.id !== account.id) {
+      await this.#records.get(account, id);
+      return undefined;
+    }
+    if (session.ending === undefined) return session;
+    await session.ending;
+    return undefined;
+  }
+
+  /** A command of a running session of the account, wherever it is. */
+  findCommand(account: AccountRow, id: string): { session: ActiveSession; command: Command } | undefined {
+    for (const session of this.#active.values()) {
+      const command = session.account.id === account.id ? session.findCommand(id) : undefined;
+      if (command !== undefined) return { session, command };
+    }
+    return undefined;
+  }
+
   /**
    * The row comes before the disk and the sandbox, so that after a crash there is always something to clean up by.
    * What fails half way is undone in the opposite order.
@@ -248,7 +276,7 @@ export class Sessions {
     { ttlSeconds = sessionTtlSecondsDefault, egress: wished }: SessionWishes,
   ): Promise<ActiveSession> {
     this.#assertMayStart(account);
-    const { db, stores, runtime, quota, network } = this.#on;
+    const { stores, runtime, quota, network } = this.#on;
     const egress = this.#allowedEgress(wished);
     const store = await stores.get(account);
     await quota.assertRoom(account, workspaceId === null ? 0 : cleaningBytesMax);
@@ -257,15 +285,15 @@ export class Sessions {
     const id = randomUUID();
     const undo: (() => Promise<unknown>)[] = [];
     try {
-      await this.#insertRow({ id, account, workspaceId, diskId, ttlSeconds });
-      undo.push(() => db.query.deleteFrom("sessions").where("id", "=", id).execute());
+      await this.#records.insert({ id, account, workspaceId, diskId, ttlSeconds });
+      undo.push(() => this.#records.delete(id));
       if (workspaceId === null) {
         await store.disks.create({ id: diskId, directories: initialDirectories });
         undo.push(() => store.disks.delete(diskId));
       }
       const attachment = await store.disks.attach(diskId);
       undo.push(() => attachment.detach());
-      const root = image === null ? null : await this.#rootFor(store, image);
+      const root = image === null ? null : await rootOf(store, this.#on.images, image);
       if (root !== null) undo.push(() => root.remove());
       const sandbox = await runtime.startSession({
         id,
@@ -276,17 +304,7 @@ export class Sessions {
         ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
       });
       undo.push(() => sandbox.end());
-      await db.query
-        .updateTable("sessions")
-        .set({ limits: JSON.stringify(sandbox.limits) })
-        .where("id", "=", id)
-        .execute();
-      if (workspaceId !== null)
-        await db.query
-          .updateTable("workspaces")
-          .set({ last_session_id: id })
-          .where("id", "=", workspaceId)
-          .execute();
+      await this.#records.started(id, workspaceId, sandbox.limits);
       const ttlMs = ttlSeconds * 1000;
       const session = new ActiveSession({
         account,
@@ -333,30 +351,6 @@ export class Sessions {
     );
   }
 
-  /**
-   * What commands change of an image goes to a disk of its own that ends with the session: in the account's store, so that it
-   * counts for its cap, and so that whatever a crash leaves is removed as any disk that no workspace owns.
-   */
-  async #rootFor(store: Store, image: Image): Promise<SessionRoot> {
-    const { layersDirectory, owner } = this.#on.images;
-    const id = randomUUID();
-    await store.disks.create({ id, driver: "directory", directories: imageRootDirectories });
-    try {
-      const attachment = await store.disks.attach(id);
-      const place = attachment.mount.driver === "directory" ? attachment.mount.path : "";
-      return {
-        image: { image, layersDirectory, owner, upper: `${place}/upper`, work: `${place}/work` },
-        remove: async () => {
-          await attachment.detach();
-          await store.disks.delete(id);
-        },
-      };
-    } catch (error) {
-      await store.disks.delete(id);
-      throw error;
-    }
-  }
-
   #assertMayStart(account: AccountRow): void {
     if (this.#closing) throw new ServerError("shutting_down", "the server is shutting down");
     const sessionsMax = this.#on.quota.plan.sessionsMax;
@@ -370,40 +364,13 @@ export class Sessions {
       });
   }
 
-  async #insertRow(options: {
-    id: string;
-    account: AccountRow;
-    workspaceId: string | null;
-    diskId: string;
-    ttlSeconds: number;
-  }): Promise<void> {
-    const now = Date.now();
-    await this.#on.db.query
-      .insertInto("sessions")
-      .values({
-        id: options.id,
-        account_id: options.account.id,
-        workspace_id: options.workspaceId,
-        disk_id: options.diskId,
-        session_type: "sandbox",
-        ttl_seconds: options.ttlSeconds,
-        started_at: now,
-        last_used_at: now,
-        ended_at: null,
-        end_reason: null,
-        limits: null,
-        limits_hit: null,
-      })
-      .execute();
-  }
-
   /** Ends a session. Idempotent; every caller waits for the same end. Whoever must exclude others holds the workspace's lock. */
   end(session: ActiveSession, reason: EndReason): Promise<void> {
     return (session.ending ??= this.#end(session, reason));
   }
 
   async #end(session: ActiveSession, reason: EndReason): Promise<void> {
-    const { db, stores, log } = this.#on;
+    const { stores, commands, log } = this.#on;
     this.#growth.forget(session);
     try {
       await session.shutDown();
@@ -412,16 +379,11 @@ export class Sessions {
     } catch (error) {
       log.error("session_end", error, { session_id: session.id });
     }
-    await db.query
-      .updateTable("sessions")
-      .set({
-        ended_at: Date.now(),
-        last_used_at: session.lastUsedMs,
-        end_reason: reason,
-        limits_hit: JSON.stringify(session.limitsHit),
-      })
-      .where("id", "=", session.id)
-      .execute();
+    await commands
+      .keep(session)
+      .catch((error: unknown) => log.error("keep_commands", error, { session_id: session.id }));
+    const { lastUsedMs, limitsHit } = session;
+    await this.#records.ended(session.id, { reason, lastUsedMs, limitsHit });
     this.#active.delete(session.id);
   }
 
@@ -434,38 +396,15 @@ export class Sessions {
   }
 
   async get(account: AccountRow, id: string): Promise<SessionRow> {
-    const row = await this.#on.db.query
-      .selectFrom("sessions")
-      .selectAll()
-      .where("id", "=", id)
-      .where("account_id", "=", account.id)
-      .executeTakeFirst();
-    if (row === undefined) throw new ServerError("not_found", `session ${id} not found`);
-    return this.#asOfNow(row);
+    return this.#asOfNow(await this.#records.get(account, id));
   }
 
-  async list(
-    account: AccountRow,
-    filter: { status?: "active" | "ended" | undefined; workspaceId?: string | undefined },
-    request: PageRequest,
-  ): Promise<Page<SessionRow>> {
-    const found = await page(request, (before, limit) =>
-      this.#on.db.query
-        .selectFrom("sessions")
-        .selectAll()
-        .where("account_id", "=", account.id)
-        .$if(filter.status === "active", (q) => q.where("ended_at", "is", null))
-        .$if(filter.status === "ended", (q) => q.where("ended_at", "is not", null))
-        .$if(filter.workspaceId !== undefined, (q) => q.where("workspace_id", "=", filter.workspaceId ?? ""))
-        .$if(before !== null, (q) => q.where("seq", "<", before))
-        .$if(limit !== null, (q) => q.limit(limit ?? 0))
-        .orderBy("seq", "desc")
-        .execute(),
-    );
+  async list(account: AccountRow, filter: SessionFilter, request: PageRequest): Promise<Page<SessionRow>> {
+    const found = await this.#records.list(account, filter, request);
     return { ...found, rows: found.rows.map((row) => this.#asOfNow(row)) };
   }
 
-  /** The row of a running session is written only at its start and end; what changes meanwhile is in memory. */
+  /** What changes while a session runs is in memory. */
   #asOfNow(row: SessionRow): SessionRow {
     const session = this.#active.get(row.id);
     if (session === undefined) return row;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytesOf, execEvents, followEvents, type ServerEvent } from "../fixture/events.js";
+import { secondAccount } from "../fixture/second-account.js";
 import { sandboxMissing, testServer, type Client, type TestServer } from "../fixture/server.js";
 
 describe("commands in the background", { skip: await sandboxMissing() }, () => {
@@ -77,6 +78,71 @@ describe("commands in the background", { skip: await sandboxMissing() }, () => {
       [id, "exited", 3, 12, 0, 4],
     );
     assert.equal((await input(path, "", "more")).body.error.code, "stdin_closed");
+  });
+
+  test("go on to be known when their session has ended, with the end of their output, for their account alone", async () => {
+    const { id, path, answer } = await start({ command: "printf first; printf second >&2; read x" });
+    await input(path, "?eof=true", "line\n");
+    const before = await all(followEvents(server, `${path}/stream`));
+    const flood = await start({ command: "head -c 300000 /dev/zero | tr '\\0' x; echo end; sleep 600" });
+    for await (const event of followEvents(server, `${flood.path}/stream`))
+      if (bytesOf([event], "stdout").toString().endsWith("end\n")) break;
+    const shown = await server.expect<any>(200, "GET", path);
+    await server.idle("w");
+
+    assert.deepEqual(await server.expect<any>(200, "GET", path), shown);
+    assert.deepEqual(await server.expect<any>(200, "GET", `/v1/commands/${id}`), shown);
+    const listed = await server.expect<any[]>(200, "GET", `/v1/sessions/${answer.session_id}/commands`);
+    assert.deepEqual(listed.map((c) => c.id).slice(0, 2), [flood.id, id]);
+    assert.deepEqual(await all(followEvents(server, `${path}/stream`)), before);
+    const rest = await all(followEvents(server, `${path}/stream?offset=3`));
+    assert.equal(bytesOf(rest, "stdout").toString(), "st");
+
+    const { status, signal, output_bytes: bytes, output_dropped_bytes: dropped } = listed[0];
+    assert.deepEqual([status, signal, bytes], ["exited", "SIGKILL", 300_004]);
+    assert.ok(dropped > 0 && bytes - dropped <= 64 * 1024);
+    const replayed = await all(followEvents(server, `${flood.path}/stream`));
+    assert.deepEqual(replayed[1], { event: "dropped", data: { bytes: dropped }, id: String(dropped) });
+    assert.ok(bytesOf(replayed, "stdout").toString().endsWith("xend\n"));
+    assert.equal(replayed.at(-1)?.data.exit_code, 137);
+
+    const other = await secondAccount(server);
+    for (const route of [path, `${path}/stream`, `/v1/commands/${id}`])
+      await other.refused(404, "not_found", "GET", route);
+  });
+
+  test("name the limit they ran into", async () => {
+    const { path } = await start({
+      command: "head -c 11G /dev/zero | (ulimit -f 1; cat > big)",
+      timeout_ms: 60_000,
+    });
+    await all(followEvents(server, `${path}/stream`));
+    const { limits_hit: limits, signal } = await server.expect<any>(200, "GET", path);
+    assert.deepEqual([signal, limits], ["SIGXFSZ", ["file_size"]]);
+    assert.equal(await server.exec("w", "rm big"), "");
+  });
+
+  test("can have a terminal from the start", async () => {
+    const { id, path, answer } = await start({
+      command: "tty >/dev/null && stty size && echo $A $TERM; exit 3",
+      terminal: { columns: 100 },
+      env: { A: "b" },
+    });
+    const events = await all(followEvents(server, `${path}/stream`));
+    assert.equal(bytesOf(events, "stdout").toString(), "24 100\r\nb xterm-256color\r\n");
+    const shown = await server.expect<any>(200, "GET", path);
+    assert.deepEqual([shown.id, shown.kind, shown.exit_code], [id, "terminal", 3]);
+    const { details } = await server.refused(
+      400,
+      "invalid_request",
+      "POST",
+      `/v1/sessions/${answer.session_id}/exec`,
+      {
+        command: "true",
+        terminal: {},
+      },
+    );
+    assert.equal(details.path, "terminal");
   });
 
   test("can be followed again from any event, by several at once", async () => {
@@ -191,7 +257,7 @@ describe("commands in the background", { skip: await sandboxMissing() }, () => {
     const test = await server.expect<any>(200, "POST", `${path}/self-test`);
     assert.equal(test.ok, true, JSON.stringify(test));
     await server.expect(204, "DELETE", path);
-    await server.refused(404, "not_found", "GET", `${path}/commands`);
+    await server.refused(404, "not_found", "POST", `${path}/commands/${id}/kill`);
   });
 
   test("in the foreground have an id by which they take input and signals", async () => {

@@ -1,5 +1,5 @@
 import { apiPath } from "../../client/address.js";
-import type { CommandEnd, StartedCommand } from "../../client/answers.js";
+import type { StartedCommand } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
@@ -7,8 +7,8 @@ import { printable } from "../../output/printable.js";
 import { formatDuration } from "../../output/units.js";
 import { pullImage } from "../pull-image.js";
 import { execBody, type ExecBody, type ExecOptions } from "./body.js";
-import { readInput } from "./input.js";
-import { streamCommand } from "./stream.js";
+import { runInForeground } from "./run.js";
+import type { Sink } from "./stream.js";
 
 export async function run(context: Context, options: ExecOptions, workspace?: string): Promise<number> {
   const body = execBody(options, {
@@ -33,19 +33,19 @@ async function runInTerminal(context: Context, options: ExecOptions, body: ExecB
     throw new CliError("usage", "--tty goes with neither --background nor --json", {
       exitCode: exitCode.usage,
     });
-  if (body.env !== undefined || body.timeout_ms !== undefined)
-    throw new CliError("usage", "--tty takes neither --env nor --timeout", {
-      exitCode: exitCode.usage,
-      suggestion: "set variables in the command itself: chaser exec W -t -- 'A=b timeout 5 COMMAND'",
-    });
-  const { openShell } = await import("../shell/shell.js");
-  const command = typeof body.command === "string" ? body.command : body.command.map(quote).join(" ");
-  return openShell(context, { workspace: body.workspace, command, cwd: body.cwd });
-}
-
-/** One word for a shell. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  const { assertTerminal, attachTerminal, sizeOf } = await import("../shell/terminal.js");
+  assertTerminal(context);
+  const api = await context.api();
+  const { session_id: session, command_id: command } = await api.call<StartedCommand>("POST", "/v1/exec", {
+    body: { ...body, background: true, terminal: sizeOf(context) ?? {} },
+    signal: context.interrupt(),
+  });
+  try {
+    return await attachTerminal(context, session, { pty_id: command });
+  } finally {
+    if (body.workspace === undefined)
+      await api.call("DELETE", apiPath`/v1/sessions/${session}`).catch(() => undefined);
+  }
 }
 
 async function startInBackground(context: Context, body: ExecBody): Promise<number> {
@@ -59,32 +59,33 @@ async function startInBackground(context: Context, body: ExecBody): Promise<numb
   return exitCode.ok;
 }
 
-async function runToEnd(context: Context, options: ExecOptions, body: ExecBody): Promise<number> {
-  const signal = context.interrupt();
-  const stdin = options.stdin === false ? undefined : await readInput(context, signal);
-  const api = await context.api();
-  const result = await api.call<CommandEnd>("POST", "/v1/exec", { body: { ...body, stdin }, signal });
-  context.printJson(result);
-  return result.exit_code;
+/** What a command prints is held in memory, as the server does for a JSON answer. */
+const jsonOutputBytesMax = 1024 * 1024;
+
+async function runToEnd(context: Context, { stdin }: ExecOptions, body: ExecBody): Promise<number> {
+  const pieces = { output: [] as Buffer[], stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const keep = (name: "stdout" | "stderr"): Sink => ({
+    write: (bytes) => pieces.output.push(bytes) > 0 && pieces[name].push(bytes) > 0,
+    once: () => undefined,
+  });
+  const { end, started } = await runInForeground(
+    context,
+    { ...body, max_output_bytes: jsonOutputBytesMax },
+    { stdin, to: { stdout: keep("stdout"), stderr: keep("stderr") } },
+  );
+  const text = (name: keyof typeof pieces): string => Buffer.concat(pieces[name]).toString();
+  context.printJson({
+    ...end,
+    output: text("output"),
+    stdout: text("stdout"),
+    stderr: text("stderr"),
+    session_id: started?.session_id,
+  });
+  return end.exit_code;
 }
 
 async function runStreaming(context: Context, options: ExecOptions, body: ExecBody): Promise<number> {
-  const stdin = options.stdin === false ? undefined : await readInput(context, context.interrupt());
-  const api = await context.api();
-  let started: StartedCommand | undefined;
-  const leave = new AbortController();
-  const signal = context.forwardInterrupt((name) => {
-    // Before it has started there is nothing to signal; going away then ends it.
-    if (started === undefined)
-      return leave.abort(new CliError("interrupted", "interrupted", { exitCode: exitCode.interrupted }));
-    const path = apiPath`/v1/sessions/${started.session_id}/commands/${started.command_id}/kill`;
-    api.call("POST", path, { body: { signal: name } }).catch((error: unknown) => leave.abort(error));
-  });
-  const events = api.stream("POST", "/v1/exec", {
-    body: { ...body, stdin },
-    signal: AbortSignal.any([signal, leave.signal]),
-  });
-  const end = await streamCommand(events, context, (command) => (started = command));
+  const { end } = await runInForeground(context, body, { stdin: options.stdin, to: context });
   if (end.timed_out)
     context.note(`error: timed out after ${formatDuration(options.timeout ?? end.duration_ms)}`);
   const reached = (end.limits_hit ?? []).filter((name) => name !== "time");

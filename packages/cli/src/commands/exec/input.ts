@@ -1,67 +1,53 @@
 import { fstatSync } from "node:fs";
-import { addAbortSignal } from "node:stream";
+import { addAbortSignal, PassThrough, pipeline, type Readable } from "node:stream";
 import type { Context } from "../../context.js";
-import { CliError } from "../../errors.js";
-import { exitCode } from "../../exit.js";
-import { formatBytes } from "../../output/units.js";
 
-/** The input travels inside one JSON request, whose body the server limits to 4 MiB. */
-export const inputBytesMax = 3_000_000;
+/** Read ahead of what the command has taken, and sent at once: a fast reader gets large pieces, a slow one is not overrun. */
+const pieceBytesMax = 1024 * 1024;
 
 const stdinDescriptor = 0;
 
-/** Silence longer than this is explained: a pipe that nobody closes would look like a command that hangs. */
-const noticeAfterMs = 3000;
-
-/** Everything that stands on stdin, or undefined when stdin is a terminal, a device or closed. */
-export async function readInput(context: Context, signal: AbortSignal): Promise<string | undefined> {
-  if (!hasInput(context.stdin)) return undefined;
-  const notice = setTimeout(
-    () => context.note("waiting for the end of standard input (--no-stdin runs the command without it)"),
-    noticeAfterMs,
-  );
-  const pieces: Buffer[] = [];
-  let bytes = 0;
+/** Standard input, or undefined when it is a terminal, a device or closed. */
+export function inputOf({ stdin }: Context): Readable | undefined {
+  if (stdin.isTTY) return undefined;
   try {
-    for await (const piece of addAbortSignal(signal, context.stdin)) {
-      pieces.push(piece as Buffer);
-      bytes += (piece as Buffer).length;
-      if (bytes > inputBytesMax) throw tooLarge();
-    }
-  } catch (error) {
-    throw signal.aborted ? signal.reason : error;
-  } finally {
-    clearTimeout(notice);
-  }
-  return bytes === 0 ? undefined : decodeInput(Buffer.concat(pieces));
-}
-
-/** The API carries the input as text, so bytes that are no text would arrive changed. */
-export function decodeInput(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw new CliError("stdin_not_text", "standard input is not UTF-8 text, and exec can only pass on text", {
-      exitCode: exitCode.usage,
-      suggestion: "encode it: base64 < FILE | chaser exec W -- 'base64 -d > FILE'",
-      cause: error,
-    });
-  }
-}
-
-function tooLarge(): CliError {
-  return new CliError("stdin_too_large", `standard input is larger than ${formatBytes(inputBytesMax)}`, {
-    exitCode: exitCode.usage,
-    suggestion: "send it in several pieces, each appended to a file in the workspace",
-  });
-}
-
-function hasInput(stdin: NodeJS.ReadStream): boolean {
-  if (stdin.isTTY) return false;
-  try {
-    return !fstatSync(stdinDescriptor).isCharacterDevice();
+    return fstatSync(stdinDescriptor).isCharacterDevice() ? undefined : stdin;
   } catch {
     // Closed by whoever started us.
-    return false;
+    return undefined;
+  }
+}
+
+export interface PieceOfInput {
+  bytes: Buffer;
+  /** Of its first byte, counted from the start of the input. */
+  offset: number;
+  /** Nothing comes after it. */
+  end: boolean;
+}
+
+/**
+ * Hands `input` on as it comes. `send` answers with how many bytes have been received in all; what a command did not take is
+ * sent again. Stops without a word when `signal` aborts.
+ */
+export async function passInput(
+  input: Readable,
+  send: (piece: PieceOfInput) => Promise<number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const ahead = new PassThrough({ highWaterMark: pieceBytesMax });
+  pipeline(input, addAbortSignal(signal, ahead), () => undefined);
+  let offset = 0;
+  try {
+    for await (const piece of ahead) {
+      for (let rest = piece as Buffer; rest.length > 0;) {
+        const received = await send({ bytes: rest, offset, end: false });
+        rest = rest.subarray(received - offset);
+        offset = received;
+      }
+    }
+    await send({ bytes: Buffer.alloc(0), offset, end: true });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }

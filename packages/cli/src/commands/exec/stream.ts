@@ -4,8 +4,8 @@ import { answerError } from "../../client/failure.js";
 import { CliError } from "../../errors.js";
 
 /** Something bytes can be written to, that says when it has had enough. */
-interface Sink {
-  write(bytes: Uint8Array): boolean;
+export interface Sink {
+  write(bytes: Buffer): boolean;
   once(event: "drain", then: () => void): unknown;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiClient } from "../../client/api.js";
 import { apiPath } from "../../client/address.js";
-import type { CommandRecord, Session } from "../../client/answers.js";
+import type { CommandRecord } from "../../client/answers.js";
 import type { StreamEvent } from "../../client/events.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
@@ -14,7 +14,7 @@ const retryAfterMs = 1000;
 
 export async function run(context: Context, options: { follow?: boolean }, id: string): Promise<number> {
   const api = await context.api();
-  const command = await find(api, id);
+  const command = await api.call<CommandRecord>("GET", apiPath`/v1/commands/${id}`);
   const signal = context.interrupt();
   const path = apiPath`/v1/sessions/${command.session_id}/commands/${command.id}/stream`;
   if (command.output_bytes === null)
@@ -31,23 +31,6 @@ export async function run(context: Context, options: { follow?: boolean }, id: s
     throw error;
   });
   return options.follow === true ? (shown?.exit_code ?? exitCode.ok) : exitCode.ok;
-}
-
-/** Ids of commands are unique, so it does not matter which session it is in. */
-async function find(api: ApiClient, id: string): Promise<CommandRecord> {
-  const sessions = await api.call<Session[]>("GET", "/v1/sessions", { query: { status: "active" } });
-  const lists = await Promise.all(
-    sessions.map((session) =>
-      // One that has just ended has none.
-      api.call<CommandRecord[]>("GET", apiPath`/v1/sessions/${session.id}/commands`).catch(() => []),
-    ),
-  );
-  const found = lists.flat().find((command) => command.id === id);
-  if (found !== undefined) return found;
-  throw new CliError("not_found", `no command ${id} in any session`, {
-    exitCode: exitCode.notFound,
-    suggestion: "commands are forgotten when their session ends",
-  });
 }
 
 async function* resumed(api: ApiClient, path: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {

@@ -1,14 +1,26 @@
+import { apiPath } from "../../client/address.js";
+import type { Session } from "../../client/answers.js";
 import type { Context } from "../../context.js";
-import { openShell } from "./shell.js";
+import { assertTerminal, attachTerminal } from "./terminal.js";
 
 export async function run(
   context: Context,
-  options: { command?: string; cwd?: string },
-  workspace?: string,
+  { command, cwd }: { command?: string; cwd?: string },
+  given?: string,
 ): Promise<number> {
-  return openShell(context, {
-    workspace: workspace ?? context.server().defaultWorkspace,
-    command: options.command,
-    cwd: options.cwd,
+  assertTerminal(context);
+  const workspace = given ?? context.server().defaultWorkspace;
+  const api = await context.api();
+  const session = await api.call<Session>("POST", "/v1/sessions", {
+    body: { session_type: "sandbox", ...(workspace === undefined ? { ephemeral: true } : { workspace }) },
   });
+  try {
+    return await attachTerminal(context, session.id, {
+      ...(command === undefined ? {} : { mode: "exec", command }),
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+  } finally {
+    if (workspace === undefined)
+      await api.call("DELETE", apiPath`/v1/sessions/${session.id}`).catch(() => undefined);
+  }
 }

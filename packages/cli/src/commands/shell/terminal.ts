@@ -1,18 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { WebSocket } from "ws";
 import { apiPath } from "../../client/address.js";
-import type { Session } from "../../client/answers.js";
 import { answerError, connectionError } from "../../client/failure.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
-
-export interface ShellOptions {
-  /** Undefined: a disk that is gone afterwards. */
-  workspace: string | undefined;
-  /** Undefined: a login shell. */
-  command: string | undefined;
-  cwd: string | undefined;
-}
 
 /** What the server says in text messages. */
 type Message =
@@ -21,37 +13,36 @@ type Message =
   | { type: "exit"; exit_code: number }
   | { type: "error"; error: unknown };
 
-/** Connects this terminal to one in a session, until that ends. Gives the exit code of what ran in it. */
-export async function openShell(context: Context, options: ShellOptions): Promise<number> {
-  const { stdin, stdout } = context;
-  if (!stdin.isTTY || !stdout.isTTY)
-    throw new CliError("no_terminal", "standard input and output are not a terminal", {
-      exitCode: exitCode.usage,
-      suggestion: "use `chaser exec W -- COMMAND` for input and output without one",
-    });
-  const api = await context.api();
-  const { workspace } = options;
-  const session = await api.call<Session>("POST", "/v1/sessions", {
-    body: { session_type: "sandbox", ...(workspace === undefined ? { ephemeral: true } : { workspace }) },
+/** Code `no_terminal` where there is none to connect. */
+export function assertTerminal({ stdin, stdout }: Context): void {
+  if (stdin.isTTY && stdout.isTTY) return;
+  throw new CliError("no_terminal", "standard input and output are not a terminal", {
+    exitCode: exitCode.usage,
+    suggestion: "use `chaser exec W -- COMMAND` for input and output without one",
   });
-  try {
-    return await attach(context, session.id, options);
-  } finally {
-    if (workspace === undefined)
-      await api.call("DELETE", apiPath`/v1/sessions/${session.id}`).catch(() => undefined);
-  }
 }
 
-async function attach(context: Context, sessionId: string, { command, cwd }: ShellOptions): Promise<number> {
+/** This terminal's size, as far as it knows it: one that does not says 0, and the server's default is better. */
+export function sizeOf({ stdout }: Context): { columns: number; rows: number } | undefined {
+  const { columns, rows } = stdout;
+  return columns > 0 && rows > 0 ? { columns, rows } : undefined;
+}
+
+/**
+ * Connects this terminal to one in a session, until that ends. `wanted` says which, as the API's query does. Gives the exit code
+ * of what ran in it.
+ */
+export async function attachTerminal(
+  context: Context,
+  sessionId: string,
+  wanted: Record<string, string>,
+): Promise<number> {
   const { stdin, stdout } = context;
   const { url, apiKey } = context.server();
+  const size = sizeOf(context);
   const query = new URLSearchParams({
-    // A terminal that does not know its size says 0; the server's default is better.
-    ...(stdout.columns > 0 && stdout.rows > 0
-      ? { columns: String(stdout.columns), rows: String(stdout.rows) }
-      : {}),
-    ...(command === undefined ? {} : { mode: "exec", command }),
-    ...(cwd === undefined ? {} : { cwd }),
+    ...(size === undefined ? {} : { columns: String(size.columns), rows: String(size.rows) }),
+    ...wanted,
   });
   const address = `${url.replace(/^http/, "ws")}${apiPath`/v1/sessions/${sessionId}/pty`}?${query.toString()}`;
   const socket = new WebSocket(address, {
@@ -68,7 +59,7 @@ async function attach(context: Context, sessionId: string, { command, cwd }: She
     return await new Promise<number>((resolve, reject) => {
       socket.on("open", () => {
         process.once("exit", restore);
-        stdin.setRawMode(true);
+        makeRaw(stdin);
         stdin.on("data", type);
         stdout.on("resize", resize);
         for (const signal of ["SIGTERM", "SIGHUP"]) process.once(signal, hangUp);
@@ -97,6 +88,15 @@ async function attach(context: Context, sessionId: string, { command, cwd }: She
     restore();
     socket.terminate();
   }
+}
+
+/**
+ * Node's raw mode goes on turning line feeds into new lines, which programs that draw on a whole screen do not mean. Leaving raw mode
+ * brings everything back as it was.
+ */
+function makeRaw(stdin: NodeJS.ReadStream): void {
+  stdin.setRawMode(true);
+  spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
 }
 
 /** A terminal that is slow to show must not fill the memory. */
