@@ -48,9 +48,9 @@ export interface ComparisonRow {
   allBytes: number;
 }
 
-/** Of a contender's directory without its `cache`, which it may lose. */
+/** Of a contender's directory without what is called `cache` in it, which it may lose. */
 export async function allocatedBytes(path: string): Promise<number> {
-  const { stdout } = await execute("du", ["-s", "-B1", `--exclude=${path}/cache`, path]);
+  const { stdout } = await execute("du", ["-s", "-B1", "--exclude=cache", path]);
   return Number(stdout.split("\t")[0]);
 }
 

@@ -30,6 +30,13 @@ export function importsOf(path) {
   );
 }
 
+/** Whether one of this repository's packages has an export of that name. */
+export function isExported(name) {
+  const folder = packageOf(name).slice("@chaser/".length);
+  const { exports } = JSON.parse(readFileSync(join(root, "packages", folder, "package.json"), "utf8"));
+  return `.${name.slice(packageOf(name).length)}` in exports;
+}
+
 /** The package a bare import names: `@scope/name` or `name`, without what follows. */
 export function packageOf(name) {
   return name

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { isBundled } from "../scripts/setup/bundle.mjs";
 import { root } from "./imports.js";
 
 const packages = ["store", "runtime", "server", "cli"];
@@ -43,6 +44,10 @@ for (const name of packages) {
     assert.deepEqual(strangers, []);
   });
 }
+
+test("what the threads of the store begin with is one file each, made of what was compiled", () => {
+  assert.ok(isBundled(root), "run `npm run build`, which does more than the compiler");
+});
 
 test("every package carries the version of the whole, and asks for the others at that version", () => {
   const { version } = manifest(".");

@@ -89,6 +89,8 @@ test("ARCHITECTURE.md gives the reason for every dependency", () => {
 
 /** Dependencies with an install script that is not needed, because no install script is ever run. */
 const installScriptsUnneeded = {
+  esbuild:
+    "checks its program, which comes as a package of its own, and links it in the place of a small starter",
   blake3: "would fetch a native binary; without it the package's own WebAssembly is used",
   koffi: "its binaries come as npm packages of their own",
 };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { compareCollection } from "../collection.js";
-import { compare } from "../compare.js";
+import { allocatedBytes, compare } from "../compare.js";
 import { contenders } from "../contenders/index.js";
 import { describeMachine } from "../machine.js";
 import { markdown } from "../report.js";
@@ -45,6 +45,21 @@ for (const contender of contenders) {
     }
   });
 }
+
+test("what a contender may lose is not counted as stored, wherever it keeps it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "chaser-bench-test-"));
+  try {
+    mkdirSync(join(directory, "store"));
+    const before = await allocatedBytes(directory);
+    for (const parent of [directory, join(directory, "store")]) {
+      mkdirSync(join(parent, "cache"));
+      writeFileSync(join(parent, "cache", "file"), Buffer.alloc(100_000));
+    }
+    assert.equal(await allocatedBytes(directory), before);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
 
 test("a contender that gives back something else is found out", async () => {
   const directory = mkdtempSync(join(tmpdir(), "chaser-bench-test-"));

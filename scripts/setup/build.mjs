@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { bundle, isBundled } from "./bundle.mjs";
 import { run, step } from "./run.mjs";
 
 const sourceFolders = ["packages", "bench"];
@@ -34,13 +35,14 @@ export function sourceFingerprint(root) {
   return hash.digest("hex");
 }
 
-/** False when a package's output was removed since. */
+/** False when a package's output was removed since, or compiled and not bundled. */
 export function isBuilt(root) {
   const references = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")).references;
-  return references.every(({ path }) => existsSync(join(root, path, "dist/.tsbuildinfo")));
+  return references.every(({ path }) => existsSync(join(root, path, "dist/.tsbuildinfo"))) && isBundled(root);
 }
 
 export async function build(root) {
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   await step("build", () => run(process.execPath, [compiler, "-b"], { cwd: root }));
+  await bundle(root);
 }

@@ -28,7 +28,7 @@ import type {
 } from "./api.js";
 import { StoreError } from "./errors.js";
 import type { EngineChannel } from "./engine/channel.js";
-import { startEngine } from "./engine/start.js";
+import { startThread } from "./engine/start-thread.js";
 import { EngineDisks } from "./engine/disks.js";
 import { byteStream, importStream, itemStream } from "./engine/piecewise.js";
 
@@ -40,11 +40,13 @@ export async function openStore(directory: string, options: OpenStoreOptions = {
     throw new StoreError("invalid_argument", `capBytes is ${capBytes}, a number from 0 is needed`, {
       data: { field: "capBytes" },
     });
-  const channel = startEngine(options.host ?? { kind: "thread" }, {
-    root,
-    create: options.create ?? false,
-    capBytes,
-  });
+  const { host = { kind: "thread" } } = options;
+  const start = { root, create: options.create ?? false, capBytes };
+  // What starts processes takes time to load, and most stores need none.
+  const channel =
+    host.kind === "thread"
+      ? startThread(start)
+      : (await import("./engine/start-process.js")).startProcess(host, start);
   try {
     await channel.ready;
   } catch (error) {

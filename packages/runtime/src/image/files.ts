@@ -1,5 +1,5 @@
 import { chownSync } from "node:fs";
-import { linuxFiles } from "@chaser/store";
+import { linuxFiles } from "@chaser/store/files";
 import { makeDirectory } from "../platform/directory.js";
 import type { HostUser } from "../sandbox/spec.js";
 

@@ -1,5 +1,5 @@
 /** Looks into stacked layers as overlayfs would show them, from outside and without following any link. */
-import { isErrno, type Fd, type Files, type Stat } from "@chaser/store";
+import { isErrno, type Fd, type Files, type Stat } from "@chaser/store/files";
 
 const OPAQUE_ATTRIBUTE = Buffer.from("user.overlay.opaque");
 

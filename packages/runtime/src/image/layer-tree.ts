@@ -3,7 +3,7 @@
  * marked opaque. Every name is resolved component by component from the layer's own root, and no link is ever followed,
  * so nothing that is in the layer can lead out of it. What lies in other layers is never looked at.
  */
-import { isErrno, removeTree, type Fd, type Files, type Stat } from "@chaser/store";
+import { isErrno, removeTree, type Fd, type Files, type Stat } from "@chaser/store/files";
 import { joinPath, showPath } from "./entry-path.js";
 import { unsupported } from "./refuse.js";
 

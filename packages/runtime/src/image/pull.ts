@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { linuxFiles } from "@chaser/store";
+import { linuxFiles } from "@chaser/store/files";
 import type { HostUser } from "../sandbox/spec.js";
 import { groupWithUser, passwdWithUser } from "./account-files.js";
 import { parseConfig, type ImageConfig } from "./config.js";

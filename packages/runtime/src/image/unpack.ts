@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { linuxFiles, type Files } from "@chaser/store";
+import { linuxFiles, type Files } from "@chaser/store/files";
 import { extract, type Entry, type Extract, type Headers } from "tar-stream";
 import { DecompressStream } from "zstd-napi";
 import { RuntimeError } from "../errors.js";

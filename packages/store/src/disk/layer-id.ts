@@ -1,5 +1,4 @@
 /** Layer ids are short, because the ids of a whole stack have to fit the kernel's one page of mount options. */
-import { randomInt } from "node:crypto";
 import type { LayerId } from "../ids.js";
 
 const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -12,5 +11,7 @@ export function isLayerId(text: string): text is LayerId {
 }
 
 export function newLayerId(): LayerId {
+  // Loaded here, because it takes as long as much of the store, and few calls need it.
+  const { randomInt } = process.getBuiltinModule("node:crypto");
   return Array.from({ length: characters }, () => alphabet[randomInt(alphabet.length)]).join("") as LayerId;
 }

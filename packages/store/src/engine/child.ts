@@ -1,5 +1,5 @@
 /** The engine's process: passes messages between its parent's channel and an engine thread, and ends with its parent. */
-import { startThread } from "./start.js";
+import { startThread } from "./start-thread.js";
 import { toPlain } from "../plain-error.js";
 import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
 

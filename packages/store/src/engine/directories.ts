@@ -4,6 +4,7 @@ import { StoreError } from "../errors.js";
 import type { TreeId } from "../ids.js";
 import { temporaryName } from "../platform/durable.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { ComparisonThreads } from "../snapshot/comparison-threads.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import type { Lease } from "../snapshot/lease.js";
 import { owners } from "../snapshot/owners.js";
@@ -48,10 +49,11 @@ export class Directories {
     const repository = this.#repository;
     const work = new Work("scan", hooks);
     const isExcluded = excludePatterns(options.exclude ?? []);
+    const threads = this.#comparisonThreads();
     const { fd: directory, storePlace } = this.#openSource(source);
     try {
       const resolve = (pin: (tree: TreeId) => void): PreviousWalk | null =>
-        loadPreviousWalk(repository, source, options, pin);
+        loadPreviousWalk(repository, source, options, pin, threads);
       const take = (previous: PreviousWalk | null, lease: Lease): SnapshotInfo => {
         let walk: RecordedWalk | null = null;
         const added = repository.addSnapshot(
@@ -69,7 +71,7 @@ export class Directories {
               owners: owners(options.idMap),
               work,
               previous,
-              withThreads: this.#withThreads,
+              threads,
               storePlace,
               ...(isExcluded === null ? {} : { isExcluded }),
             });
@@ -83,8 +85,13 @@ export class Directories {
       const snapshot = repository.writing(resolve, take);
       return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
     } finally {
+      threads?.dismiss();
       this.#files.close(directory);
     }
+  }
+
+  #comparisonThreads(): ComparisonThreads | null {
+    return this.#withThreads ? new ComparisonThreads() : null;
   }
 
   listSnapshots(_hooks: Hooks): SnapshotInfo[] {
@@ -105,12 +112,13 @@ export class Directories {
     const work = new Work("restore", hooks);
     repository.getSnapshot(null, snapshot);
     const dryRun = options.dryRun ?? false;
-    const { fd: directory, empty } = this.#openTarget(target, dryRun);
+    const { fd: directory, empty, isNew } = this.#openTarget(target, dryRun);
     const storePlace = this.#refuseStore(directory, target);
+    const threads = options.paths === undefined ? this.#comparisonThreads() : null;
     try {
       const resolve = (pin: (tree: TreeId) => void) => ({
         root: repository.pinRoot(repository.getSnapshot(null, snapshot), pin),
-        previous: loadPreviousWalk(repository, target, options, pin),
+        previous: loadPreviousWalk(repository, target, options, pin, threads),
       });
       const counts = repository.reading(resolve, ({ root, previous }) =>
         restoreTree(this.#files, repository.chunks, root, directory, {
@@ -122,12 +130,27 @@ export class Directories {
           previous,
           storePlace,
           objects: this.#withThreads ? repository.layout : null,
+          threads,
         }),
       );
       return { ...counts, durationMs: performance.now() - startedAt, problems: work.allProblems() };
+    } catch (error) {
+      if (isNew) this.#removeUnused(target);
+      throw error;
     } finally {
+      threads?.dismiss();
       this.#files.close(directory);
       if (empty !== null) this.#removeEmpty(empty);
+    }
+  }
+
+  /** A target that was made for nothing. One that something was restored to stays: the restore can be run again. */
+  #removeUnused(target: string): void {
+    try {
+      this.#files.removeDirectory(anywhere, target);
+    } catch (error) {
+      // Why the restore failed says more.
+      if (!(error instanceof StoreError)) throw error;
     }
   }
 
@@ -164,10 +187,10 @@ export class Directories {
   }
 
   /** Makes the target when it is missing; a dry run compares with an empty directory instead. */
-  #openTarget(target: string, dryRun: boolean): { fd: Fd; empty: string | null } {
+  #openTarget(target: string, dryRun: boolean): { fd: Fd; empty: string | null; isNew: boolean } {
     const open = (path: string): Fd => this.#files.open(anywhere, path, { directory: true, follow: true });
     try {
-      return { fd: open(target), empty: null };
+      return { fd: open(target), empty: null, isNew: false };
     } catch (error) {
       if (isErrno(error, "ENOTDIR")) {
         throw new StoreError("invalid_argument", `${target} is not a directory`, { data: { path: target } });
@@ -177,7 +200,7 @@ export class Directories {
     if (dryRun) {
       const empty = `${this.#repository.layout.trash}/${temporaryName()}`;
       this.#files.makeDirectory(anywhere, empty, 0o700);
-      return { fd: open(empty), empty };
+      return { fd: open(empty), empty, isNew: false };
     }
     try {
       this.#files.makeDirectory(anywhere, target, 0o700);
@@ -188,6 +211,6 @@ export class Directories {
         : "is in a directory that does not exist";
       throw new StoreError("invalid_argument", `${target} ${reason}`, { data: { path: target } });
     }
-    return { fd: open(target), empty: null };
+    return { fd: open(target), empty: null, isNew: true };
   }
 }

@@ -63,13 +63,17 @@ export function createWhole(files: Files, directory: Fd, fill: (fd: Fd) => strin
  * Writes a file that only saves work, whole or not at all, and without making it durable: who reads it must be able to tell
  * that it is damaged, or stale. Not being able to write it is no reason to fail.
  */
-export function writeCache(files: Files, directoryPath: string, name: string, content: Uint8Array): void {
+export function writeCache(files: Files, directoryPath: string, name: string, ...parts: Uint8Array[]): void {
   const temporary = `${directoryPath}/${temporaryName()}`;
   try {
     ensureDirectory(files, directoryPath);
     const fd = files.open(anywhere, temporary, { access: "create" });
     try {
-      files.write(fd, content, 0);
+      let position = 0;
+      for (const part of parts) {
+        files.write(fd, part, position);
+        position += part.length;
+      }
     } finally {
       files.close(fd);
     }
@@ -77,6 +81,27 @@ export function writeCache(files: Files, directoryPath: string, name: string, co
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     removeIfPresent(files, anywhere, temporary);
+  }
+}
+
+/** Writes over the beginning of what `writeCache` wrote, if it is still there. Who reads it must be able to tell a half-written one. */
+export function overwriteCache(
+  files: Files,
+  directoryPath: string,
+  name: string,
+  beginning: Uint8Array,
+): void {
+  try {
+    const fd = openIfPresent(files, `${directoryPath}/${name}`, { access: "readwrite" });
+    if (fd === null) return;
+    try {
+      // Under another name it may be part of a copy of the store.
+      if (files.statOpen(fd).links === 1) files.write(fd, beginning, 0);
+    } finally {
+      files.close(fd);
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
   }
 }
 

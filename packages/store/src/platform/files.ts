@@ -37,6 +37,29 @@ export interface Stat {
   minor: number;
 }
 
+/**
+ * By which a file is known to be as it was: inode, size, mtime and ctime, these two in seconds and nanoseconds. What is longer than 32
+ * bits is kept modulo 2^32: numbers are only compared, and any change of a file moves the nanoseconds of its ctime.
+ */
+export const stateWordCount = 6;
+
+export function stateWords(stat: Stat): number[] {
+  return [
+    Number(stat.inode & 0xffff_ffffn),
+    stat.sizeBytes >>> 0,
+    stat.mtimeSeconds >>> 0,
+    stat.mtimeNanoseconds,
+    stat.ctimeSeconds >>> 0,
+    stat.ctimeNanoseconds,
+  ];
+}
+
+/**
+ * True when the entry whose name begins at `nameStart` is in the state that `words` has from `at` on. False for all else,
+ * such as an entry that is gone, or that may not be asked after.
+ */
+export type StateCheck = (directory: Fd, nameStart: number, words: Uint32Array, at: number) => boolean;
+
 export interface DirectoryEntry {
   name: Buffer;
   /** The name with one character a byte: sorts as the bytes do, and serves as the key of a map. */
@@ -81,6 +104,8 @@ export interface Files {
   syncFilesystem(fd: Fd): void;
   stat(directory: Fd, name: Name): Stat;
   statOpen(fd: Fd): Stat;
+  /** Asks after the states of many entries. Every name lies in `names`, followed by a zero byte. */
+  stateCheck(names: Buffer): StateCheck;
   /** Without `.` and `..`, in the filesystem's order. */
   list(fd: Fd): DirectoryEntry[];
   makeDirectory(directory: Fd, name: Name, mode: number): void;

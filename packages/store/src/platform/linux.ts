@@ -166,6 +166,7 @@ const wordRange = 0x1_0000_0000;
 
 /** The fields of a statx structure, in the machine's own byte order. */
 const statWords = new Uint32Array(statScratch.buffer, statScratch.byteOffset, statScratch.length / 4);
+const statAddress = koffi.address(statScratch);
 const statSignedWords = new Int32Array(statWords.buffer, statWords.byteOffset, statWords.length);
 
 function word(at: number): number {
@@ -318,6 +319,25 @@ export const linuxFiles: Files = {
       fail("fstat", null);
     }
     return new LinuxStat();
+  },
+  stateCheck(names) {
+    if (names.at(-1) !== 0) throw new RangeError("the last name has no end");
+    // By address, because views and buffers that are made for each name cost as much as the call itself.
+    const start = koffi.address(names);
+    return (directory, nameStart, words, at) => {
+      if (nameStart >= names.length) return false;
+      const name = start + BigInt(nameStart);
+      if ((call.statx(directory, name, flag.atSymlinkNoFollow, flag.statxBasic, statAddress) as number) !== 0)
+        return false;
+      return (
+        words[at + 5] === word(0x68) &&
+        words[at + 4] === word(0x60) &&
+        words[at + 3] === word(0x78) &&
+        words[at + 2] === word(0x70) &&
+        words[at + 1] === word(0x28) &&
+        words[at] === word(0x20)
+      );
+    };
   },
   list(fd) {
     const entries: DirectoryEntry[] = [];

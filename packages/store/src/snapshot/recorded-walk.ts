@@ -11,14 +11,12 @@
  *     linked     u32 a directory: 1 when an entry of it has more than one link
  *     bytes of the names, each followed by a zero byte
  *
- * Numbers are in the machine's own order, and those longer than 32 bits are kept modulo 2^32: they are only compared, and any
- * change of a file moves the nanoseconds of its ctime. What changed so lately that it may change again within the same tick of
- * the clock (git's "racily clean" entries) is kept as unknown, which nothing equals.
+ * Numbers are in the machine's own order. What changed so lately that it may change again within the same tick of the clock
+ * (git's "racily clean" entries) is kept as unknown, which nothing equals.
  */
-import type { Stat } from "../platform/files.js";
+import { stateWordCount as rowWords, stateWords, type Fd, type Files, type Stat } from "../platform/files.js";
 
 const headerWords = 4;
-const rowWords = 6;
 /** No count of nanoseconds. */
 const unknown = 0xffff_ffff;
 
@@ -51,7 +49,8 @@ export class RecordedWalk {
     if (bytes.length < headerWords * 4) return null;
     const [directories = 0, rows = 0, nameBytes = 0] = new Uint32Array(bytes.buffer, bytes.byteOffset, 3);
     const counts = { directories, rows, nameBytes };
-    return layout(counts).totalBytes === bytes.length ? new RecordedWalk(bytes, counts) : null;
+    if (layout(counts).totalBytes !== bytes.length || (rows > 0 && bytes.at(-1) !== 0)) return null;
+    return new RecordedWalk(bytes, counts);
   }
 
   private constructor(bytes: Uint8Array, counts: Counts) {
@@ -65,21 +64,24 @@ export class RecordedWalk {
 
   /** True when row `row` recorded this very state of this very file. */
   matches(row: number, stat: Stat): boolean {
-    const words = this.#words;
     const at = headerWords + row * rowWords;
-    return (
-      words[at + 5] === stat.ctimeNanoseconds &&
-      words[at + 4] === stat.ctimeSeconds >>> 0 &&
-      words[at + 3] === stat.mtimeNanoseconds &&
-      words[at + 2] === stat.mtimeSeconds >>> 0 &&
-      words[at + 1] === stat.sizeBytes >>> 0 &&
-      words[at] === Number(stat.inode & 0xffff_ffffn)
-    );
+    return stateWords(stat).every((word, n) => this.#words[at + n] === word);
+  }
+
+  /** The same, asked of the kernel, for rows below one directory after the other. */
+  check(files: Files): (directory: Fd, row: number) => boolean {
+    if (this.rows === 0) return () => false;
+    const isInState = files.stateCheck(this.#names);
+    return (directory, row) =>
+      isInState(directory, this.#nameStart(row), this.#words, headerWords + row * rowWords);
   }
 
   name(row: number): Buffer {
-    const start = row === 0 ? 0 : (this.#words[this.#at.nameEnds + row - 1] as number) + 1;
-    return this.#names.subarray(start, this.#words[this.#at.nameEnds + row]);
+    return this.#names.subarray(this.#nameStart(row), this.#words[this.#at.nameEnds + row]);
+  }
+
+  #nameStart(row: number): number {
+    return row === 0 ? 0 : (this.#words[this.#at.nameEnds + row - 1] as number) + 1;
   }
 
   /** The first of a directory's entries that are no directories. */
@@ -216,15 +218,9 @@ export class WalkRecorder {
   }
 
   #pushState(words: number[], stat: Stat, isKnown: boolean): void {
+    for (const word of stateWords(stat)) words.push(word);
     const isSettled = stat.ctimeSeconds < this.#settledBeforeSeconds;
-    words.push(
-      Number(stat.inode & 0xffff_ffffn),
-      stat.sizeBytes >>> 0,
-      stat.mtimeSeconds >>> 0,
-      stat.mtimeNanoseconds,
-      stat.ctimeSeconds >>> 0,
-      isKnown && isSettled ? stat.ctimeNanoseconds : unknown,
-    );
+    if (!isKnown || !isSettled) words[words.length - 1] = unknown;
   }
 
   #addName(name: Buffer): void {

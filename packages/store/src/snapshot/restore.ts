@@ -8,6 +8,7 @@ import { sameEntry } from "../tree/same.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { Comparison } from "./compare.js";
+import type { ComparisonThreads } from "./comparison-threads.js";
 import { isAlone, type RunCollector } from "./file-run.js";
 import { KnownLevel, type Known } from "./known.js";
 import { Materializer } from "./materialize.js";
@@ -18,7 +19,7 @@ import type { ObjectPlaces } from "./restore-batch.js";
 import { countSelected, Selector, type Selection } from "./selection.js";
 import type { PreviousWalk } from "./stat-cache.js";
 import type { StorePlace } from "./store-place.js";
-import { findUnchanged, threadsFor, type Unchanged } from "./unchanged.js";
+import { findUnchanged, type Unchanged } from "./unchanged.js";
 import { requirePaths, standsAt } from "./wanted-paths.js";
 import type { Work } from "./work.js";
 
@@ -35,6 +36,8 @@ export interface RestoreTreeOptions {
   storePlace?: StorePlace;
   /** With threads: where these find objects. See `MaterializeOptions`. */
   objects?: ObjectPlaces | null;
+  /** Threads of this process to help with the comparison with the last walk. */
+  threads?: ComparisonThreads | null;
 }
 
 export interface RestoreCounts {
@@ -123,9 +126,8 @@ class Restorer {
   }
 
   #findUnchanged(): Unchanged | null {
-    const { previous = null, objects = null, paths, work } = this.#options;
+    const { previous = null, threads = null, paths, work } = this.#options;
     if (previous?.hasSameView !== true || paths !== null) return null;
-    const threads = objects === null ? 0 : threadsFor(previous.walk);
     return findUnchanged(this.#files, this.#target, previous.walk, threads, () => work.step());
   }
 

@@ -18,6 +18,7 @@ import {
 import { writeContent } from "../tree/content.js";
 import { readDirectory, writeDirectory, writeRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
+import type { ComparisonThreads } from "./comparison-threads.js";
 import { KnownLevel, type Known } from "./known.js";
 import { dropLonelyGroups, LinkGroups } from "./links.js";
 import { MetadataReader } from "./read-metadata.js";
@@ -28,7 +29,7 @@ import { FileReader, readAttemptsMax, settledBefore } from "./read-file.js";
 import { EntryRows, WalkRecorder, type RecordedWalk } from "./recorded-walk.js";
 import type { PreviousWalk } from "./stat-cache.js";
 import type { StorePlace } from "./store-place.js";
-import { findUnchanged, threadsFor, type Unchanged } from "./unchanged.js";
+import { findUnchanged, type Unchanged } from "./unchanged.js";
 import type { Work } from "./work.js";
 
 export interface ScanOptions {
@@ -43,8 +44,8 @@ export interface ScanOptions {
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
   /** The store, which is left out wherever it is met. */
   storePlace?: StorePlace;
-  /** Other threads of this process reach the same files, and may help. */
-  withThreads?: boolean;
+  /** Threads of this process, which reach the same files, to help where there is a last walk. */
+  threads?: ComparisonThreads | null;
 }
 
 export interface ScanResult {
@@ -110,9 +111,8 @@ class Scanner {
     const files = this.#files;
     if (files.statOpen(directory).type !== "directory")
       throw new StoreError("invalid_argument", "source is not a directory");
-    const { previous = null, base = null, withThreads = false } = this.#options;
+    const { previous = null, base = null, threads = null } = this.#options;
     if (previous?.hasSameView === true) {
-      const threads = withThreads ? threadsFor(previous.walk) : 0;
       this.#unchanged = findUnchanged(files, directory, previous.walk, threads, () => this.#work.step());
       if (this.#unchanged.isWholeSame(previous.walk.directories - 1)) {
         this.#countUnchanged(previous.root);

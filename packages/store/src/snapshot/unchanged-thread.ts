@@ -1,10 +1,13 @@
 /** A thread that helps to find what is unchanged, and ends when nothing is left to look at. */
-import { workerData } from "node:worker_threads";
-import type { Fd } from "../platform/files.js";
+import { parentPort } from "node:worker_threads";
 import { linuxFiles } from "../platform/linux.js";
+import type { ComparisonTask } from "./comparison-threads.js";
 import { RecordedWalk } from "./recorded-walk.js";
-import { compareDirectories, type ComparisonMemory } from "./unchanged.js";
+import { compareDirectories } from "./unchanged.js";
 
-const { memory, root } = workerData as { memory: ComparisonMemory; root: Fd };
-const walk = RecordedWalk.decode(memory.walk);
-if (walk !== null) compareDirectories(linuxFiles, root, walk, memory, () => undefined);
+parentPort?.once("message", (task: ComparisonTask | null) => {
+  if (task === null) return;
+  const { memory, root } = task;
+  const walk = RecordedWalk.decode(memory.walk);
+  if (walk !== null) compareDirectories(linuxFiles, root, walk, memory, () => undefined);
+});

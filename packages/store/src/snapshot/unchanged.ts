@@ -7,27 +7,14 @@
  * what is found there but that it is the same, and the directory that holds the symlink has changed, so that the walk which
  * follows goes there and sees it.
  */
-import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import { StoreError } from "../errors.js";
 import type { Fd, Files } from "../platform/files.js";
+import type { ComparisonMemory, ComparisonThreads } from "./comparison-threads.js";
 import type { RecordedWalk } from "./recorded-walk.js";
 
-/** A thread takes some 50 ms to come up: about what it takes to ask for this many states. */
-const rowsPerThreadMin = 30_000;
-const threadsMax = 3;
 const directoriesPerTurn = 32;
 /** A thread that holds a few directories this long has died. What it had is looked at by the walk. */
 const threadTimeoutMs = 60_000;
-
-/** What the threads share. */
-export interface ComparisonMemory {
-  walk: Uint8Array;
-  /** The next directory that nobody has taken, and how many are done. */
-  counters: Int32Array;
-  /** One byte a directory: 1 when it is as it was. */
-  same: Uint8Array;
-}
 
 const counter = { next: 0, done: 1 } as const;
 
@@ -39,13 +26,14 @@ export function compareDirectories(
   { counters, same }: Omit<ComparisonMemory, "walk">,
   onTurn: () => void,
 ): void {
+  const isInState = walk.check(files);
   for (;;) {
     const first = Atomics.add(counters, counter.next, directoriesPerTurn);
     if (first >= walk.directories) return;
     const end = Math.min(first + directoriesPerTurn, walk.directories);
     try {
       for (let directory = first; directory < end; directory++) {
-        same[directory] = isSame(files, root, walk, directory) ? 1 : 0;
+        same[directory] = isSame(files, root, walk, directory, isInState) ? 1 : 0;
       }
     } finally {
       Atomics.add(counters, counter.done, end - first);
@@ -55,7 +43,13 @@ export function compareDirectories(
   }
 }
 
-function isSame(files: Files, root: Fd, walk: RecordedWalk, directory: number): boolean {
+function isSame(
+  files: Files,
+  root: Fd,
+  walk: RecordedWalk,
+  directory: number,
+  isInState: (directory: Fd, row: number) => boolean,
+): boolean {
   const own = walk.ownRow(directory);
   const path = walk.name(own);
   try {
@@ -63,7 +57,7 @@ function isSame(files: Files, root: Fd, walk: RecordedWalk, directory: number): 
     try {
       if (!walk.matches(own, files.statOpen(fd))) return false;
       for (let row = walk.firstRow(directory); row < own; row++) {
-        if (!walk.matches(row, files.stat(fd, walk.name(row)))) return false;
+        if (!isInState(fd, row)) return false;
       }
       return true;
     } finally {
@@ -114,39 +108,24 @@ export class Unchanged {
   }
 }
 
-/** How many threads are worth starting for a walk. */
-export function threadsFor(walk: RecordedWalk): number {
-  return Math.min(threadsMax, availableParallelism() - 1, Math.floor(walk.rows / rowsPerThreadMin));
-}
-
-/** With `threads` more than this one, which reach the same files. `onTurn` is called often and may throw. */
+/** `threads` help; they reach the same files. `onTurn` is called often and may throw. */
 export function findUnchanged(
   files: Files,
   root: Fd,
   walk: RecordedWalk,
-  threads: number,
+  threads: ComparisonThreads | null,
   onTurn: () => void,
 ): Unchanged {
   const same = new Uint8Array(new SharedArrayBuffer(walk.directories));
   const counters = new Int32Array(new SharedArrayBuffer(8));
   const memory: ComparisonMemory = { walk: walk.bytes, counters, same };
-  for (let n = 0; n < threads; n++) startThread(memory, root);
+  threads?.join({ memory, root });
   try {
     compareDirectories(files, root, walk, memory, onTurn);
   } finally {
     awaitOthers(walk, memory);
   }
   return new Unchanged(walk, same.slice());
-}
-
-function startThread(memory: ComparisonMemory, root: Fd): void {
-  const thread = new Worker(new URL("./unchanged-thread.js", import.meta.url), {
-    workerData: { memory, root },
-    execArgv: [],
-  });
-  thread.unref();
-  // One that fails only makes the others do its work.
-  thread.on("error", () => undefined);
 }
 
 /** Returns when nobody looks any more; those who come later find nothing to do. */

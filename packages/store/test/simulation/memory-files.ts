@@ -8,6 +8,7 @@ import {
   type Name,
   type Stat,
 } from "../../src/platform/files.js";
+import { stateCheckBy } from "../platform/state-check.js";
 import type { Inode, InodeNumber, NameChange } from "./inode.js";
 import { rootInode, type MemoryDisk } from "./memory-disk.js";
 
@@ -163,6 +164,8 @@ export class MemoryFiles implements Files {
     this.#before("statOpen", false);
     return this.#statOf(this.#number(fd));
   };
+
+  stateCheck = stateCheckBy((directory, name) => this.stat(directory, name));
 
   list: Files["list"] = (fd) => {
     this.#before("list", false);

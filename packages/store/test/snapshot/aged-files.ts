@@ -1,6 +1,7 @@
 import { StoreError } from "../../src/errors.js";
 import type { Files, Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { stateCheckBy } from "../platform/state-check.js";
 
 /**
  * The kernel's files with times an hour back, so that what a test has just made counts as settled, with a list of what is
@@ -13,9 +14,11 @@ export function agedFiles(): { files: Files; calls: string[]; denied: Set<string
     const { inode, device, ctimeSeconds } = stat;
     return { ...stat, inode, device, ctimeSeconds: ctimeSeconds - 3600 };
   };
+  const stat: Files["stat"] = (directory, name) => aged(linuxFiles.stat(directory, name));
   const files: Files = {
     ...linuxFiles,
-    stat: (directory, name) => aged(linuxFiles.stat(directory, name)),
+    stat,
+    stateCheck: stateCheckBy(stat),
     statOpen: (fd) => aged(linuxFiles.statOpen(fd)),
     open(directory, name, options) {
       const text = Buffer.from(name as never).toString("utf8");

@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "no
 import { describe, test, type TestContext } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
 import { StoreError } from "../../src/errors.js";
-import type { Files, Stat } from "../../src/platform/files.js";
+import type { Fd, Files, Name, Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { writeDirectory } from "../../src/tree/directory.js";
 import type { TreeEntry } from "../../src/tree/entry.js";
 import { withCode } from "../errors.js";
 import { forgeLongChunk, forgeSnapshot, rootOf } from "../maintenance/forged.js";
+import { stateCheckBy } from "../platform/state-check.js";
 import { plainMetadata } from "../tree/plain-metadata.js";
 import { makeStore } from "./made-store.js";
 
@@ -25,13 +26,18 @@ class OldFiles {
   contentReads = 0;
   readonly files: Files = {
     ...linuxFiles,
-    stat: (directory, name) => older(linuxFiles.stat(directory, name)),
+    stat: oldStat,
+    stateCheck: stateCheckBy(oldStat),
     statOpen: (fd) => older(linuxFiles.statOpen(fd)),
     read: (fd, buffer, position) => {
       if (buffer.length === 100) this.contentReads += 1;
       return linuxFiles.read(fd, buffer, position);
     },
   };
+}
+
+function oldStat(directory: Fd, name: Name): Stat {
+  return older(linuxFiles.stat(directory, name));
 }
 
 function older(stat: Stat): Stat {

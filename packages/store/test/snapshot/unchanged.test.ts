@@ -18,6 +18,7 @@ import { linuxFiles } from "../../src/platform/linux.js";
 import { owners } from "../../src/snapshot/owners.js";
 import { EntryRows, WalkRecorder, type RecordedWalk } from "../../src/snapshot/recorded-walk.js";
 import { scan, type WalkResult } from "../../src/snapshot/scan.js";
+import { ComparisonThreads } from "../../src/snapshot/comparison-threads.js";
 import { findUnchanged, type Unchanged } from "../../src/snapshot/unchanged.js";
 import { Work } from "../../src/snapshot/work.js";
 import { HashingWriter } from "../../src/tree/hashing-writer.js";
@@ -149,7 +150,7 @@ test("what changed as the walk began is unknown to the next one", (t) => {
   t.after(() => linuxFiles.close(fd));
   const objects = new HashingWriter(new MemoryObjects());
   const { walk } = scan(linuxFiles, objects, fd, { owners: owners(), work: new Work("scan") });
-  const unchanged = findUnchanged(linuxFiles, fd, walk, 0, () => undefined);
+  const unchanged = findUnchanged(linuxFiles, fd, walk, null, () => undefined);
   assert.deepEqual(sameDirectories(walk, unchanged), []);
 });
 
@@ -210,7 +211,9 @@ test("threads find the same as the engine alone", (t) => {
   nextTick();
   writeFileSync(`${source}/123/file`, "changed");
   const all = Array.from({ length: 201 }, (_, directory) => directory);
-  for (const threads of [0, 3]) {
+  for (const count of [0, 3]) {
+    const threads = new ComparisonThreads();
+    threads.start(count);
     const unchanged = findUnchanged(linuxFiles, fd, walk, threads, () => undefined);
     const expected = all.filter((directory) => directory !== 123);
     assert.deepEqual(sameDirectories(walk, unchanged), expected);

@@ -45,6 +45,21 @@ describe("restoring paths that lead to nothing", () => {
     assert.equal(restore(["directory/file"]).created, 2);
   });
 
+  test("leaves no target behind that was made for it", (t) => {
+    const { engine, source } = makeStore(t);
+    writeFileSync(`${source}/file`, "");
+    engine.directories.snapshot({}, source, { name: "old" });
+    const target = `${source}-restored`;
+    t.after(() => rmSync(target, { recursive: true, force: true }));
+    const restore = (path: string) => engine.directories.restore({}, "old", target, { paths: [bytes(path)] });
+    assert.throws(() => restore("none"), withCode("path_not_found"));
+    assert.ok(!existsSync(target));
+    mkdirSync(target);
+    assert.throws(() => restore("none"), withCode("path_not_found"));
+    assert.ok(existsSync(target), "which was there before");
+    assert.equal(restore("file").created, 1);
+  });
+
   for (const driver of ["directory", "overlay"] as const) {
     test(`is refused for a disk, unless it stands there (${driver})`, (t) => {
       const { engine } = makeStore(t);

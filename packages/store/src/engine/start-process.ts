@@ -1,59 +1,22 @@
-/** Starts engines: in a thread of this process, or in a child process with rights of its own. */
+/** Starts an engine in a child process with rights of its own. */
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { realpathSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
 import type { EngineHost } from "../api.js";
 import { StoreError } from "../errors.js";
 import { EngineChannel } from "./channel.js";
+import { entryModule } from "./entry.js";
 import { exposureCommand, planExposure } from "./exposure.js";
 import type { FromEngine, StartOptions, ToEngine } from "./messages.js";
-import type { ThreadData } from "./thread.js";
-
-export function startEngine(host: EngineHost, options: StartOptions): EngineChannel {
-  return host.kind === "thread" ? startThread(options) : startProcess(host, options);
-}
-
-/**
- * Objects of a walk live for a moment, and a larger nursery only takes memory: a first snapshot of 95,000 files took 226 MB with this
- * one and 266 MB with Node's own, in the same time.
- */
-const engineYoungMiB = 12;
-
-export function startThread(options: StartOptions): EngineChannel {
-  const channel = new EngineChannel();
-  const aborted = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: ThreadData = { ...options, aborted };
-  // The flags of the program (a loader, an input type) are for its own code, not for this.
-  const worker = new Worker(new URL("./thread.js", import.meta.url), {
-    workerData,
-    execArgv: [],
-    resourceLimits: { maxYoungGenerationSizeMb: engineYoungMiB },
-  });
-  worker.on("message", (message: FromEngine) => channel.receive(message));
-  worker.on("error", (error) => channel.end(error));
-  worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));
-  channel.connect({
-    send: (message) => {
-      if (message.kind === "abort") Atomics.store(aborted, 0, message.id);
-      else worker.postMessage(message);
-    },
-    keepAlive: (isNeeded) => {
-      if (isNeeded) worker.ref();
-      else worker.unref();
-    },
-    terminate: async () => {
-      await worker.terminate();
-    },
-  });
-  return channel;
-}
 
 /** Keeps the last of what a child writes to its standard error, to say why it did not start. */
 const stderrBytesMax = 4096;
 
-function startProcess(host: Extract<EngineHost, { kind: "process" }>, options: StartOptions): EngineChannel {
+export function startProcess(
+  host: Extract<EngineHost, { kind: "process" }>,
+  options: StartOptions,
+): EngineChannel {
   const channel = new EngineChannel();
   const child = spawnChild(host, options);
   let stderr = "";
@@ -103,7 +66,7 @@ function startError(reason: string): StoreError {
  * its own: it may read a file of mode 000 and make whiteouts. It has no more rights over the files of others.
  */
 function spawnChild(host: Extract<EngineHost, { kind: "process" }>, options: StartOptions): ChildProcess {
-  const childPath = fileURLToPath(new URL("./child.js", import.meta.url));
+  const childPath = fileURLToPath(entryModule("child"));
   const command = [
     ...["unshare", "--user", "--map-current-user", "--keep-caps", "--"],
     ...[process.execPath, childPath, JSON.stringify(options)],
