@@ -15,7 +15,7 @@ if (!Number.isInteger(depth) || depth < 1) {
 }
 
 const files = compiledTests(root, ["packages/store", "packages/runtime"]).filter((file) =>
-  /\/(simulation|processes|verification)\/|\/(damage|decoders|mitigations)\.test\.js$/.test(file),
+  /\/(simulation|processes|verification)\/|\/(damage|decoders|mitigations|disk\/crash)\.test\.js$/.test(file),
 );
 const started = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], {
   cwd: root,

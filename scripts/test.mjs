@@ -10,8 +10,17 @@ import { seconds } from "./setup/run.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const privilegeDependent = ["packages/store", "packages/runtime", "packages/server", "packages/cli"];
-/** Tests of formats and of simulated disks, to which it makes no difference who runs them. */
-const sameForEverybody = /^packages\/store\/dist\/test\/(chunk|pack|simulation|tree|verification)\//;
+/** Where it makes no difference who runs them: formats, simulated disks, large trees, the words of commands and routes. */
+const sameForEverybody = new RegExp(
+  `^packages/(${[
+    "store/dist/test/(chunk|maintenance|pack|processes|simulation|tree|verification)/",
+    "store/dist/test/(decoders|golden-store|disk/crash|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
+    "server/dist/test/(auth|billing|db|schemas|workspaces)/",
+    "server/dist/test/routes/(?!exec|files|images|snapshots)",
+    "cli/dist/test/(client|output)/",
+    "cli/dist/test/commands/(cp|completion|exec|forward|store)",
+  ].join("|")})`,
+);
 
 /** Words on the command line narrow the run to the files whose path contains one of them. */
 const wanted = process.argv.slice(2);

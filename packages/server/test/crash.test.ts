@@ -66,7 +66,7 @@ async function work(client: Client, seed: number, acknowledged: Acknowledged): P
     await client.workspace(name);
     acknowledged.lines.set(name, 0);
     for (let i = 1; ; i += 1) {
-      await client.exec(name, `echo ${i} >> log; head -c 100000 /dev/urandom > data; sync`);
+      await client.exec(name, `echo ${i} >> log; head -c 100000 /dev/urandom > data; sync log data`);
       acknowledged.lines.set(name, i);
       await client.expect(201, "POST", `${base}/snapshots`, { name: `s${i}` });
       acknowledged.snapshots.set(name, [...(acknowledged.snapshots.get(name) ?? []), `s${i}`]);
@@ -116,10 +116,11 @@ async function verify(client: Client, { lines, snapshots, deleted }: Acknowledge
   await client.idle(name);
 }
 
+/** A killed process that waits for its disk ends only when the disk has answered, so this is patient. */
 async function noProcessLeft(directory: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
     if ((await processesMentioning(directory)).length === 0) return;
-    await sleep(20);
+    await sleep(50);
   }
   assert.fail(`processes left: ${(await processesMentioning(directory)).join(", ")}`);
 }

@@ -46,7 +46,7 @@ export function pidNamespace(pid: number): string | null {
 /** Waits for a condition; false when it did not come true in time. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

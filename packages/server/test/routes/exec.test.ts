@@ -280,7 +280,7 @@ describe("exec", { skip: await sandboxMissing() }, () => {
 
   /** Waits until no process of the workspace's session matches; the server learns of a lost client a moment later. */
   async function gone(pattern: string): Promise<void> {
-    for (let attempt = 0; attempt < 100; attempt += 1) {
+    for (let attempt = 0; attempt < 1200; attempt += 1) {
       if ((await run({ command: `pgrep -f '${pattern}' || echo none` })).stdout === "none\n") return;
       await sleep(50);
     }

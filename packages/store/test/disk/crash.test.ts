@@ -1,4 +1,4 @@
-/** Every operation is killed before each of its changes in turn; the disks must then be as before or as after. */
+/** Every operation is killed before any of its changes; the disks must then be as before or as after. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -10,8 +10,13 @@ import { linuxFiles } from "../../src/platform/linux.js";
 import { opaqueAttribute } from "../../src/snapshot/overlay-marks.js";
 import { Repository } from "../../src/snapshot/repository.js";
 import { Work } from "../../src/snapshot/work.js";
+import { Random, seedOfRun } from "../random.js";
+import { depth, drawn } from "../simulation/share.js";
 import { crashingFiles } from "./crashing-files.js";
 import { openBench, removeDirectory, temporaryDirectoryInMemory, type Bench } from "./mounted.js";
+
+/** Of up to some 100 changes, as many as end within seconds; `npm run test:deep` takes all. */
+const killsPerOperation = 12;
 
 /** Changes the upper as overlayfs would have, so that hundreds of runs need no mount. */
 function write(bench: Bench, id: string, run: (upper: string) => void): void {
@@ -164,6 +169,8 @@ const operations: Record<string, Operation> = {
 
 for (const [name, { prepare, act, made, layersMax }] of Object.entries(operations)) {
   void test(`killed anywhere in: ${name}`, (t) => {
+    const random = new Random(seedOfRun());
+    t.diagnostic(`seed ${random.seed}`);
     const parent = temporaryDirectoryInMemory();
     t.after(() => removeDirectory(parent));
     const original = path.join(parent, "original");
@@ -199,25 +206,31 @@ for (const [name, { prepare, act, made, layersMax }] of Object.entries(operation
       bench.repository.close();
       return asIs(root);
     });
-    let changes = 0;
-    for (let crashAt = 1; ; crashAt++) {
-      const crashed = onCopy((root) => {
-        const crashing = crashingFiles(crashAt);
-        const victim = openBench(root, crashing.files, layersMax);
-        try {
-          act(victim);
-        } catch (error) {
-          if (!crashing.crashed()) throw error;
-        }
-        changes = crashing.count();
-        victim.repository.close();
-        if (!crashing.crashed()) return false;
-
+    /** The number of changes that were made. */
+    const runKilled = (root: string, crashAt: number): number => {
+      const crashing = crashingFiles(crashAt);
+      const victim = openBench(root, crashing.files, layersMax);
+      try {
+        act(victim);
+      } catch (error) {
+        if (!crashing.crashed()) throw error;
+      }
+      const changes = crashing.count();
+      victim.repository.close();
+      return changes;
+    };
+    const changes = onCopy((root) => runKilled(root, Infinity));
+    assert.ok(changes > 3);
+    const everyPoint = Array.from({ length: changes }, (_, n) => n + 1);
+    const killed = drawn(everyPoint, killsPerOperation * depth, (end) => random.below(end));
+    for (const crashAt of killed) {
+      onCopy((root) => {
+        runKilled(root, crashAt);
         const bench = openBench(root);
         // Half of the runs meet the leftovers as a sweep, half as the next operation.
         if (crashAt % 2 === 0) bench.disks.sweepLayers();
         const state = withoutTimes(stateOf(bench));
-        const context = `killed before change ${crashAt}`;
+        const context = `seed ${random.seed}, killed before change ${crashAt}`;
         const options = [before, after].map((one) => JSON.stringify(one.disks));
         assert.ok(options.includes(JSON.stringify(state.disks)), `${context}: ${JSON.stringify(state)}`);
         for (const [snapshot, tree] of Object.entries(state.snapshots)) {
@@ -238,11 +251,8 @@ for (const [name, { prepare, act, made, layersMax }] of Object.entries(operation
         }
         assert.deepEqual(fs.readdirSync(`${root}/trash`), [], context);
         bench.repository.close();
-        return true;
       });
-      if (!crashed) break;
     }
-    t.diagnostic(`${changes} changes`);
-    assert.ok(changes > 3);
+    t.diagnostic(`${killed.length} of ${changes} changes`);
   });
 }

@@ -65,7 +65,7 @@ async function openUnder(place: string): Promise<string[]> {
         }
       })
       .filter((path) => path.startsWith(place));
-  for (let round = 0; round < 200 && open().length > 0; round++) await sleep(10);
+  for (let round = 0; round < 6000 && open().length > 0; round++) await sleep(10);
   return open();
 }
 
