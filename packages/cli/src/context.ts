@@ -2,7 +2,7 @@ import type { ApiClient } from "./client/api.js";
 import { serverUrl } from "./client/address.js";
 import { credentialsPath, readCredentials } from "./client/credentials.js";
 import { forwardInterrupt, openInterrupt } from "./interrupt.js";
-import { printableLines } from "./output/printable.js";
+import { printable, printableLines } from "./output/printable.js";
 
 /** What a command works with: its surroundings, where its output goes, and the server. */
 export interface Context {
@@ -20,6 +20,8 @@ export interface Context {
   show<T>(value: T, text: (value: T) => string): void;
   /** A remark on stderr that is no part of the result. */
   note(text: string): void;
+  /** Notes what an answer warns of, if anything. */
+  warn(answer: { warnings?: string[] }): void;
   /** A client for the server that `CHASER_API_URL` names, with the key for it. */
   api(): Promise<ApiClient>;
   /** Where the server is, what is saved about it, and where. */
@@ -51,6 +53,7 @@ export function createContext(process: NodeJS.Process, json: boolean): Context {
     printJson: (value) => void stdout.write(JSON.stringify(value, null, 2) + "\n"),
     show: (value, text) => (json ? context.printJson(value) : context.print(text(value))),
     note: (text) => void stderr.write((json ? JSON.stringify({ note: text }) : printableLines(text)) + "\n"),
+    warn: ({ warnings = [] }) => warnings.forEach((text) => context.note(`warning: ${printable(text)}`)),
     async api() {
       const { ApiClient } = await import("./client/api.js");
       const { url, apiKey } = context.server();

@@ -82,6 +82,7 @@ export interface StartedCommand {
   session_id: string;
   command_id: string;
   pid?: number | null;
+  warnings?: string[];
 }
 
 export interface CommandRecord {
@@ -109,6 +110,11 @@ export interface Session {
   end_reason: string | null;
   limits?: Record<string, { value: number; mechanism: string }>;
   limits_hit?: string[];
+}
+
+/** The answer of starting one. */
+export interface StartedSession extends Session {
+  warnings?: string[];
 }
 
 export interface StoppedSessions {

@@ -15,7 +15,7 @@ import {
 } from "../schemas/exec.js";
 import { collect, commandEvents } from "../sessions/command.js";
 import type { CommandSpec } from "../sessions/active-session.js";
-import type { Lease } from "../sessions/sessions.js";
+import { warningsOf, type Lease } from "../sessions/sessions.js";
 import { apiRoute, jsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
 import { answerEvents } from "./event-stream.js";
@@ -25,7 +25,7 @@ const tags = ["exec"];
 
 const description =
   "With `background` the answer is `command_id`, `pid` and `session_id`; a session for it alone stays until it is not used any " +
-  "more. With `Accept: text/event-stream` it is a stream of events: `start` (session_id, command_id), `stdout` and `stderr` " +
+  "more. With `Accept: text/event-stream` it is a stream of events: `start` (session_id, command_id, warnings), `stdout` and `stderr` " +
   '({"data": base64}), `keepalive`, then `complete` (exit_code, signal, timed_out, limits_hit, duration_ms, output_bytes, ' +
   "output_truncated) or `error` ({error}). A stream that ends without either is an error. A client that goes away ends the command.";
 
@@ -142,7 +142,7 @@ async function run(c: Request, context: Context, job: Run) {
     await record(outcome);
     await lease.session.assertNotStopped();
     await settle();
-    return c.json(execView(outcome, lease.session.id), 200);
+    return c.json(execView(outcome, { sessionId: lease.session.id, warnings: warningsOf(lease) }), 200);
   } catch (error) {
     await settle();
     if (c.req.raw.signal.aborted) throw new ServerError("invalid_request", "the client went away");
@@ -160,6 +160,7 @@ function commandSpec(request: ExecRequest): CommandSpec {
 /** The session is in use while the command runs, as if somebody waited for it. */
 async function startInBackground(context: Context, { lease, request, finish }: Run, record: Recorder) {
   const { session } = lease;
+  const warnings = warningsOf(lease);
   try {
     const command =
       request.terminal === undefined
@@ -172,7 +173,7 @@ async function startInBackground(context: Context, { lease, request, finish }: R
     void command.ended
       .then(() => (command.result === null ? undefined : record(command.result)))
       .catch((error: unknown) => context.log.error("exec_record", error));
-    return { command_id: command.id, pid: command.pid, session_id: session.id };
+    return { command_id: command.id, pid: command.pid, session_id: session.id, warnings };
   } catch (error) {
     await finish().catch((failure: unknown) => context.log.error("exec_finish", failure));
     throw session.stoppedBy ?? error;
@@ -201,7 +202,9 @@ function streamEvents(c: Request, context: Context, { job, execution, record, se
     if (gone.aborted) kill();
     let at = 0;
     try {
-      await send("start", { session_id: job.lease.session.id, command_id: execution.id }, at);
+      const { session } = job.lease;
+      const start = { session_id: session.id, command_id: execution.id, warnings: warningsOf(job.lease) };
+      await send("start", start, at);
       const { stdin, stdin_open: stdinOpen = false, max_output_bytes: maxOutputBytes } = job.request;
       for await (const event of commandEvents(execution, { stdin, stdinOpen, maxOutputBytes })) {
         if (event.event === "complete") {

@@ -10,10 +10,11 @@ import {
   listSessionsQuery,
   sessionSchema,
   sessionView,
+  startedSessionSchema,
 } from "../schemas/session.js";
 import { processSchema, processView, selfTestSchema, selfTestView } from "../schemas/command.js";
 import { bulkTerminate } from "../sessions/bulk-terminate.js";
-import type { Lease } from "../sessions/sessions.js";
+import { warningsOf, type Lease } from "../sessions/sessions.js";
 import { apiRoute, json, jsonBody } from "./api-route.js";
 import type { App } from "./environment.js";
 import { setNextCursor } from "./paging-header.js";
@@ -31,8 +32,8 @@ const create = apiRoute(
     summary: "Start a session, or use the one that runs on the workspace",
     request: jsonBody(createSessionBody),
     responses: {
-      200: { description: "the session that runs on the workspace already", ...json(sessionSchema) },
-      201: { description: "the new session", ...json(sessionSchema) },
+      200: { description: "the session that runs on the workspace already", ...json(startedSessionSchema) },
+      201: { description: "the new session", ...json(startedSessionSchema) },
     },
   },
 );
@@ -140,7 +141,8 @@ export function registerSessions(app: App, context: Context): void {
     const lease = await begin(account, body);
     lease.release();
     c.set("auditTarget", lease.session.id);
-    const view = sessionView(await sessions.get(account, lease.session.id));
+    const row = await sessions.get(account, lease.session.id);
+    const view = { ...sessionView(row), warnings: warningsOf(lease) };
     return lease.created ? c.json(view, 201) : c.json(view, 200);
   });
 

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { z } from "@hono/zod-openapi";
 import type { Command, SelfTestCheck, SessionProcess } from "@chaser/runtime";
 import { toServerError } from "../errors.js";
-import { bytes, flag, id, limitsHit, rfc3339, time } from "./fields.js";
+import { bytes, flag, id, limitsHit, rfc3339, time, warnings } from "./fields.js";
 
 export const commandParams = z.object({
   session: z.string().openapi({ param: { name: "session", in: "path" } }),
@@ -64,7 +64,7 @@ function errorView(error: unknown): { code: string; message: string } {
 }
 
 export const backgroundSchema = z
-  .object({ command_id: id, pid: z.number().int().nullable(), session_id: id })
+  .object({ command_id: id, pid: z.number().int().nullable(), session_id: id, warnings })
   .openapi("BackgroundCommand");
 
 const byteOffset = z.coerce.number().int().min(0).openapi({ type: "integer" });

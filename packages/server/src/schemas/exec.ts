@@ -3,7 +3,7 @@ import type { ExecResult } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
 import type { CommandView } from "./command.js";
-import { imageReference, limitsHit, processText, terminalCells } from "./fields.js";
+import { imageReference, limitsHit, processText, terminalCells, warnings } from "./fields.js";
 
 const argument = processText(argumentBytesMax);
 
@@ -94,6 +94,7 @@ export const execSchema = z
     signal: z.string().nullable(),
     duration_ms: z.number().int(),
     session_id: z.string(),
+    warnings,
   })
   .openapi("ExecResult");
 
@@ -116,7 +117,10 @@ export function keptCompleteView(view: CommandView) {
   return { exit_code, signal, timed_out, limits_hit, duration_ms, output_bytes, output_truncated: false };
 }
 
-export function execView(outcome: CommandOutcome, sessionId: string): z.infer<typeof execSchema> {
+export function execView(
+  outcome: CommandOutcome,
+  { sessionId, warnings }: { sessionId: string; warnings: string[] },
+): z.infer<typeof execSchema> {
   return {
     exit_code: outcome.exitCode,
     output: outcome.output.toString(),
@@ -128,5 +132,6 @@ export function execView(outcome: CommandOutcome, sessionId: string): z.infer<ty
     signal: outcome.signal,
     duration_ms: Math.round(outcome.durationMs),
     session_id: sessionId,
+    warnings,
   };
 }

@@ -64,3 +64,9 @@ export const limitsHit = z.array(z.enum(LIMIT_NAMES)).openapi({
     "limits that were reached while the command ran; memory, processes and tmp are those of the whole session, " +
     "so another command of it may have been the one. A full disk ends the session: workspace_disk_full",
 });
+
+/** What went otherwise than will be expected while the session was started for this call. */
+export const warnings = z.array(z.string()).openapi({
+  description:
+    "what to know of the session that was started for this, such as a repository that could not be fetched again",
+});

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { checkEgress, EGRESS_RULES_MAX, type AppliedLimits } from "@chaser/runtime";
 import type { SessionRow } from "../db/tables.js";
 import { sessionTtlSecondsDefault, sessionTtlSecondsMax, sessionTtlSecondsMin } from "../limits.js";
-import { id, imageReference, paging, rfc3339, time } from "./fields.js";
+import { id, imageReference, paging, rfc3339, time, warnings } from "./fields.js";
 import { sessionType } from "./workspace.js";
 
 const egressRule = z
@@ -93,6 +93,8 @@ export const sessionSchema = z
       .openapi({ description: "limits of the whole session that were reached: memory, processes, tmp" }),
   })
   .openapi("Session");
+
+export const startedSessionSchema = sessionSchema.extend({ warnings }).openapi("StartedSession");
 
 export function sessionView(row: SessionRow): z.infer<typeof sessionSchema> {
   const active = row.ended_at === null;

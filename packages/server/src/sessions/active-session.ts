@@ -55,6 +55,8 @@ export class ActiveSession {
   ending: Promise<void> | undefined;
   /** Why the server ended it with whatever ran in it, when what was written crossed a cap. */
   stoppedBy: ServerError | undefined;
+  /** What went otherwise than whoever uses it will expect. */
+  readonly warnings: string[] = [];
   readonly #sandbox: Session;
   readonly #attachment: DiskAttachment;
   readonly #root: SessionRoot | null;

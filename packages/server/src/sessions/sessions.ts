@@ -13,7 +13,7 @@ import {
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
-import { ServerError } from "../errors.js";
+import { ServerError, toServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
 import { cleaningBytesMax, fetchAgainMsMax, sessionTtlSecondsDefault } from "../limits.js";
 import type { Logger } from "../log.js";
@@ -43,6 +43,11 @@ export interface Lease {
   session: ActiveSession;
   created: boolean;
   release: () => void;
+}
+
+/** Said once, to who had the session started. */
+export function warningsOf({ created, session }: Lease): string[] {
+  return created ? session.warnings : [];
 }
 
 interface Dependencies {
@@ -122,8 +127,11 @@ export class Sessions {
       const image = await this.#imageOf(workspace);
       const disk = { workspaceId: workspace.id, diskId: workspace.id, image };
       let session = await this.#start(account, disk, wishes);
-      if (await this.#fetchAgain(account, workspace, session))
+      const fetched = await this.#fetchAgain(account, workspace, session);
+      if (fetched !== null) {
         session = await this.#start(account, disk, wishes);
+        session.warnings.push(...fetched.warnings);
+      }
       return { session, created: true, release: session.use() };
     });
   }
@@ -152,22 +160,28 @@ export class Sessions {
   }
 
   /**
-   * Whether the session was ended because its workspace, imported and empty, was fetched again, or could not be. A failure is no
-   * reason to keep anyone from an empty workspace.
+   * Ends the session and fetches its workspace again where that was imported and is empty; else null. A failure is no reason to keep
+   * anyone from an empty workspace, but one to tell them.
    */
-  async #fetchAgain(account: AccountRow, workspace: WorkspaceRow, session: ActiveSession): Promise<boolean> {
+  async #fetchAgain(
+    account: AccountRow,
+    workspace: WorkspaceRow,
+    session: ActiveSession,
+  ): Promise<{ warnings: string[] } | null> {
     const { github_repo: repository, github_ref: ref } = workspace;
-    if (repository === null || !(await isWorkspaceEmpty((spec) => session.start(spec)))) return false;
+    if (repository === null || !(await isWorkspaceEmpty((spec) => session.start(spec)))) return null;
     await this.end(session, "import");
     const { imports, log } = this.#on;
     try {
       await this.apart(account, workspace.id, imports.network, (apart) =>
         fetchRepository(imports, apart, { repository, ref, timeoutMs: fetchAgainMsMax }),
       );
+      return { warnings: [] };
     } catch (error) {
       log.error("fetch_again", error, { workspace_id: workspace.id });
+      const reason = toServerError(error).message;
+      return { warnings: [`/workspace is empty: ${repository} could not be fetched again: ${reason}`] };
     }
-    return true;
   }
 
   /**

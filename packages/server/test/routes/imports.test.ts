@@ -110,8 +110,24 @@ describe("imports", { skip: await sandboxMissing() }, () => {
     await server.exec("again", "rm -rf .git f");
     await server.idle("again");
     git.answer = (_request, response) => !!response.writeHead(500).end();
-    assert.equal(await server.exec("again", "ls -A"), "");
+    const run = { workspace: "again", command: "ls -A" };
+    const first = await server.expect<any>(200, "POST", "/v1/exec", run);
+    assert.equal(first.stdout, "");
+    assert.match(
+      first.warnings.join(),
+      /^\/workspace is empty: https.*again\.git could not be fetched again: .*500/,
+    );
+    assert.deepEqual((await server.expect<any>(200, "POST", "/v1/exec", run)).warnings, []);
+    await server.idle("again");
+    const warned = [];
+    for await (const { event, data } of execEvents(server, "/v1/exec", run))
+      if (event === "start") warned.push(...data.warnings);
+    assert.equal(warned.length, 1);
     git.answer = undefined;
+    await server.idle("again");
+    const session = { session_type: "sandbox", workspace: "again" };
+    assert.deepEqual((await server.expect<any>(201, "POST", "/v1/sessions", session)).warnings, []);
+    assert.equal(await server.exec("again", "ls -A"), ".git\nf\n");
   });
 
   test("events tell how far it is", async () => {

@@ -1,4 +1,4 @@
-import type { Session } from "../../client/answers.js";
+import type { StartedSession } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { download } from "./download.js";
 import { copyUsage, parsePlace } from "./place.js";
@@ -11,7 +11,9 @@ export async function run(context: Context, _options: object, source: string, ta
   const signal = context.interrupt();
   const session = async (workspace: string): Promise<string> => {
     const body = { session_type: "sandbox", workspace };
-    return (await api.call<Session>("POST", "/v1/sessions", { body, signal })).id;
+    const started = await api.call<StartedSession>("POST", "/v1/sessions", { body, signal });
+    context.warn(started);
+    return started.id;
   };
   if (from.kind === "remote" && to.kind === "local") {
     const bytes = await download(context, api, {

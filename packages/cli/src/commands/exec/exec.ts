@@ -36,10 +36,12 @@ async function runInTerminal(context: Context, options: ExecOptions, body: ExecB
   const { assertTerminal, attachTerminal, sizeOf } = await import("../shell/terminal.js");
   assertTerminal(context);
   const api = await context.api();
-  const { session_id: session, command_id: command } = await api.call<StartedCommand>("POST", "/v1/exec", {
+  const started = await api.call<StartedCommand>("POST", "/v1/exec", {
     body: { ...body, background: true, terminal: sizeOf(context) ?? {} },
     signal: context.interrupt(),
   });
+  context.warn(started);
+  const { session_id: session, command_id: command } = started;
   try {
     return await attachTerminal(context, session, { pty_id: command });
   } finally {
@@ -55,6 +57,7 @@ async function startInBackground(context: Context, body: ExecBody): Promise<numb
     body: { ...body, background: true, stdin_open: false },
     signal: context.interrupt(),
   });
+  if (!context.json) context.warn(started);
   context.show(started, ({ command_id: id }) => id);
   return exitCode.ok;
 }

@@ -37,6 +37,7 @@ export async function runInForeground(
   try {
     const end = await streamCommand(events, options.to, (command) => {
       started = command;
+      context.warn(command);
       if (input === undefined) return;
       const send = (piece: PieceOfInput): Promise<number> => sendPiece(api, command, piece, ended.signal);
       passInput(input, send, ended.signal).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import { apiPath } from "../../client/address.js";
-import type { Session } from "../../client/answers.js";
+import type { StartedSession } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { assertTerminal, attachTerminal } from "./terminal.js";
 
@@ -11,9 +11,10 @@ export async function run(
   assertTerminal(context);
   const workspace = given ?? context.server().defaultWorkspace;
   const api = await context.api();
-  const session = await api.call<Session>("POST", "/v1/sessions", {
+  const session = await api.call<StartedSession>("POST", "/v1/sessions", {
     body: { session_type: "sandbox", ...(workspace === undefined ? { ephemeral: true } : { workspace }) },
   });
+  context.warn(session);
   try {
     return await attachTerminal(context, session.id, {
       ...(command === undefined ? {} : { mode: "exec", command }),
