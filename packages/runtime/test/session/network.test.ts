@@ -28,6 +28,13 @@ setsockopt($s, SOL_SOCKET, SO_BROADCAST, 1);
 setsockopt($s, SOL_SOCKET, 25, $device) if $device;
 send($s, "x", 0, sockaddr_in($port, inet_aton($host))) for 1 .. 3;`;
 
+/** The same over IPv6. A scope is the number of a device. */
+const CONNECT_6 = `use Socket qw(:all); my ($host, $scope, $port) = @ARGV;
+socket(my $s, PF_INET6, SOCK_STREAM, 0) or do { print "no socket: $!\n"; exit };
+$SIG{ALRM} = sub { print "timeout\n"; exit };
+alarm 1;
+print connect($s, pack_sockaddr_in6($port, inet_pton(AF_INET6, $host), $scope)) ? "connected\n" : "$!\n";`;
+
 for (const network of ["none", "nat"] as const) {
   const skip = noSandbox || noPerl || (network === "nat" && (await noNat()));
   describe(`network ${network}`, { skip }, () => {
@@ -107,6 +114,34 @@ for (const network of ["none", "nat"] as const) {
         const answer = await connect(address);
         assert.ok(refused.includes(answer), `${address}: ${answer}`);
       }
+    });
+
+    it("has no IPv6 but that of its own loopback", async () => {
+      const listener6 = createServer((socket) => (accepted++, socket.destroy()));
+      await new Promise<void>((resolve) =>
+        listener6.once("error", () => resolve()).listen({ port, host: "::", ipv6Only: true }, resolve),
+      );
+      for (const host of ["2001:4860:4860::8888", "2001:db8::1", "fd00::2", "64:ff9b::808:808", "::1"]) {
+        const { text } = await runIn(session, ["perl", "-e", CONNECT_6, host, "0", String(port)]);
+        assert.match(text, /unreachable|refused|Cannot assign|no socket/, host);
+      }
+      // Where slirp4netns would be, if it spoke IPv6; and the host behind an IPv4 address in other clothes.
+      for (const [host, scope] of [
+        ["fe80::2", "2"],
+        ["fe80::2", "1"],
+        ["::ffff:10.0.2.2", "0"],
+        ["::ffff:127.0.0.1", "0"],
+      ] as const) {
+        const { text } = await runIn(session, ["perl", "-e", CONNECT_6, host, scope, String(port)]);
+        assert.notEqual(text, "connected\n", `${host} over ${scope}`);
+      }
+      const { text } = await runIn(
+        session,
+        "grep -vc '^fe80\\|^ff00\\|^0000000000000000' /proc/net/ipv6_route || true",
+      );
+      assert.equal(text, "0\n");
+      listener6.close();
+      assert.equal(accepted, 0);
     });
 
     it("cannot be reconfigured", async () => {

@@ -1,9 +1,10 @@
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, statSync, type Stats } from "node:fs";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { create } from "tar";
 import type { ApiClient } from "../../client/api.js";
 import type { Context } from "../../context.js";
+import { printable } from "../../output/printable.js";
 import { meter } from "./meter.js";
 
 interface Upload {
@@ -24,7 +25,11 @@ export async function upload(context: Context, api: ApiClient, job: Upload): Pro
   const isDirectory = stat?.isDirectory() === true;
   const to =
     job.to.endsWith("/") && job.from !== "-" ? job.to + path.basename(path.resolve(job.from)) : job.to;
-  const content = isDirectory ? packed(job.from) : stat === null ? context.stdin : createReadStream(job.from);
+  const content = isDirectory
+    ? packed(context, job.from)
+    : stat === null
+      ? context.stdin
+      : createReadStream(job.from);
   const about =
     stat === null || isDirectory
       ? {}
@@ -44,6 +49,13 @@ export async function upload(context: Context, api: ApiClient, job: Upload): Pro
   return answer.files.reduce((sum, file) => sum + file.bytes, 0);
 }
 
-function packed(directory: string): Readable {
-  return Readable.from(create({ cwd: directory }, ["."]) as AsyncIterable<Buffer>);
+/** Pipes, sockets and devices are no files to copy; the archiver would wait for ever for what comes after one. */
+function packed(context: Context, directory: string): Readable {
+  const filter = (name: string, entry: object): boolean => {
+    const stat = entry as Stats;
+    if (stat.isFile() || stat.isDirectory() || stat.isSymbolicLink()) return true;
+    context.note(`passed over, because it is no file: ${printable(name)}`);
+    return false;
+  };
+  return Readable.from(create({ cwd: directory, filter }, ["."]) as AsyncIterable<Buffer>);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   lstatSync,
@@ -13,7 +14,7 @@ import {
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { startServer, type RunningServer } from "@chaser/server";
-import { prepareCli } from "../../spawned-cli.js";
+import { outcomeOf, prepareCli } from "../../spawned-cli.js";
 
 describe("chaser cp", () => {
   const cli = prepareCli();
@@ -67,6 +68,48 @@ describe("chaser cp", () => {
     assert.equal(lstatSync(at("g")).mode & 0o777, 0o600);
     assert.equal((await cli.runWithInput("piped", "cp", "-", "w:p")).code, 0);
     assert.equal((await cli.run("cp", "w:p", "-")).stdout, "piped");
+  });
+
+  it("passes over what is no file, and keeps names that look like something else", async () => {
+    mkdirSync(at("odd"));
+    execFileSync("mkfifo", [at("odd", "fifo")]);
+    const names = ["a\nb", "\u001b[2J", "-rf", "w:x", "..."];
+    for (const name of names) writeFileSync(at("odd", name), name);
+    const sent = await cli.run("cp", "odd", "w:odd");
+    assert.deepEqual([sent.code, sent.stderr], [0, "passed over, because it is no file: ./fifo\n"]);
+    await copy("w:odd", "odd-back");
+    assert.deepEqual(readdirSync(at("odd-back")).sort(), [...names].sort());
+    for (const name of names) assert.equal(readFileSync(at("odd-back", name), "utf8"), name);
+    const { stderr } = await cli.run("cp", "w:\u001b[2Jmissing", "x");
+    assert.ok(stderr.startsWith("error: ") && !stderr.includes("\u001b"), stderr);
+  });
+
+  it("ends with 130 at Ctrl-C, and leaves neither half a copy nor what a half replaced", async () => {
+    mkdirSync(at("down"));
+    writeFileSync(at("down", "big"), "before");
+    await cli.runWithInput("before", "cp", "-", "w:up");
+    await cli.run("exec", "w", "--no-stdin", "--", "mkdir big; truncate -s 8G big/f");
+
+    const up = cli.start("cp", "-", "w:up");
+    const upEnded = outcomeOf(up);
+    up.stdin?.on("error", () => undefined);
+    up.stdin?.write(Buffer.alloc(300_000));
+    const down = cli.start("cp", "w:big/f", "down/big");
+    const downEnded = outcomeOf(down);
+    const whole = cli.start("cp", "w:big", "down/dir");
+    const wholeEnded = outcomeOf(whole);
+    const arriving = (): number =>
+      readdirSync(at("down")).filter((name) => name.startsWith(".chaser-cp")).length;
+    const sent = async (): Promise<string> =>
+      (await cli.run("exec", "w", "--no-stdin", "--", "find . -size +200k -name '.*'")).stdout;
+    while (arriving() < 2 || (await sent()) === "") await new Promise((later) => setTimeout(later, 20));
+    for (const child of [up, down, whole]) child.kill("SIGINT");
+    for (const { code, stdout, stderr } of await Promise.all([upEnded, downEnded, wholeEnded]))
+      assert.deepEqual([code, stdout, stderr], [130, "", "error: interrupted\n"]);
+    assert.deepEqual(readdirSync(at("down")), ["big"]);
+    assert.equal(readFileSync(at("down", "big"), "utf8"), "before");
+    assert.equal((await cli.run("cp", "w:up", "-")).stdout, "before");
+    while ((await sent()) !== "") await new Promise((later) => setTimeout(later, 20));
   });
 
   it("says what is missing or wrong, and leaves nothing behind", async () => {
