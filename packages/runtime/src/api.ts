@@ -1,7 +1,7 @@
 /** What a program that embeds the runtime sees. Sizes are bytes; times are milliseconds. */
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import type { DiskMount } from "@chaser/store";
+import type { ChangesMount, DiskMount } from "@chaser/store";
 import type { Image } from "./image/image.js";
 import type { EgressRule } from "./egress/rules.js";
 import type { AppliedLimits, LimitName, SessionLimits } from "./limits.js";
@@ -38,11 +38,10 @@ export interface SessionImage {
   layersDirectory: string;
   owner: { uid: number; gid: number } | null;
   /**
-   * Two directories on one filesystem that take what commands change of the image: `upper`, empty or with earlier changes
-   * to the same image, and `work`, which is the kernel's. Both belong to the host user of the session.
+   * Where what commands change of the image is: directories on one filesystem that belong to the host user of the session. `upper` is
+   * empty or has earlier changes to the same image, `lower` has such that stay as they are, and `work` is the kernel's.
    */
-  upper: string;
-  work: string;
+  changes: ChangesMount;
 }
 
 export interface SessionSpec {

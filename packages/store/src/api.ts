@@ -248,10 +248,24 @@ export type DiskMount =
     }
   | { driver: "directory"; path: string };
 
+/**
+ * Changes to a file tree that the store does not have, kept on a disk: what an overlay mount over that tree needs, with `userxattr`.
+ * Snapshots, copies and restores take them along; in trees they are the directory `.image-changes`, in which a removal is a
+ * device 0:0 and a directory that hides what is below has the attribute `user.overlay.opaque`.
+ */
+export interface ChangesMount {
+  /** Topmost first; to be stacked above the tree. May be empty. */
+  lower: string[];
+  upper: string;
+  work: string;
+}
+
 /** The right to use a disk's files. While one exists the disk is not idle. Lost when the holder dies. */
 export interface DiskAttachment {
   readonly diskId: string;
   readonly mount: DiskMount;
+  /** What the disk keeps of changes to another tree; its place is made where it is not there yet. To be mounted before `mount`. */
+  changes(): Promise<ChangesMount>;
   /** Idempotent. Unmount before. */
   detach(): Promise<void>;
 }

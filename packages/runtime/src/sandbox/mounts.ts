@@ -15,14 +15,12 @@ export interface StateLayout {
   root: string;
 }
 
-/** An image's layers under a directory for changes, to be mounted as an overlay. */
+/** An image's layers under directories for changes, to be mounted as an overlay. */
 export interface RootMount {
-  /** Where `lower` may be relative to. */
+  /** Has links to all of it: to what `lower` names, and to `upper` and `work`. */
   layersDir: string;
   /** Topmost first. */
   lower: readonly string[];
-  upper: string;
-  work: string;
 }
 
 /** The driver decides where the disk's tree appears: mounted below the state directory, or where it already is. */
@@ -47,14 +45,19 @@ export function overlayOptions(mount: Extract<DiskMount, { driver: "overlay" }>)
   return optionsOf({ ...mount, upper, work });
 }
 
-/** Relative as well: no path of the host from its root on stands in the mount table that commands can read. */
-export function rootOverlayOptions(mount: RootMount): string {
-  const at = (path: string): string => relative(mount.layersDir, path);
-  const lower = mount.lower.map((path) => (path.startsWith("/") ? at(path) : path));
-  return optionsOf({ lower, upper: at(mount.upper), work: at(mount.work) });
+export function rootOverlayOptions({ lower }: RootMount): string {
+  return optionsOf({ lower, upper: "upper", work: "work" });
 }
 
-function optionsOf({ lower, upper, work }: Pick<RootMount, "lower" | "upper" | "work">): string {
+function optionsOf({
+  lower,
+  upper,
+  work,
+}: {
+  lower: readonly string[];
+  upper: string;
+  work: string;
+}): string {
   for (const path of [...lower, upper, work]) {
     if (path === "" || OPTION_SYNTAX.test(path)) {
       throw new RuntimeError("invalid_argument", `overlay path ${JSON.stringify(path)} cannot be mounted`);
@@ -70,7 +73,8 @@ export function tmpfsOptions(limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes
 
 /**
  * Run by `sh` as the root of the keeper's namespaces, then becomes the program that starts init. The tests on the
- * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside.
+ * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside. The image
+ * comes before the disk, which may hold its changes: overlayfs warns of an upper directory inside one that is in use.
  */
 export const KEEPER_SCRIPT = `set -eu
 state=$1 tmpfs=$2 disk=$3 layers=$4 overlay=$5 root_layers=$6 root_overlay=$7
@@ -78,13 +82,13 @@ shift 7
 mount -t tmpfs -o "$tmpfs" chaser "$state"
 cd "$state"
 mkdir -m 1777 tmp shm disk proc root
-if [ -n "$overlay" ]; then
-  cd "$layers"
-  mount -t overlay -o "$overlay" disk "$state/disk"
-fi
 if [ -n "$root_overlay" ]; then
   cd "$root_layers"
   mount -t overlay -o "$root_overlay" root "$state/root"
+fi
+if [ -n "$overlay" ]; then
+  cd "$layers"
+  mount -t overlay -o "$overlay" disk "$state/disk"
 fi
 for directory in "$disk" "$disk/workspace" "$disk/home" "$disk/home/chaser"; do
   if [ -L "$directory" ] || [ ! -d "$directory" ]; then

@@ -17,6 +17,8 @@ export const hostsPath = (directory: string): string => join(directory, "hosts")
 export const layersDirectory = (directory: string): string => join(directory, "layers");
 /** The files of the runtime's own that lie over an image. */
 export const overridesDirectory = (directory: string): string => join(directory, "overrides");
+/** Links to all that is mounted as an image's root. */
+export const stackDirectory = (directory: string): string => join(directory, "stack");
 const recordPath = (directory: string): string => join(directory, "record.json");
 
 /** Made anew: what stood there belongs to no running session. `state` is the host user's, to mount on. */

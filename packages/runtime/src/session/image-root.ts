@@ -1,10 +1,11 @@
 /**
  * The root of a session with an image: the image's layers, over them the runtime's own files in `/etc`, over these what
- * commands change. Commands get the entries of that root one by one, each on a mount point that is made fresh for them, so
+ * commands change, and have changed before. Commands get the entries of that root one by one, each on a mount point that is made fresh for them, so
  * a link in the image never decides where something is mounted.
  */
-import { chownSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { chownSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { ChangesMount } from "@chaser/store";
 import type { SessionImage } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { mountedLayers } from "../image/image.js";
@@ -16,7 +17,7 @@ import type { RootEntry } from "../sandbox/host-root.js";
 import { SANDBOX_WORKSPACE } from "../sandbox/identity.js";
 import type { RootMount } from "../sandbox/mounts.js";
 import type { HostUser } from "../sandbox/spec.js";
-import { layersDirectory, overridesDirectory } from "./directory.js";
+import { layersDirectory, overridesDirectory, stackDirectory } from "./directory.js";
 
 export interface ImageRoot {
   mount: RootMount;
@@ -45,15 +46,29 @@ export async function prepareImageRoot(image: SessionImage, setting: Setting): P
   const overrides = writeOverrides(image, setting);
   const shown = await showLayers(image, setting);
   return {
-    mount: {
-      layersDir: shown.directory,
-      lower: [overrides, ...mountedLayers(image.image)],
-      upper: image.upper,
-      work: image.work,
-    },
+    mount: stackOf(setting.directory, {
+      ...image.changes,
+      lower: [
+        ...image.changes.lower,
+        overrides,
+        ...mountedLayers(image.image).map((id) => join(shown.directory, id)),
+      ],
+    }),
     entries: (keeperPid, root) => rootEntries(`/proc/${String(keeperPid)}/root${root}`, root),
     release: shown.release,
   };
+}
+
+/**
+ * A directory of links that number what is to be mounted: so many paths would not fit into one mount's options, and no path of the
+ * host stands in the mount table that commands can read.
+ */
+function stackOf(directory: string, { lower, upper, work }: ChangesMount): RootMount {
+  const layersDir = stackDirectory(directory);
+  makeDirectory(layersDir, 0o755);
+  const named = { ...Object.fromEntries(lower.entries()), upper, work };
+  for (const [name, path] of Object.entries(named)) symlinkSync(path, join(layersDir, name));
+  return { layersDir, lower: lower.map((_, number) => String(number)) };
 }
 
 /** A layer of the runtime's own: `/etc` is a directory then, whatever the image made of it. */

@@ -66,7 +66,9 @@ async function open(): Promise<Place> {
       }
       const [, upper = "", work = ""] = paths;
       const { layersDirectory, owner } = images;
-      return fixture.session({ image: { image, layersDirectory, owner, upper, work } });
+      return fixture.session({
+        image: { image, layersDirectory, owner, changes: { lower: [], upper, work } },
+      });
     },
     [Symbol.asyncDispose]: async () => {
       await images.close();

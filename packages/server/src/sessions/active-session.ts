@@ -10,7 +10,6 @@ import type {
   LimitName,
   SelfTestCheck,
   Session,
-  SessionImage,
   SessionProcess,
   TerminalSize,
 } from "@chaser/runtime";
@@ -33,13 +32,6 @@ interface SizeWish {
 
 export const terminalSizeDefault: TerminalSize = { columns: 80, rows: 24 };
 
-/** An image as the root of a session, with what it changes of it. */
-export interface SessionRoot {
-  image: SessionImage;
-  /** Forgets the changes; after the sandbox has ended. */
-  remove: () => Promise<void>;
-}
-
 /** A running sandbox with the disk it holds, and who uses it at the moment. */
 export class ActiveSession {
   readonly id: string;
@@ -47,6 +39,8 @@ export class ActiveSession {
   /** Null for an ephemeral session, whose disk goes when it ends. */
   readonly workspaceId: string | null;
   readonly diskId: string;
+  /** Of what it has as its root; null for this machine's programs. */
+  readonly imageDigest: string | null;
   /** What was asked for when it started. */
   readonly egress: EgressRule[] | undefined;
   ttlMs: number;
@@ -59,7 +53,6 @@ export class ActiveSession {
   readonly warnings: string[] = [];
   readonly #sandbox: Session;
   readonly #attachment: DiskAttachment;
-  readonly #root: SessionRoot | null;
   #users = 0;
   /** One for each pause; they may overlap. */
   readonly #pauses = new Set<Promise<void>>();
@@ -70,7 +63,7 @@ export class ActiveSession {
     workspaceId: string | null;
     sandbox: Session;
     attachment: DiskAttachment;
-    root: SessionRoot | null;
+    imageDigest: string | null;
     ttlMs: number;
     egress?: EgressRule[] | undefined;
   }) {
@@ -78,15 +71,11 @@ export class ActiveSession {
     this.account = options.account;
     this.workspaceId = options.workspaceId;
     this.diskId = options.attachment.diskId;
+    this.imageDigest = options.imageDigest;
     this.ttlMs = options.ttlMs;
     this.egress = options.egress;
     this.#sandbox = options.sandbox;
     this.#attachment = options.attachment;
-    this.#root = options.root;
-  }
-
-  get imageDigest(): string | null {
-    return this.#root?.image.image.digest ?? null;
   }
 
   /** Resolves when the sandbox is gone, by whatever cause. */
@@ -231,7 +220,6 @@ export class ActiveSession {
     try {
       await this.#sandbox.end();
       await removeMountRemains(this.#attachment.mount);
-      await this.#root?.remove();
     } finally {
       await this.#attachment.detach();
     }
@@ -250,12 +238,14 @@ function execSpec(spec: CommandSpec): ExecSpec {
 }
 
 /**
- * An overlay mount leaves a directory behind that nobody may open, its owner included, so that an ordinary user's `du`
- * of the account's directory would complain about it. Root can read it, and does not touch what accounts own.
+ * Overlay mounts, of the disk and of changes to an image, leave directories behind that nobody may open, their owner included, so
+ * that an ordinary user's `du` of the account's directory would complain about them. Root can read them, and does not touch
+ * what accounts own.
  */
 async function removeMountRemains(mount: DiskMount): Promise<void> {
   if (mount.driver !== "overlay" || process.getuid?.() === 0) return;
-  const remains = path.join(mount.work, "work");
-  await chmod(remains, 0o700).catch(() => {});
-  await rm(remains, { recursive: true, force: true });
+  for (const remains of [path.join(mount.work, "work"), path.join(mount.work, "changes", "work")]) {
+    await chmod(remains, 0o700).catch(() => {});
+    await rm(remains, { recursive: true, force: true });
+  }
 }

@@ -25,7 +25,6 @@ import { ActiveSession } from "./active-session.js";
 import { SessionGrowth } from "./growth.js";
 import type { KeptCommands } from "./kept-commands.js";
 import { SessionRecords, type SessionFilter } from "./session-records.js";
-import { rootOf } from "./session-root.js";
 
 export type EndReason =
   | "requested"
@@ -213,7 +212,7 @@ export class Sessions {
         workspaceId: null,
         sandbox,
         attachment,
-        root: null,
+        imageDigest: null,
         ttlMs: Infinity,
       });
     } catch (error) {
@@ -307,11 +306,12 @@ export class Sessions {
       }
       const attachment = await store.disks.attach(diskId);
       undo.push(() => attachment.detach());
-      const root = image === null ? null : await rootOf(store, this.#on.images, image);
-      if (root !== null) undo.push(() => root.remove());
+      const { layersDirectory, owner } = this.#on.images;
       const sandbox = await runtime.startSession({
         id,
-        ...(root === null ? {} : { image: root.image }),
+        ...(image === null
+          ? {}
+          : { image: { image, layersDirectory, owner, changes: await attachment.changes() } }),
         mount: attachment.mount,
         network,
         ...(egress === undefined ? {} : { egress }),
@@ -325,7 +325,7 @@ export class Sessions {
         workspaceId,
         sandbox,
         attachment,
-        root,
+        imageDigest: image?.digest ?? null,
         ttlMs,
         egress: wished,
       });

@@ -1,11 +1,12 @@
 import type { RestoreResult, SnapshotInfo, SnapshotUsage } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
-import type { AccountRow } from "../db/tables.js";
+import type { AccountRow, WorkspaceRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
 import type { Sessions } from "../sessions/sessions.js";
 import { idMap, type AccountStores } from "../stores/account-stores.js";
 import { restoreRefused } from "../workspaces/advice.js";
+import { initialDirectories } from "../workspaces/disk-layout.js";
 import { nameKey } from "../workspaces/names.js";
 import type { Workspaces } from "../workspaces/workspaces.js";
 
@@ -106,7 +107,9 @@ export class Snapshots {
         undo: !options.dryRun,
         dryRun: options.dryRun,
         idMap: idMap(account),
-        ...(options.paths === undefined ? {} : { paths: options.paths.map((p) => Buffer.from(treePath(p))) }),
+        ...(options.paths === undefined
+          ? {}
+          : { paths: options.paths.map((path) => Buffer.from(treePath(path, workspace))) }),
       });
       return { snapshot, result, undo, endedSessionId: session?.id ?? null };
     });
@@ -128,7 +131,9 @@ export class Snapshots {
   }
 }
 
-/** Callers write paths as they stand in the sandbox; trees have no leading slash. */
-function treePath(path: string): string {
-  return path.replace(/^\/+/, "").replace(/\/+$/, "");
+/** Callers write paths as they stand in the sandbox; trees have no leading slash, and what was changed of an image apart. */
+function treePath(path: string, { image }: WorkspaceRow): string {
+  const relative = path.replace(/^\/+/, "").replace(/\/+$/, "");
+  const isOfDisk = initialDirectories.some((directory) => directory.path === relative.split("/", 1)[0]);
+  return image === null || relative === "" || isOfDisk ? relative : `.image-changes/${relative}`;
 }

@@ -6,9 +6,3 @@ export const initialDirectories: InitialDirectory[] = [
   { path: "home", mode: 0o755 },
   { path: "home/chaser", mode: 0o755 },
 ];
-
-/** What of an image a session changes, as overlayfs keeps it, and what overlayfs needs beside. */
-export const imageRootDirectories: InitialDirectory[] = [
-  { path: "upper", mode: 0o755 },
-  { path: "work", mode: 0o755 },
-];

@@ -69,17 +69,61 @@ describe("images", { skip }, () => {
     assert.equal(await says("later"), "two\n");
   });
 
-  test("changes of the image last for the session, and nothing of them is left", async () => {
-    // A first session leaves the directory behind that its overlay needed.
-    await says("w");
-    await server.idle("w");
-    const usage = (): Promise<any> => server.expect(200, "GET", "/v1/billing/summary");
-    const before = (await usage()).storage.used_bytes;
-    assert.equal(await server.exec("w", "echo changed > /etc/says; rm /bin/ls; cat /etc/says"), "changed\n");
-    assert.equal(await says("w"), "changed\n");
-    await server.idle("w");
-    assert.equal((await usage()).storage.used_bytes, before);
-    assert.equal(await server.exec("w", "cat /etc/says; ls /etc/says"), "one\n/etc/says\n");
+  test("what commands change of the image is part of the workspace", async () => {
+    const usedBytes = async (): Promise<number> =>
+      (await server.expect(200, "GET", "/v1/billing/summary")).storage.used_bytes;
+    const snapshots = (workspace: string): string => `/v1/workspaces/${workspace}/snapshots`;
+    const see = "cat /etc/says; ls /bin/ls /opt 2>&1 | sort";
+    const asPulled = "/bin/ls\nls: /opt: No such file or directory\n";
+    const body = { session_type: "sandbox", name: "kept", image: `oci:${layout("one")}` };
+    await server.expect(201, "POST", "/v1/workspaces", body);
+    assert.equal(await server.exec("kept", see), `one\n${asPulled}`);
+    await server.idle("kept");
+    const emptyBytes = await usedBytes();
+    assert.ok(emptyBytes < 512 * 1024, "the image is not billed");
+
+    await server.exec(
+      "kept",
+      "echo changed > /etc/says; rm /bin/echo; head -c 1000000 /dev/urandom > /etc/big",
+    );
+    await server.expect(201, "POST", snapshots("kept"), { name: "live" });
+    await server.idle("kept");
+    assert.equal(await server.exec("kept", see), `changed\n${asPulled}`);
+    await server.idle("kept");
+    const changedBytes = await usedBytes();
+    assert.ok(changedBytes - emptyBytes >= 2_000_000, "both the disk's and the snapshot's bytes are");
+
+    const clone = { clone_from: "kept", name: "kept-clone" };
+    await server.expect(201, "POST", "/v1/workspaces", clone);
+    await server.exec("kept", "rm -r /etc/says /bin/ls; echo more > /etc/more");
+    assert.equal(
+      await server.exec("kept-clone", `${see}; ls /etc/more 2>&1 | head -c 3`),
+      `changed\n${asPulled}ls:`,
+    );
+    await server.idle("kept");
+    await server.idle("kept-clone");
+    assert.ok(
+      (await usedBytes()) - changedBytes < 500_000,
+      "a clone has what it did not change with its source",
+    );
+
+    const restore = async (body: unknown): Promise<unknown> =>
+      server.expect(200, "POST", `${snapshots("kept")}/live/restore`, body);
+    await restore({ paths: ["/etc/says"] });
+    assert.equal(
+      await server.exec("kept", "cat /etc/says /etc/more; ls /bin/ls 2>&1 | head -c 3"),
+      "changed\nmore\nls:",
+    );
+    await server.idle("kept");
+    await restore({});
+    assert.equal(
+      await server.exec("kept", `${see}; ls /etc/more 2>&1 | head -c 3`),
+      `changed\n${asPulled}ls:`,
+    );
+
+    for (const name of ["kept", "kept-clone"])
+      await server.expect(204, "DELETE", `/v1/workspaces/${name}?force=true`);
+    assert.ok((await usedBytes()) < emptyBytes + 64 * 1024, "nothing of it is left");
   });
 
   test("an image of a directory runs a command on a disk that is gone afterwards", async () => {

@@ -4,6 +4,7 @@
  * synchronous and run in the engine; every one of them leaves a disk as it was or as it was to be, also after a crash.
  */
 import type {
+  ChangesMount,
   DiskDriver,
   DiskInfo,
   DiskMount,
@@ -21,6 +22,7 @@ import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
+import { provideChanges } from "./changes.js";
 import { cloneDisk, cloneSnapshot } from "./clone.js";
 import { compactWhenLong } from "./compact.js";
 import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
@@ -98,6 +100,13 @@ export class DiskSet {
       lock.release();
       throw error;
     }
+  }
+
+  /** Of a disk that is attached here. Code `invalid_argument` for another. */
+  changes(id: string): ChangesMount {
+    if (!this.#attachments.has(id))
+      throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`);
+    return provideChanges(this.#disks, this.#disks.read(id));
   }
 
   /** Idempotent. */

@@ -15,7 +15,9 @@ import type { LayerId } from "../ids.js";
 import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
 import { syncContents } from "../platform/staged-file.js";
+import { changesName } from "../snapshot/overlay-marks.js";
 import { removeTree } from "../snapshot/remove.js";
+import { hasNoChanges } from "./changes.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
 import { makeGeneration, workName } from "./generation.js";
 import { encodeLayer } from "./layer-file.js";
@@ -34,7 +36,8 @@ export function isPristine(
   if (disk.top === null) return false;
   const upper = disks.upperPath(disk);
   const entries = withDirectory(disks.files, upper, (directory) => disks.files.list(directory));
-  return entries.length === 0 && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
+  const addNothing = entries.every(({ name }) => name.equals(changesName) && hasNoChanges(disks, disk));
+  return addNothing && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
 }
 
 /** A freeze that is ready: `commit` may be called once everything on the filesystem of the disk is durable. */

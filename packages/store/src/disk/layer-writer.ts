@@ -2,7 +2,12 @@
 import type { ObjectSource } from "../pack/chunks.js";
 import type { Fd, Files } from "../platform/files.js";
 import { Materializer } from "../snapshot/materialize.js";
-import { treeAttributeToOverlay } from "../snapshot/overlay-marks.js";
+import {
+  changesName,
+  opaqueAttribute,
+  treeAttributeToChanges,
+  treeAttributeToOverlay,
+} from "../snapshot/overlay-marks.js";
 import type { Owners } from "../snapshot/owners.js";
 import { rootPlace, type Place } from "../snapshot/place.js";
 import type { Work } from "../snapshot/work.js";
@@ -34,6 +39,7 @@ class LayerWriter {
   readonly #files: Files;
   readonly #source: ObjectSource;
   readonly #materializer: Materializer;
+  readonly #changes: Materializer;
 
   constructor(files: Files, source: ObjectSource, target: Fd, options: LayerWriterOptions) {
     this.#files = files;
@@ -43,10 +49,12 @@ class LayerWriter {
       attributeOnDisk: treeAttributeToOverlay,
       mayMakeNode: (entry) => !looksLikeRemoval(entry),
     });
+    const attributeOnDisk = treeAttributeToChanges;
+    this.#changes = new Materializer(files, source, target, { ...options, attributeOnDisk });
   }
 
   get writtenBytes(): number {
-    return this.#materializer.writtenBytes;
+    return this.#materializer.writtenBytes + this.#changes.writtenBytes;
   }
 
   directory(
@@ -75,6 +83,10 @@ class LayerWriter {
       return;
     }
     if (before !== null && joined === undefined && sameEntry(before, after)) return;
+    if (after.type === "directory" && place.parent === rootPlace && after.name.equals(changesName)) {
+      this.#writeChanges(directory, before, after, place);
+      return;
+    }
     if (after.type === "directory" && before?.type === "directory") {
       this.#files.makeDirectory(directory, after.name, 0o700);
       const child = this.#files.open(directory, after.name, { directory: true });
@@ -89,6 +101,12 @@ class LayerWriter {
     // Over anything that is not a directory, and over nothing, a directory hides what deeper layers have.
     this.#materializer.create(directory, after, place);
     if (looksLikeRemoval(after) && before !== null) this.#remove(directory, after.name);
+  }
+
+  /** Whole, because a layer cannot take back what one below it changed of a tree that lies beneath both. */
+  #writeChanges(directory: Fd, before: TreeEntry | null, after: DirectoryTreeEntry, place: Place): void {
+    this.#changes.create(directory, after, place);
+    if (before !== null) this.#files.setXattr(directory, after.name, opaqueAttribute, Buffer.from("y"));
   }
 
   #remove(directory: Fd, name: Buffer): void {

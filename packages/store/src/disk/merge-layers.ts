@@ -3,7 +3,7 @@
  * hard link, so no content is read or written, and what was one file stays one.
  */
 import { isErrno, type Fd, type Files, type FileType } from "../platform/files.js";
-import { isOpaque, isWhiteout, opaqueAttribute } from "../snapshot/overlay-marks.js";
+import { changesName, isOpaque, isWhiteout, opaqueAttribute } from "../snapshot/overlay-marks.js";
 import { copyDirectoryMetadata } from "./root-metadata.js";
 
 /** What one of the merged layers has under a name. */
@@ -16,11 +16,24 @@ interface Source {
 /**
  * Fills the empty directory `target`. `sources`: the directories that merge, topmost first, at least one. `below`: those
  * that these stand on, topmost first. A removal is kept only where there is something to remove: in a directory that
- * exists in one layer alone, overlayfs would list it.
+ * exists in one layer alone, overlayfs would list it. Below `changesName` there is always something to remove.
  */
 export function mergeLayers(files: Files, sources: Fd[], below: Fd[], target: Fd): void {
+  mergeInto(files, sources, { below, beneath: "nothing" }, target, true);
+}
+
+/** What merged directories stand on. */
+interface Under {
+  /** Topmost first. */
+  below: Fd[];
+  /** Whether there may be more beneath these that is not known. */
+  beneath: "nothing" | "unknown";
+}
+
+function mergeInto(files: Files, sources: Fd[], under: Under, target: Fd, isRoot = false): void {
   for (const [key, found] of namesOf(files, sources)) {
-    mergeName(files, Buffer.from(key, "latin1"), found, below, target);
+    const name = Buffer.from(key, "latin1");
+    mergeName(files, name, found, under, target, isRoot && name.equals(changesName));
   }
   copyDirectoryMetadata(files, sources[0] as Fd, target);
 }
@@ -44,19 +57,26 @@ function sourceOf(files: Files, directory: Fd, name: Buffer, type: FileType | nu
   return { directory, type: stat.type, whiteout: isWhiteout(stat) };
 }
 
-function mergeName(files: Files, name: Buffer, found: Source[], below: Fd[], target: Fd): void {
+function mergeName(
+  files: Files,
+  name: Buffer,
+  found: Source[],
+  under: Under,
+  target: Fd,
+  holdsChanges: boolean,
+): void {
   const top = found[0] as Source;
   if (top.type === "directory") {
-    mergeDirectories(files, name, found, below, target);
+    mergeDirectories(files, name, found, under, target, holdsChanges);
     return;
   }
   if (!top.whiteout) {
     files.link(top.directory, name, target, name);
     return;
   }
-  const under = lookUp(files, sourcesUnder(files, below, name), name);
-  for (const directory of under.directories) files.close(directory);
-  if (under.shows) linkWhiteout(files, top.directory, name, target);
+  const here = lookUp(files, sourcesUnder(files, under.below, name), name);
+  for (const directory of here.directories) files.close(directory);
+  if (here.shows || under.beneath === "unknown") linkWhiteout(files, top.directory, name, target);
 }
 
 /** What directories that merge have under a name, topmost first. */
@@ -108,18 +128,31 @@ function linkWhiteout(files: Files, directory: Fd, name: Buffer, target: Fd): vo
   }
 }
 
-function mergeDirectories(files: Files, name: Buffer, found: Source[], below: Fd[], target: Fd): void {
+function mergeDirectories(
+  files: Files,
+  name: Buffer,
+  found: Source[],
+  { below, beneath }: Under,
+  target: Fd,
+  holdsChanges: boolean,
+): void {
   const opened: Fd[] = [];
   try {
     const here = lookUp(files, found, name);
     opened.push(...here.directories);
-    const under = lookUp(files, sourcesUnder(files, below, name), name).directories;
-    opened.push(...under);
+    const under = lookUp(files, sourcesUnder(files, below, name), name);
+    opened.push(...under.directories);
     files.makeDirectory(target, name, 0o700);
     const child = files.open(target, name, { directory: true });
     opened.push(child);
-    if (here.opaque && under.length > 0) files.setXattr(child, ".", opaqueAttribute, Buffer.from("y"));
-    mergeLayers(files, here.directories, here.opaque ? [] : under, child);
+    const hides = under.directories.length > 0 || beneath === "unknown";
+    if (here.opaque && hides) files.setXattr(child, ".", opaqueAttribute, Buffer.from("y"));
+    const reachesBeneath = holdsChanges || (beneath === "unknown" && !here.opaque && !under.opaque);
+    const standsOn: Under = {
+      below: here.opaque ? [] : under.directories,
+      beneath: reachesBeneath ? "unknown" : "nothing",
+    };
+    mergeInto(files, here.directories, standsOn, child);
   } finally {
     for (const directory of opened) files.close(directory);
   }

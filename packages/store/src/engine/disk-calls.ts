@@ -1,5 +1,6 @@
 /** Live disks: the part of the engine behind these calls. */
 import type {
+  ChangesMount,
   DiskDriver,
   DiskInfo,
   DiskMount,
@@ -63,6 +64,10 @@ export class DiskCalls {
 
   attach(_hooks: Hooks, id: string): DiskMount {
     return this.#disks.attach(id);
+  }
+
+  changes(_hooks: Hooks, id: string): ChangesMount {
+    return this.#disks.changes(id);
   }
 
   detach(_hooks: Hooks, id: string): void {

@@ -40,6 +40,7 @@ export class EngineDisks implements Disks {
     return {
       diskId: id,
       mount,
+      changes: () => this.#engine.call("disks.changes", [id]),
       detach: () => (detached ??= this.#engine.call("disks.detach", [id])),
     };
   }

@@ -3,10 +3,17 @@
  * attributes that a user gives the same names (kernel documentation, filesystems/overlayfs.rst).
  */
 import type { Fd, Files, Stat } from "../platform/files.js";
+import type { SpecialEntry, TreeEntry, Xattr } from "../tree/entry.js";
 
 const prefix = Buffer.from("user.overlay.");
 const escapedPrefix = Buffer.from("user.overlay.overlay.");
 export const opaqueAttribute = Buffer.from("user.overlay.opaque");
+
+/**
+ * What stands here at the top of an overlay disk is itself the upper directory of another overlay mount, over a file tree that the
+ * store does not have. Marks below it are content: a tree keeps them, as a device 0:0 and as the attribute `opaque`.
+ */
+export const changesName = Buffer.from(".image-changes");
 
 /** A removed name is a character device 0:0. A user cannot make one through the mount: the kernel refuses. */
 export function isWhiteout(stat: Stat): boolean {
@@ -28,4 +35,44 @@ export function overlayAttributeToTree(attribute: Buffer): Buffer | null {
 export function treeAttributeToOverlay(attribute: Buffer): Buffer {
   if (!attribute.subarray(0, prefix.length).equals(prefix)) return attribute;
   return Buffer.concat([escapedPrefix, attribute.subarray(prefix.length)]);
+}
+
+/** The same for changes: what overlayfs escaped stays so, because nothing but such a mount is to read it. */
+export function changesAttributeToTree(attribute: Buffer): Buffer | null {
+  return overlayAttributeToTree(attribute) === null ? null : attribute;
+}
+
+/** The name under which an attribute of changes must stand in a layer: a mark that only a stranger can have put into a tree means nothing. */
+export function treeAttributeToChanges(attribute: Buffer): Buffer {
+  const isMark = attribute.equals(opaqueAttribute) || overlayAttributeToTree(attribute) !== null;
+  return isMark ? attribute : treeAttributeToOverlay(attribute);
+}
+
+/** A removal as changes keep it: only its name means anything, so the same changes are the same tree. */
+export function removalEntry(name: Buffer, owner: { uid: number; gid: number }): SpecialEntry {
+  const { uid, gid } = owner;
+  const time = { mtimeSeconds: 0, mtimeNanoseconds: 0 };
+  return {
+    type: "character",
+    name,
+    mode: 0,
+    uid,
+    gid,
+    ...time,
+    xattrs: [],
+    linkGroup: null,
+    major: 0,
+    minor: 0,
+  };
+}
+
+const opaqueXattr: Xattr = { name: opaqueAttribute, value: Buffer.from("y") };
+
+export function withOpaqueMark(xattrs: Xattr[]): Xattr[] {
+  return [...xattrs, opaqueXattr].sort((a, b) => a.name.compare(b.name));
+}
+
+/** True for an entry that ends what merges under its name. */
+export function endsMerging(entry: TreeEntry): boolean {
+  return entry.type !== "directory" || entry.xattrs.some(({ name }) => name.equals(opaqueAttribute));
 }

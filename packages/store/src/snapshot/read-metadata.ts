@@ -3,7 +3,6 @@ import type { Owners } from "./owners.js";
 import { mtimeSecondsMax, xattrsBytesMax } from "../limits.js";
 import { isErrno, type Fd, type Files, type Name, type Stat } from "../platform/files.js";
 import type { Xattr } from "../tree/entry.js";
-import { overlayAttributeToTree } from "./overlay-marks.js";
 import { pathOf, type Place } from "./place.js";
 import type { Work } from "./work.js";
 
@@ -21,14 +20,19 @@ export class MetadataReader {
   readonly #files: Files;
   readonly #owners: Owners;
   readonly #work: Work;
-  readonly #overlay: boolean;
+  readonly #attributeToTree: (name: Buffer) => Buffer | null;
 
-  /** `overlay`: attributes are those of an overlay upper. What cannot be stored is reported to `work`. */
-  constructor(files: Files, owners: Owners, work: Work, overlay: boolean) {
+  /** `attributeToTree`: null for what a tree does not keep. What cannot be stored is reported to `work`. */
+  constructor(
+    files: Files,
+    owners: Owners,
+    work: Work,
+    attributeToTree: (name: Buffer) => Buffer | null = (name) => name,
+  ) {
     this.#files = files;
     this.#owners = owners;
     this.#work = work;
-    this.#overlay = overlay;
+    this.#attributeToTree = attributeToTree;
   }
 
   /** Of an entry that has the attributes `xattrNames`, and that the open directory knows as `nameInDirectory`. */
@@ -58,7 +62,7 @@ export class MetadataReader {
     const xattrs: Xattr[] = [];
     let total = 0;
     for (const attribute of names) {
-      const name = this.#overlay ? overlayAttributeToTree(attribute) : attribute;
+      const name = this.#attributeToTree(attribute);
       if (name === null) continue;
       let value: Buffer | null;
       try {

@@ -1,7 +1,8 @@
 /**
  * Walks a directory and stores it as a tree. Every step is relative to an open directory and follows no symlink. With
  * `overlay`, the directory is the upper of an overlay mount, and what it says is merged into the tree of what is below:
- * a device 0:0 removes a name, a directory marked opaque hides what was there, and all else adds or replaces.
+ * a device 0:0 removes a name, a directory marked opaque hides what was there, and all else adds or replaces. Below
+ * `changesName` there is one more tree beneath, which is not known: what removes and hides is kept for it.
  */
 import type { Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
@@ -21,8 +22,17 @@ import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import type { ComparisonThreads } from "./comparison-threads.js";
 import { KnownLevel, type Known } from "./known.js";
 import { dropLonelyGroups, LinkGroups } from "./links.js";
-import { MetadataReader } from "./read-metadata.js";
-import { isOpaque, isWhiteout } from "./overlay-marks.js";
+import { MetadataReader, type EntryMetadata } from "./read-metadata.js";
+import {
+  changesAttributeToTree,
+  changesName,
+  endsMerging,
+  isOpaque,
+  isWhiteout,
+  overlayAttributeToTree,
+  removalEntry,
+  withOpaqueMark,
+} from "./overlay-marks.js";
 import type { Owners } from "./owners.js";
 import { pathOf, rootPlace, type Place } from "./place.js";
 import { FileReader, readAttemptsMax, settledBefore } from "./read-file.js";
@@ -73,6 +83,8 @@ interface Level {
   known: DirectoryTreeEntry | null;
   below: TreeEntry[];
   merge: KnownLevel;
+  /** Null outside of changes. `itself`: the directory is one of them, not their root. */
+  changes: { itself: boolean; opaque: boolean; covered: boolean } | null;
   /** Its names, and its entries that are no directories, are those of the previous walk. */
   isSame: boolean;
   listed: DirectoryEntry[];
@@ -90,6 +102,7 @@ class Scanner {
   readonly #recorder: WalkRecorder;
   readonly #reader: FileReader;
   readonly #metadata: MetadataReader;
+  readonly #changesMetadata: MetadataReader;
   readonly #links: LinkGroups;
   readonly #previousWalk: RecordedWalk | null;
   #unchanged: Unchanged | null = null;
@@ -102,7 +115,9 @@ class Scanner {
     const settledBeforeSeconds = settledBefore(Date.now());
     this.#recorder = new WalkRecorder(settledBeforeSeconds);
     this.#reader = new FileReader(files, writer, settledBeforeSeconds, (count) => this.#work.addBytes(count));
-    this.#metadata = new MetadataReader(files, options.owners, options.work, options.overlay === true);
+    const attributeToTree = options.overlay === true ? overlayAttributeToTree : undefined;
+    this.#metadata = new MetadataReader(files, options.owners, options.work, attributeToTree);
+    this.#changesMetadata = new MetadataReader(files, options.owners, options.work, changesAttributeToTree);
     this.#links = new LinkGroups(options.base?.id ?? null);
     this.#previousWalk = options.previous?.walk ?? null;
   }
@@ -122,7 +137,7 @@ class Scanner {
     const fd = files.open(directory, ".", { directory: true });
     const known = previous?.root ?? base;
     const row = (previous?.walk.directories ?? 0) - 1;
-    const root = this.#walk(this.#level(fd, rootPlace, known && { entry: known, row }));
+    const root = this.#walk(this.#level(fd, rootPlace, known && { entry: known, row }, null));
     const lonely = this.#links.lonely();
     return {
       root: lonely.length === 0 ? root : dropLonelyGroups(this.#writer, root, lonely),
@@ -160,11 +175,12 @@ class Scanner {
   }
 
   /** Takes over the descriptor. `known` is what the base or the previous walk has under this name. */
-  #level(directory: Fd, place: Place, known: Known | null): Level {
+  #level(directory: Fd, place: Place, known: Known | null, parent: Level | null): Level {
     try {
       const stat = this.#files.statOpen(directory);
       const merges = !(this.#options.overlay === true && isOpaque(this.#files, directory));
       const merged = merges && known?.entry.type === "directory" ? known.entry : null;
+      const opaque = !merges || (known !== null && endsMerging(known.entry));
       const row = merged === null ? -1 : (known?.row ?? -1);
       const below = merged === null ? [] : readDirectory(this.#writer, merged.id);
       const isSame = merged !== null && this.#unchanged?.isSame(row) === true;
@@ -175,6 +191,7 @@ class Scanner {
         known: merged,
         below,
         merge: new KnownLevel(below, merged === null ? null : this.#previousWalk, row),
+        changes: this.#changesAt(place, parent, opaque),
         isSame,
         listed: isSame
           ? below.map(({ name, type }) => ({ name, key: "", type }))
@@ -190,6 +207,17 @@ class Scanner {
     }
   }
 
+  /** What is `covered` has nothing beneath that is not known, so that there is nothing to remove or to hide. */
+  #changesAt({ name }: Place, parent: Level | null, opaque: boolean): Level["changes"] {
+    if (parent === null || this.#options.overlay !== true) return null;
+    if (parent.changes !== null) {
+      const { covered } = parent.changes;
+      return { itself: true, opaque: opaque && !covered, covered: covered || opaque };
+    }
+    const isRoot = parent.place === rootPlace && name.equals(changesName);
+    return isRoot ? { itself: false, opaque: false, covered: false } : null;
+  }
+
   /** What only the base has stays; what only the previous walk had is gone. */
   #passOver(level: Level, entry: TreeEntry): void {
     if (this.#options.overlay === true) level.entries.push(entry);
@@ -199,13 +227,29 @@ class Scanner {
     const { directory, place, stat, known, below, entries } = level;
     for (const entry of level.merge.rest()) this.#passOver(level, entry);
     const xattrNames = this.#files.xattrNamesOpen(directory);
-    const metadata = this.#metadata.of(place, stat, xattrNames, directory, ".");
+    const metadata = this.#metadataOf(level, place, stat, xattrNames, directory);
     const same =
       known !== null && entries.length === below.length && entries.every((entry, n) => entry === below[n]);
     const stored = same ? known : writeDirectory(this.#writer, entries);
     const isWhole = this.#work.problemCount === level.problemsBefore;
     this.#recorder.addDirectory(pathOf(place), stat, level.rows, stored.sums.directories, isWhole);
     return { type: "directory", ...metadata, linkGroup: null, id: stored.id, sums: stored.sums };
+  }
+
+  #metadataOf(
+    { changes }: Level,
+    place: Place,
+    stat: Stat,
+    xattrNames: Buffer[],
+    directory: Fd,
+  ): EntryMetadata {
+    if (changes?.itself !== true) return this.#metadata.of(place, stat, xattrNames, directory, ".");
+    const metadata = this.#changesMetadata.of(place, stat, xattrNames, directory, ".");
+    return changes.opaque ? { ...metadata, xattrs: withOpaqueMark(metadata.xattrs) } : metadata;
+  }
+
+  #metadataIn({ changes }: Level): MetadataReader {
+    return changes === null ? this.#metadata : this.#changesMetadata;
   }
 
   /** What was found to be as it was, and is not looked at again. Null for all else. */
@@ -245,7 +289,10 @@ class Scanner {
         if (entry !== null) return entry;
       }
       const stat = this.#files.stat(directory, place.name);
-      if (this.#options.overlay === true && isWhiteout(stat)) return null;
+      if (this.#options.overlay === true && isWhiteout(stat)) {
+        const keeps = level.changes !== null && !level.changes.covered;
+        return keeps ? removalEntry(place.name, this.#options.owners.toTree(stat)) : null;
+      }
       if (this.#isExcluded(place, stat.type === "directory")) return null;
       if (stat.type !== "directory") {
         return (
@@ -254,7 +301,7 @@ class Scanner {
       }
       if (this.#options.storePlace?.isStore(stat) === true) return null;
       const child = this.#files.open(directory, place.name, { directory: true });
-      return this.#level(child, place, known);
+      return this.#level(child, place, known, level);
     } catch (error) {
       if (isErrno(error, "ENOENT")) {
         this.#work.problem(pathOf(place), "vanished", "was removed while the snapshot was taken");
@@ -318,7 +365,8 @@ class Scanner {
       if (entry === null) this.#work.problem(pathOf(place), "vanished", "was replaced while it was read");
       return entry;
     }
-    const metadata = this.#metadata.of(place, stat, files.xattrNames(directory, name), directory, name);
+    const xattrNames = files.xattrNames(directory, name);
+    const metadata = this.#metadataIn(level).of(place, stat, xattrNames, directory, name);
     this.#work.progress.files += 1;
     this.#recorder.addEntry(level.rows, name, stat);
     const linkGroup = this.#links.groupOf(stat, place);
@@ -349,7 +397,8 @@ class Scanner {
         const message = `changed during each of ${readAttemptsMax} reads`;
         this.#work.problem(pathOf(place), "changed_while_read", message);
       }
-      const metadata = this.#metadata.of(place, stat, files.xattrNamesOpen(fd), directory, place.name);
+      const xattrNames = files.xattrNamesOpen(fd);
+      const metadata = this.#metadataIn(level).of(place, stat, xattrNames, directory, place.name);
       this.#work.progress.files += 1;
       this.#recorder.addEntry(level.rows, place.name, stat);
       const content = writeContent(this.#writer, segments);
