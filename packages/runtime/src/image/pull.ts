@@ -115,7 +115,7 @@ export class Pull {
     await fetchImage(
       reference,
       digest,
-      { directory, architecture: this.#architecture },
+      { directory, temporaryDirectory: this.#plan.directory, architecture: this.#architecture },
       {
         ...this.#skopeo,
         signal,

@@ -130,7 +130,7 @@ function bytesIn(directory: string): number {
 export async function fetchImage(
   reference: ImageReference,
   digest: string | null,
-  target: { directory: string; architecture: string },
+  target: { directory: string; temporaryDirectory: string; architecture: string },
   options: SkopeoOptions & { signal: AbortSignal; onBytes: (bytes: number) => void },
 ): Promise<void> {
   const watch = (): void => {
@@ -142,6 +142,8 @@ export async function fetchImage(
   };
   await runSkopeo(
     [
+      // Not in /var/tmp: whoever kills it leaves what it unpacked of an archive.
+      ...["--tmpdir", target.temporaryDirectory],
       ...["--override-os", "linux", "--override-arch", target.architecture],
       ...["copy", "--quiet", ...accessArguments(reference, options, "src-")],
       ...[sourceArgument(reference, digest), `dir:${target.directory}`],

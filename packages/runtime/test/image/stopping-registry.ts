@@ -1,0 +1,47 @@
+/** A registry with the one image of a layout, over HTTP, that can stop in the middle of the last layer. */
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+
+export interface StoppingRegistry extends AsyncDisposable {
+  readonly host: string;
+  stops: boolean;
+}
+
+export async function startStoppingRegistry(layout: string, digest: string): Promise<StoppingRegistry> {
+  const blob = (of: string): Buffer =>
+    readFileSync(join(layout, "blobs", "sha256", of.replace("sha256:", "")));
+  const manifest = blob(digest);
+  const { mediaType, layers } = JSON.parse(manifest.toString()) as {
+    mediaType: string;
+    layers: { digest: string }[];
+  };
+  const server = createServer((request, response) => {
+    const [, kind, name = ""] = /\/(manifests|blobs)\/(.+)$/.exec(request.url ?? "") ?? [];
+    if (kind === undefined) {
+      response.end();
+      return;
+    }
+    const bytes = kind === "manifests" ? manifest : blob(name);
+    response.setHeader("Content-Length", bytes.length);
+    if (kind === "manifests") response.setHeader("Content-Type", mediaType);
+    if (request.method === "HEAD") response.end();
+    else if (registry.stops && name === layers.at(-1)?.digest)
+      response.write(bytes.subarray(0, bytes.length / 2));
+    else response.end(bytes);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const registry: StoppingRegistry = {
+    host: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    stops: true,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  return registry;
+}
