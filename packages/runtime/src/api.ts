@@ -111,6 +111,11 @@ export interface ExecSpec {
   /** Absolute. Default: the image's working directory, else `/workspace`. */
   cwd?: string;
   env?: Record<string, string>;
+  /**
+   * `root`, in sessions with an image: uid 0 inside, so that a package manager works. It has no more rights than without: what root
+   * alone may do to owners, users and groups is answered as if done, and nothing is done. Default: uid 1000.
+   */
+  user?: "root";
   /** The command's process group is killed after this time. Default: never. */
   timeoutMs?: number;
   /**

@@ -10,7 +10,7 @@ import { tryLock } from "./platform/libc.js";
 import { NAT_RESOLV, prepareEtc } from "./sandbox/etc.js";
 import { readHostRoot, type RootEntry } from "./sandbox/host-root.js";
 import { clampLimits } from "./sandbox/limits.js";
-import { seccompFilter } from "./sandbox/seccomp/policy.js";
+import { seccompFilters, type SeccompFilters } from "./sandbox/seccomp/policy.js";
 import { currentArchitecture } from "./sandbox/seccomp/syscalls.js";
 import { checkSession, hostUser, sessionLimits } from "./sandbox/spec.js";
 import { IdMaps } from "./session/id-maps.js";
@@ -39,9 +39,9 @@ function takeLock(runDirectory: string): number {
   });
 }
 
-function filterForThisMachine(): Buffer {
+function filtersForThisMachine(): SeccompFilters {
   const architecture = currentArchitecture();
-  if (architecture !== null) return seccompFilter(architecture);
+  if (architecture !== null) return seccompFilters(architecture);
   throw new RuntimeError("sandbox_unavailable", `there is no system call policy for ${process.arch}`, {
     remedy: "run on x86_64 or aarch64",
   });
@@ -70,7 +70,7 @@ export class Runtime implements AsyncDisposable {
     private readonly runDirectory: string,
     private readonly networks: readonly NetworkMode[],
     private readonly lockFd: number,
-    private readonly seccomp: Buffer,
+    private readonly seccomp: SeccompFilters,
     private readonly delegation: Delegation | null,
   ) {}
 
@@ -87,7 +87,7 @@ export class Runtime implements AsyncDisposable {
       );
     }
     const networks = options.allowedNetworks ?? NETWORKS_DEFAULT;
-    const seccomp = filterForThisMachine();
+    const seccomp = filtersForThisMachine();
     // Sessions of root's run as other users, who have to pass; what is in it is not for anyone to list.
     makeDirectory(runDirectory, process.getuid?.() === 0 ? 0o711 : 0o700);
     const lockFd = takeLock(runDirectory);

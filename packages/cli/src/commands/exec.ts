@@ -21,6 +21,7 @@ export function addExec(program: Command, bind: Bind): void {
       .option("--image <ref>", "root filesystem, with --ephemeral")
       .option("--cwd <directory>", "where to run it (default: /workspace)")
       .option("--env <K=V>", "set a variable; K alone passes yours on; may be repeated", collect)
+      .option("--root", "be root inside, where the workspace has an image: package managers need it")
       .option("--timeout <seconds>", "end it after this time, with exit code 124", secondsToMs)
       .option("-d, --background", "print the command's id and leave it running; see `chaser logs`")
       .option("-t, --tty", "give it a terminal: yours")
@@ -30,6 +31,7 @@ export function addExec(program: Command, bind: Bind): void {
     "chaser exec my-project -- 'ls -l | wc -l'",
     "chaser exec --ephemeral --timeout 5 -- python3 -c 'print(6 * 7)'",
     "chaser exec my-project -d -- npm start",
+    "chaser exec my-image --root -- apt-get install -y make",
     "chaser exec my-project -t -- vim notes.txt",
     "echo hello | chaser exec my-project -- 'cat > greeting.txt'",
   );

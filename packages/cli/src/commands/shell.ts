@@ -12,6 +12,7 @@ export function addShell(program: Command, bind: Bind): void {
       )
       .option("-c, --command <line>", "run this instead of a shell")
       .option("--cwd <directory>", "where to start (default: /workspace)")
+      .option("--root", "be root inside, where the workspace has an image")
       .action(bind(() => import("./shell/run.js"))),
     "chaser shell my-project",
     "chaser shell my-project -c 'python3'",

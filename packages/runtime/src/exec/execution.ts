@@ -30,7 +30,7 @@ export interface ExecutionPlan {
   enter: readonly string[];
   sandbox: readonly string[];
   argv: readonly string[];
-  seccomp: Buffer | null;
+  seccomp: Buffer;
   limits: readonly ResourceLimit[];
   /** prlimit(1), where this process may not set the limits itself. */
   limitProgram: string | null;
@@ -82,7 +82,7 @@ function spawnLimited(
   };
   try {
     const argumentsFd = own(memoryFileOf("arguments", encodeArguments(plan.sandbox)));
-    const seccompFd = own(memoryFileOf("seccomp", plan.seccomp ?? Buffer.alloc(0)));
+    const seccompFd = own(memoryFileOf("seccomp", plan.seccomp));
     const gate = createPipe();
     own(gate.readEnd);
     own(gate.writeEnd);

@@ -1,7 +1,7 @@
 /** Argument lists for bwrap and nsenter: pure functions, the whole hardening of a sandbox in one place. */
 import type { NetworkMode } from "../api.js";
 import type { RootEntry } from "./host-root.js";
-import { SANDBOX_GID, SANDBOX_HOME, SANDBOX_UID, SANDBOX_WORKSPACE } from "./identity.js";
+import { SANDBOX_HOME, SANDBOX_WORKSPACE, type SandboxIds } from "./identity.js";
 import type { StateLayout } from "./mounts.js";
 
 /** Kept by every process of a sandbox: no capability, no terminal, no life beyond its parent, no environment. */
@@ -35,7 +35,7 @@ export interface InitPlan {
   root: readonly RootEntry[];
   network: NetworkMode;
   hostname: string;
-  seccompFd: number | null;
+  seccompFd: number;
   statusFd: number;
 }
 
@@ -51,7 +51,7 @@ export function initArguments(plan: InitPlan): string[] {
     ...(plan.network === "host" ? [] : ["--unshare-net"]),
     ...rootArguments(plan.root),
     ...["--proc", "/proc", "--remount-ro", "/", "--chdir", "/"],
-    ...(plan.seccompFd === null ? [] : ["--seccomp", String(plan.seccompFd)]),
+    ...["--seccomp", String(plan.seccompFd)],
     ...["--json-status-fd", String(plan.statusFd)],
   ];
 }
@@ -72,7 +72,7 @@ export interface ExecPlan {
   hosts: string | null;
   environment: Readonly<Record<string, string>>;
   cwd: string;
-  seccomp: boolean;
+  ids: SandboxIds;
   terminal: boolean;
   held: boolean;
 }
@@ -94,7 +94,7 @@ export function execArguments(plan: ExecPlan): string[] {
   return [
     ...HARDENING,
     ...(plan.terminal ? [] : NEW_SESSION),
-    ...["--unshare-user", "--uid", String(SANDBOX_UID), "--gid", String(SANDBOX_GID)],
+    ...["--unshare-user", "--uid", String(plan.ids.uid), "--gid", String(plan.ids.gid)],
     ...Object.entries(plan.environment).flatMap(([name, value]) => ["--setenv", name, value]),
     ...rootArguments(plan.root),
     ...(plan.etc === null ? [] : ["--ro-bind", plan.etc, "/etc"]),
@@ -106,7 +106,7 @@ export function execArguments(plan: ExecPlan): string[] {
     ...["--bind", `${layout.disk}/workspace`, SANDBOX_WORKSPACE],
     ...["--bind", `${layout.disk}${SANDBOX_HOME}`, SANDBOX_HOME],
     ...["--remount-ro", "/", "--chdir", plan.cwd],
-    ...(plan.seccomp ? ["--seccomp", String(EXEC_FD.seccomp)] : []),
+    ...["--seccomp", String(EXEC_FD.seccomp)],
     ...["--json-status-fd", String(EXEC_FD.status)],
     ...(plan.held ? ["--block-fd", String(EXEC_FD.hold)] : []),
   ];

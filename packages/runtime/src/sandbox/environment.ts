@@ -1,4 +1,4 @@
-import { SANDBOX_HOME, SANDBOX_USER } from "./identity.js";
+import { ROOT_HOME, SANDBOX_HOME, SANDBOX_USER } from "./identity.js";
 
 /** What every command finds, before what the session and the command add. Nothing of the server's own. */
 export const ENVIRONMENT_DEFAULT: Readonly<Record<string, string>> = {
@@ -9,6 +9,13 @@ export const ENVIRONMENT_DEFAULT: Readonly<Record<string, string>> = {
   PATH: `${SANDBOX_HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   LANG: "C.UTF-8",
   CHASER: "1",
+};
+
+/** Over the image's, for a command that is root. */
+export const ENVIRONMENT_OF_ROOT: Readonly<Record<string, string>> = {
+  HOME: ROOT_HOME,
+  USER: "root",
+  LOGNAME: "root",
 };
 
 /** Later sources win. */

@@ -5,3 +5,14 @@ export const SANDBOX_USER = "chaser";
 export const SANDBOX_HOME = "/home/chaser";
 export const SANDBOX_WORKSPACE = "/workspace";
 export const HOSTNAME_DEFAULT = "chaser";
+
+export interface SandboxIds {
+  uid: number;
+  gid: number;
+}
+
+export const SANDBOX_IDS: SandboxIds = { uid: SANDBOX_UID, gid: SANDBOX_GID };
+
+/** In name alone: the same user on the host, as little privileged. */
+export const ROOT_IDS: SandboxIds = { uid: 0, gid: 0 };
+export const ROOT_HOME = "/root";

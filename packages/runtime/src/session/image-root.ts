@@ -6,9 +6,11 @@
 import { chownSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { ChangesMount } from "@chaser/store";
+import { isErrno, linuxFiles } from "@chaser/store/files";
 import type { SessionImage } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { mountedLayers } from "../image/image.js";
+import { findInLayers } from "../image/layer-stack.js";
 import { ROOT_ENTRIES_MAX } from "../image/limits.js";
 import { makeDirectory, writePublicFile } from "../platform/directory.js";
 import { mountIdMapped, unmount } from "../platform/idmapped-mount.js";
@@ -72,7 +74,8 @@ function stackOf(directory: string, { lower, upper, work }: ChangesMount): RootM
 }
 
 /** A layer of the runtime's own: `/etc` is a directory then, whatever the image made of it. */
-function writeOverrides({ image }: SessionImage, { directory, etc, user, hostname }: Setting): string {
+function writeOverrides(session: SessionImage, { directory, etc, user, hostname }: Setting): string {
+  const { image } = session;
   const overrides = overridesDirectory(directory);
   const contents = {
     passwd: image.passwd,
@@ -81,15 +84,34 @@ function writeOverrides({ image }: SessionImage, { directory, etc, user, hostnam
     hosts: hostsFile(hostname),
     "resolv.conf": readFileSync(join(etc, "resolv.conf"), "utf8"),
   };
-  makeDirectory(overrides, 0o755);
-  makeDirectory(join(overrides, "etc"), 0o755);
-  for (const [name, content] of Object.entries(contents))
-    writePublicFile(join(overrides, "etc", name), content);
+  const directories = [".", "etc"];
+  const files = Object.entries(contents).map(([name, content]) => [`etc/${name}`, content] as const);
+  if (hasApt(session)) {
+    directories.push("etc/apt", APT_DIRECTORY);
+    files.push([`${APT_DIRECTORY}/00chaser`, APT_SETTINGS]);
+  }
+  for (const path of directories) makeDirectory(join(overrides, path), 0o755);
+  for (const [path, content] of files) writePublicFile(join(overrides, path), content);
   if (user !== null) {
-    const paths = [".", "etc", ...Object.keys(contents).map((name) => `etc/${name}`)];
+    const paths = [...directories, ...files.map(([path]) => path)];
     for (const path of paths) chownSync(join(overrides, path), user.uid, user.gid);
   }
   return overrides;
+}
+
+const APT_DIRECTORY = "etc/apt/apt.conf.d";
+
+/** It would become another user for downloads, look whether it is, and give up. */
+const APT_SETTINGS = 'APT::Sandbox::User "root";\n';
+
+function hasApt({ image, layersDirectory: source }: SessionImage): boolean {
+  const layers = mountedLayers(image).map((id) => join(source, id));
+  try {
+    return findInLayers(linuxFiles, layers, APT_DIRECTORY.split("/"))?.stat.type === "directory";
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    throw new RuntimeError("sandbox_unavailable", "a layer of the image is missing", {}, { cause: error });
+  }
 }
 
 /** The layers with the session's user as owner: changing a file of them copies it, and no copy is made for a stranger. */

@@ -29,7 +29,7 @@ export interface KeeperPlan {
   root: readonly RootEntry[];
   network: NetworkMode;
   hostname: string;
-  seccomp: Buffer | null;
+  seccomp: Buffer;
   group: SessionGroup | null;
 }
 
@@ -51,11 +51,11 @@ function spawnKeeper(plan: KeeperPlan, status: number, lifeReadEnd: number): Chi
     root: plan.root,
     network: plan.network,
     hostname: plan.hostname,
-    seccompFd: plan.seccomp === null ? null : FD.seccomp,
+    seccompFd: FD.seccomp,
     statusFd: FD.status,
   });
   const argumentsFd = memoryFileOf("arguments", encodeArguments(init));
-  const seccompFd = memoryFileOf("seccomp", plan.seccomp ?? Buffer.alloc(0));
+  const seccompFd = memoryFileOf("seccomp", plan.seccomp);
   try {
     return launch(
       requireProgram("unshare"),

@@ -36,11 +36,12 @@ import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/spawn.js";
 import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
-import { sandboxEnvironment } from "../sandbox/environment.js";
+import { ENVIRONMENT_OF_ROOT, sandboxEnvironment } from "../sandbox/environment.js";
 import { hostsFile } from "../sandbox/etc.js";
 import type { RootEntry } from "../sandbox/host-root.js";
-import { HOSTNAME_DEFAULT, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
+import { HOSTNAME_DEFAULT, ROOT_IDS, SANDBOX_IDS, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
 import { appliedLimits, mayLimit, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
+import type { SeccompFilters } from "../sandbox/seccomp/policy.js";
 import { stateLayout, type StateLayout } from "../sandbox/mounts.js";
 import { checkExec, checkTerminalSize, type HostUser } from "../sandbox/spec.js";
 import {
@@ -63,7 +64,7 @@ export interface SessionSetting {
   directory: string;
   etc: string;
   root: readonly RootEntry[];
-  seccomp: Buffer | null;
+  seccomp: SeccompFilters;
   user: HostUser | null;
   network: NetworkMode;
   limits: SessionLimits;
@@ -148,7 +149,14 @@ export class SandboxSession implements Session {
         writePublicFile(hostsPath(setting.directory), hostsFile(hostname));
       }
       const rootMount = imageRoot?.mount ?? null;
-      keeper = await startKeeper({ ...setting, layout, mount: spec.mount, rootMount, hostname });
+      keeper = await startKeeper({
+        ...setting,
+        seccomp: setting.seccomp.ordinary,
+        layout,
+        mount: spec.mount,
+        rootMount,
+        hostname,
+      });
       imageRoot?.release();
       writeRecord(setting.directory, keeper.keeperPid);
       const target = { ...keeper, user: setting.user };
@@ -255,7 +263,11 @@ export class SandboxSession implements Session {
     this.#assertAlive();
     const image = this.#spec.image?.image;
     const way = this.#spec.egress === undefined ? {} : egressEnvironment();
-    const environment = sandboxEnvironment(image?.environment, way, this.#spec.env, spec.env);
+    const isRoot = spec.user === "root";
+    if (isRoot && image === undefined)
+      throw new RuntimeError("invalid_argument", "only a session with an image has a root user");
+    const own = isRoot ? ENVIRONMENT_OF_ROOT : undefined;
+    const environment = sandboxEnvironment(image?.environment, own, way, this.#spec.env, spec.env);
     const argv = checkExec(spec, environment);
     while (this.#pauses > 0) await this.#resumed;
     this.#assertAlive();
@@ -276,12 +288,12 @@ export class SandboxSession implements Session {
             : hostsPath(directory),
         environment,
         cwd: spec.cwd ?? defaultDirectory(image),
-        seccomp: seccomp !== null,
+        ids: isRoot ? ROOT_IDS : SANDBOX_IDS,
         terminal: terminal !== null,
         held,
       }),
       argv: execCommand(argv, terminal !== null),
-      seccomp,
+      seccomp: isRoot ? seccomp.root : seccomp.ordinary,
       user,
       limits: this.#resourceLimits,
       limitProgram: this.#limitProgram,

@@ -27,6 +27,9 @@ export const busyboxEntries: TarEntry[] = [
     "pwd",
     "sort",
     "hostname",
+    "chown",
+    "su",
+    "grep",
   ].map((name): TarEntry => ({ name: `bin/${name}`, type: "symlink", linkname: "busybox" })),
   { name: "etc/", type: "directory", mode: 0o755 },
   { name: "etc/passwd", content: "root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n" },
@@ -138,6 +141,33 @@ test("changes are there again where they were kept", { skip: noSandbox }, async 
   await session.end();
   const again = await place.start(image, "kept");
   assert.equal((await runIn(again, "cat /etc/kept; ls /etc/image")).stdout.toString(), "kept\n");
+});
+
+test("a command can be root in name, which feigns what it has no right to", { skip: noSandbox }, async () => {
+  await using place = await open();
+  const apt: TarEntry = { name: "etc/apt/apt.conf.d/", type: "directory", mode: 0o755 };
+  const image = await place.pull({
+    layers: [
+      { tar: await tarOf([...busyboxEntries, { name: "etc/apt/", type: "directory", mode: 0o755 }, apt]) },
+    ],
+    config: { Env: ["HOME=/elsewhere", "PATH=/bin"] },
+  });
+  const session = await place.start(image);
+  const script = [
+    "id -u; id -un; echo $HOME $USER",
+    "touch /etc/own && chown 33:33 /etc/own && chown -h 5 /bin/ls && stat -c '%u %g' /etc/own",
+    "grep Cap /proc/self/status; grep NoNewPrivs /proc/self/status",
+    "cat /etc/apt/apt.conf.d/00chaser",
+  ].join("; ");
+  const { text } = await runIn(session, script, { user: "root" });
+  const none = "0000000000000000";
+  const capabilities = ["Inh", "Prm", "Eff", "Bnd", "Amb"].map((set) => `Cap${set}:\t${none}\n`).join("");
+  assert.equal(text, `0\nroot\n/root root\n0 0\n${capabilities}NoNewPrivs:\t1\nAPT::Sandbox::User "root";\n`);
+  assert.equal((await runIn(session, "stat -c '%u %U' /etc/own; id -u")).text, "1000 chaser\n1000\n");
+  await assert.rejects(
+    runIn(await place.fixture.session(), "id", { user: "root" }),
+    (error) => error instanceof RuntimeError && error.code === "invalid_argument",
+  );
 });
 
 test("an image without a shell runs its program, and says 127 for a shell", { skip: noSandbox }, async () => {

@@ -30,7 +30,7 @@ const plan: ExecPlan = {
   hosts: null,
   environment: { A: "1", B: "--bind" },
   cwd: "/workspace",
-  seccomp: true,
+  ids: { uid: 1000, gid: 1000 },
   terminal: false,
   held: false,
 };

@@ -95,7 +95,7 @@ export const MITIGATIONS: readonly Mitigations[] = [
       removed(args, `...(target.network === "host" ? [] : ["--net"]),`),
       removed(args, `"--unshare-uts", "--hostname", plan.hostname`),
       removed(args, `"--ipc", "--uts", "--pid"`, `"--ipc", "--pid"`),
-      removed(args, `...(plan.seccomp ? ["--seccomp", String(EXEC_FD.seccomp)] : []),`),
+      removed(args, `...["--seccomp", String(EXEC_FD.seccomp)],`),
     ],
     test: "security/processes.test.js",
     noticedBy: [

@@ -153,8 +153,8 @@ async function run(c: Request, context: Context, job: Run) {
 type Recorder = (outcome: { durationMs: number; exitCode: number }) => Promise<void>;
 
 function commandSpec(request: ExecRequest): CommandSpec {
-  const { command, cwd, env, timeout_ms: timeoutMs, max_output_bytes: maxOutputBytes } = request;
-  return { command, cwd, env, timeoutMs, maxOutputBytes };
+  const { command, cwd, env, user, timeout_ms: timeoutMs, max_output_bytes: maxOutputBytes } = request;
+  return { command, cwd, env, user, timeoutMs, maxOutputBytes };
 }
 
 /** The session is in use while the command runs, as if somebody waited for it. */

@@ -74,11 +74,11 @@ export function registerTerminal(app: App, context: Context): void {
 }
 
 async function terminalFor(session: ActiveSession, query: TerminalQuery): Promise<Command> {
-  const { mode = "human", command: given, pty_id: id, columns, rows, cwd } = query;
+  const { mode = "human", command: given, pty_id: id, columns, rows, cwd, user } = query;
   if (id !== undefined) {
     const found = session.command(id);
     if (found.kind !== "terminal") throw invalid("pty_id", "the command has no terminal");
-    if (given !== undefined || cwd !== undefined)
+    if (given !== undefined || cwd !== undefined || user !== undefined)
       throw invalid("pty_id", "the terminal is running its command");
     const size = found.terminalSize ?? terminalSizeDefault;
     if (columns !== undefined || rows !== undefined)
@@ -89,7 +89,7 @@ async function terminalFor(session: ActiveSession, query: TerminalQuery): Promis
   const command = shell ?? given;
   if (command === undefined) throw invalid("command", "needed with mode exec");
   if (shell !== null && given !== undefined) throw invalid("command", "only with mode exec");
-  const spec: CommandSpec = { command, env, cwd };
+  const spec: CommandSpec = { command, env, cwd, user };
   return session.openTerminal(spec, { columns, rows });
 }
 

@@ -3,7 +3,7 @@ import type { ExecResult } from "@chaser/runtime";
 import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
 import type { CommandView } from "./command.js";
-import { imageReference, limitsHit, processText, terminalCells, warnings } from "./fields.js";
+import { imageReference, limitsHit, processText, sandboxUser, terminalCells, warnings } from "./fields.js";
 
 const argument = processText(argumentBytesMax);
 
@@ -32,6 +32,7 @@ const commandFields = {
     .record(z.string().regex(/^[^=\0]+$/, { error: "must be a variable's name" }), argument)
     .refine((env) => totalBytes(Object.entries(env).flat()) <= argumentsTotalBytesMax, tooLarge)
     .optional(),
+  user: sandboxUser.optional(),
   timeout_ms: z
     .number()
     .int()

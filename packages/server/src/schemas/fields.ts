@@ -14,6 +14,12 @@ export const name = z
 
 export const id = z.string().openapi({ format: "uuid" });
 
+/** In name alone: what is root on no machine cannot be more than uid 1000 is. */
+export const sandboxUser = z.enum(["root"]).openapi({
+  description:
+    "with an image: be uid 0 inside, with no more rights, so that package managers work. Changing owners and users looks done and is not. Default: uid 1000",
+});
+
 export const imageReference = z
   .string()
   .min(1)

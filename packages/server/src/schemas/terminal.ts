@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { argumentBytesMax, terminalCellsMax } from "../limits.js";
-import { processText, terminalCells } from "./fields.js";
+import { processText, sandboxUser, terminalCells } from "./fields.js";
 import { signalName } from "./command.js";
 
 const cells = z.coerce.number().int().min(1).max(terminalCellsMax).openapi({ type: "integer" });
@@ -14,6 +14,7 @@ export const terminalQuery = z.object({
   cwd: processText(argumentBytesMax)
     .refine((path) => path.startsWith("/"), { error: "must be an absolute path" })
     .optional(),
+  user: sandboxUser.optional(),
   columns: cells.optional().openapi({ description: "default 80" }),
   rows: cells.optional().openapi({ description: "default 24" }),
   pty_id: z.string().optional().openapi({ description: "attach to this terminal instead of opening one" }),

@@ -21,6 +21,8 @@ export interface CommandSpec {
   command: string | string[];
   cwd?: string | undefined;
   env?: Record<string, string> | undefined;
+  /** Of sessions with an image; see the runtime. */
+  user?: "root" | undefined;
   timeoutMs?: number | undefined;
   maxOutputBytes?: number | undefined;
 }
@@ -227,11 +229,12 @@ export class ActiveSession {
 }
 
 function execSpec(spec: CommandSpec): ExecSpec {
-  const { command, cwd, env, timeoutMs, maxOutputBytes } = spec;
+  const { command, cwd, env, user, timeoutMs, maxOutputBytes } = spec;
   return {
     command,
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
+    ...(user === undefined ? {} : { user }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
   };

@@ -128,6 +128,8 @@ describe("images", { skip }, () => {
 
   test("an image of a directory runs a command on a disk that is gone afterwards", async () => {
     const body = { ephemeral: true, image: `oci:${layout("two")}`, command: "cat /etc/says" };
+    const asRoot = await server.expect(200, "POST", "/v1/exec", { ...body, command: "id -u", user: "root" });
+    assert.equal(asRoot.output, "0\n");
     const result = await server.expect(200, "POST", "/v1/exec", body);
     assert.equal(result.output, "two\n");
     const missing = await server.expect(200, "POST", "/v1/exec", { ...body, command: ["no-such-program"] });

@@ -6,6 +6,7 @@ export interface ExecOptions {
   image?: string;
   cwd?: string;
   env?: string[];
+  root?: boolean;
   /** Milliseconds. */
   timeout?: number;
   stdin: boolean;
@@ -22,6 +23,7 @@ export interface ExecBody {
   command: string | string[];
   cwd?: string;
   env?: Record<string, string>;
+  user?: "root";
   timeout_ms?: number;
 }
 
@@ -43,6 +45,7 @@ export function execBody(
     command: command.length === 1 ? (command[0] ?? "") : command,
     ...(cwd === undefined ? {} : { cwd }),
     ...(options.env === undefined ? {} : { env: variables(options.env, given.env) }),
+    ...(options.root === true ? { user: "root" } : {}),
     ...(timeout === undefined ? {} : { timeout_ms: timeout }),
   };
 }

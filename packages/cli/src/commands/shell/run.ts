@@ -5,7 +5,7 @@ import { assertTerminal, attachTerminal } from "./terminal.js";
 
 export async function run(
   context: Context,
-  { command, cwd }: { command?: string; cwd?: string },
+  { command, cwd, root }: { command?: string; cwd?: string; root?: boolean },
   given?: string,
 ): Promise<number> {
   assertTerminal(context);
@@ -19,6 +19,7 @@ export async function run(
     return await attachTerminal(context, session.id, {
       ...(command === undefined ? {} : { mode: "exec", command }),
       ...(cwd === undefined ? {} : { cwd }),
+      ...(root === true ? { user: "root" } : {}),
     });
   } finally {
     if (workspace === undefined)

@@ -27,6 +27,7 @@ describe("execBody", () => {
   });
 
   it("reads variables, with = in the value, and passes on named ones", () => {
+    assert.deepEqual(body({ root: true }, "w"), { workspace: "w", command: "ls", user: "root" });
     assert.deepEqual(body({ env: ["A=1=2", "B=", "TERM"], timeout: 1500, cwd: "/" }, "w"), {
       workspace: "w",
       command: "ls",

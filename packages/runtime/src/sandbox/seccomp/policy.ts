@@ -65,6 +65,25 @@ export const ABSENT: readonly SystemCall[] = [
   ...(["io_uring_setup", "io_uring_enter", "io_uring_register"] as const),
 ];
 
+/**
+ * For a command that is root inside: answered as if done, though nothing is done. There is one user, whom all files belong to, so a
+ * package manager that gives files to others, or becomes another, can go on; the filter takes from what a call does and never adds.
+ */
+export const FEIGNED: readonly SystemCall[] = [
+  ...(["chown", "fchown", "lchown", "fchownat"] as const),
+  ...([
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setfsuid",
+    "setfsgid",
+  ] as const),
+  ...(["setgroups", "capset"] as const),
+];
+
 /** CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}. */
 export const CLONE_NAMESPACE_FLAGS = 0x7e020000;
 
@@ -90,7 +109,7 @@ function required(call: SystemCall, architecture: Architecture): number {
 /** Low half of a 64-bit argument, on the little-endian machines that the policy knows. */
 const argument = (index: number): Step => ({ kind: "load", offset: DATA.arguments + index * 8 });
 
-export function policySteps(architecture: Architecture): Step[] {
+export function policySteps(architecture: Architecture, feigned: readonly SystemCall[] = []): Step[] {
   const equal = (value: number, yes: string): Step => ({ kind: "jump", test: "equal", value, yes });
   return [
     { kind: "load", offset: DATA.arch },
@@ -103,6 +122,7 @@ export function policySteps(architecture: Architecture): Step[] {
     equal(required("socketpair", architecture), "socket"),
     ...numbers(ABSENT, architecture).map((number) => equal(number, "absent")),
     ...numbers(REFUSED, architecture).map((number) => equal(number, "refused")),
+    ...numbers(feigned, architecture).map((number) => equal(number, "feigned")),
     { kind: "goto", to: "allow" },
     { kind: "label", name: "ioctl" },
     argument(1),
@@ -120,6 +140,8 @@ export function policySteps(architecture: Architecture): Step[] {
     { kind: "return", action: ACTION.errno(EPERM) },
     { kind: "label", name: "absent" },
     { kind: "return", action: ACTION.errno(ENOSYS) },
+    { kind: "label", name: "feigned" },
+    { kind: "return", action: ACTION.errno(0) },
     { kind: "label", name: "kill" },
     { kind: "return", action: ACTION.killProcess },
     { kind: "label", name: "allow" },
@@ -127,7 +149,16 @@ export function policySteps(architecture: Architecture): Step[] {
   ];
 }
 
-/** The filter for `bwrap --seccomp`. */
-export function seccompFilter(architecture: Architecture): Buffer {
-  return assemble(policySteps(architecture));
+/** For `bwrap --seccomp`. */
+export interface SeccompFilters {
+  ordinary: Buffer;
+  /** For what is root inside. */
+  root: Buffer;
+}
+
+export function seccompFilters(architecture: Architecture): SeccompFilters {
+  return {
+    ordinary: assemble(policySteps(architecture)),
+    root: assemble(policySteps(architecture, FEIGNED)),
+  };
 }

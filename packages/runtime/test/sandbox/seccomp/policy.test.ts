@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { ACTION } from "../../../src/sandbox/seccomp/assembler.js";
-import { ABSENT, REFUSED, seccompFilter } from "../../../src/sandbox/seccomp/policy.js";
+import { ABSENT, FEIGNED, REFUSED, seccompFilters } from "../../../src/sandbox/seccomp/policy.js";
 import {
   AUDIT_ARCHITECTURE,
   SYSTEM_CALLS,
@@ -18,7 +18,7 @@ const EAFNOSUPPORT = ACTION.errno(97);
 const architectures: Architecture[] = ["x86_64", "aarch64"];
 
 for (const architecture of architectures) {
-  const filter = seccompFilter(architecture);
+  const { ordinary: filter, root } = seccompFilters(architecture);
   const arch = AUDIT_ARCHITECTURE[architecture];
   const call = (name: SystemCall, ...args: bigint[]): number =>
     evaluate(filter, { nr: systemCallNumber(name, architecture) ?? -1, arch, arguments: args });
@@ -39,6 +39,14 @@ for (const architecture of architectures) {
                 ? EAFNOSUPPORT // Called with family 0.
                 : ACTION.allow;
         assert.equal(evaluate(filter, { nr, arch }), expected, `system call ${String(nr)}`);
+      }
+    });
+
+    it("feigns calls about owners and users for root, and is the same in all else", () => {
+      const feigned = new Set(FEIGNED.map((name) => systemCallNumber(name, architecture)));
+      for (let nr = 0; nr < 1024; nr++) {
+        const expected = feigned.has(nr) ? ACTION.errno(0) : evaluate(filter, { nr, arch });
+        assert.equal(evaluate(root, { nr, arch }), expected, `system call ${String(nr)}`);
       }
     });
 
