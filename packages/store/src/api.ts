@@ -279,6 +279,22 @@ export interface DiskUsage {
   upperBytes: number;
 }
 
+/** Bytes of the device, each counted once however many files share it. */
+export interface PhysicalUsage {
+  /** Of everything in the store's directory. */
+  totalBytes: number;
+  /** What `du` counts instead: shared extents once for each file. Their difference is what sharing saves. */
+  allocatedBytes: number;
+  /** In the order of their ids. What lies in layers belongs to no disk here. */
+  disks: {
+    id: string;
+    /** What deleting the disk gives back to the filesystem: used by nothing else, in the store or outside. */
+    exclusiveBytes: number;
+    /** What its files lie on, with what they share. */
+    referencedBytes: number;
+  }[];
+}
+
 /** Makes everything that writes to a disk stand still, and returns what lets it go on. */
 export type PauseHook = () => Promise<() => void | Promise<void>>;
 
@@ -445,6 +461,12 @@ export interface Store extends AsyncDisposable {
   usage(options?: LongCall & { audit?: boolean }): Promise<StoreUsage>;
   /** `onDiskBytes` of `usage` alone, without telling what they are. */
   onDiskBytes(): Promise<number>;
+  /**
+   * What the store takes of its device where files share extents (btrfs, XFS with reflinks), by asking the filesystem after each file
+   * (FIEMAP): takes as long as a walk of it all. Content that the filesystem compressed counts at its plain size. Null where the filesystem does
+   * not tell (tmpfs).
+   */
+  physicalUsage(options?: LongCall): Promise<PhysicalUsage | null>;
   /** What each snapshot of a scope takes, newest first. */
   snapshotUsage(options?: LongCall & Scope): Promise<SnapshotUsage[]>;
   /**

@@ -14,6 +14,7 @@ import type {
   OpenStoreOptions,
   PathChange,
   ReadOptions,
+  PhysicalUsage,
   RestoreOptions,
   RestoreResult,
   SnapshotInfo,
@@ -91,6 +92,10 @@ class EngineStore implements Store {
 
   usage(options: LongCall & { audit?: boolean } = {}): Promise<StoreUsage> {
     return this.#engine.call("upkeep.usage", [{ audit: options.audit ?? false }], options);
+  }
+
+  physicalUsage(options: LongCall = {}): Promise<PhysicalUsage | null> {
+    return this.#engine.call("upkeep.physicalUsage", [], options);
   }
 
   snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {

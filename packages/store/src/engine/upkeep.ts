@@ -1,8 +1,9 @@
 /** What a store takes, whether it is whole, and giving back what nothing needs: the part of the engine behind these calls. */
-import type { FsckReport, GcReport, SnapshotUsage, StoreUsage } from "../api.js";
+import type { FsckReport, GcReport, PhysicalUsage, SnapshotUsage, StoreUsage } from "../api.js";
 import type { DiskSet } from "../disk/disks.js";
 import { collect, foretell } from "../maintenance/collect.js";
 import { fsck } from "../maintenance/fsck.js";
+import { physicalUsage } from "../maintenance/physical-usage.js";
 import type { CollectionPlan } from "../maintenance/plan.js";
 import { repairStore } from "../maintenance/repair.js";
 import { snapshotUsages } from "../maintenance/snapshot-usage.js";
@@ -30,6 +31,10 @@ export class Upkeep {
   usage(hooks: Hooks, options: { audit: boolean } = { audit: false }): StoreUsage {
     const work = new Work("check", hooks);
     return this.#repository.withObjects(() => measureUsage(this.#repository, this.#disks, work, options));
+  }
+
+  physicalUsage(hooks: Hooks): PhysicalUsage | null {
+    return physicalUsage(this.#repository, this.#disks, new Work("check", hooks));
   }
 
   snapshotUsage(hooks: Hooks, scope: RefScope): SnapshotUsage[] {

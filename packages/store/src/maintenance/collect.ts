@@ -18,6 +18,7 @@ import type { Work } from "../snapshot/work.js";
 import { moveNeeded, type MovedPack } from "./move.js";
 import { allocatedBytesOf, framesOf, packStates, type PackState } from "./packs.js";
 import { freedBytesOf, planCollection, type CollectionPlan } from "./plan.js";
+import { Census } from "./census.js";
 import { countNeeded, whatIsNeeded } from "./needed.js";
 import type { References } from "./references.js";
 import { sweepRecords, sweepUnfinished } from "./sweep.js";
@@ -37,7 +38,7 @@ export function collect(repository: Repository, work: Work, options: { thin: boo
     const plan = planOf(repository, references, needed, options);
     const moved = moveNeeded(repository, plan.rewritten, options, work);
     const { trash, freedBytes } = withLock(files, layout.objectsLock, "exclusive", () =>
-      takeAway(repository, references, needed, plan, moved),
+      takeAway(repository, references, needed, plan, moved, work),
     );
     return { plan, freedBytes: freedBytes + removeFromTrash(files, layout.trash, trash) };
   });
@@ -68,6 +69,7 @@ function takeAway(
   before: Leased,
   plan: CollectionPlan,
   moved: MovedPack[],
+  work: Work,
 ): { trash: string[]; freedBytes: number } {
   const { files, layout, chunks } = repository;
   chunks.reload();
@@ -78,10 +80,12 @@ function takeAway(
   const planned = [...plan.deleted, ...plan.rewritten.map(({ state }) => state)].filter(
     ({ pack }) => !now.packs.has(pack.id) && moved.every((other) => other.pack.id !== pack.id),
   );
-  if (!isSame(before.trees, now.trees)) references.advance(chunks, now.trees);
+  const present = isSame(before.trees, now.trees)
+    ? references
+    : Census.of(repository).references(now.trees, work);
   const gone = isSame(before.trees, now.trees)
     ? planned
-    : planned.filter((state) => isStillUnneeded(repository, references, state, moved));
+    : planned.filter((state) => isStillUnneeded(repository, present, state, moved));
   const indexBytes = allocatedUnder(files, layout.index);
   for (const { pack } of moved) chunks.index.addPack(pack);
   const trash = discardPacks(

@@ -34,9 +34,9 @@ export function packStates(
   repository: Repository,
   references: References,
   leased: ReadonlySet<PackId> = new Set(),
+  claims = references.claims(),
 ): PackState[] {
   const states = new Map<PackId, CountedPack>();
-  const claims = references.claims();
   const { index } = repository.chunks;
   for (const segment of index.segments()) {
     const own = segment.packs.map((pack) => {
@@ -95,7 +95,7 @@ export function unneededFrames(repository: Repository, id: PackId): FrameState[]
   return frames;
 }
 
-function readContents({ files, layout }: Repository, id: PackId): PackContents {
+export function readContents({ files, layout }: Repository, id: PackId): PackContents {
   const fd = files.open(anywhere, packPath(layout.packs, id));
   try {
     return readPackContents(files, fd, id);

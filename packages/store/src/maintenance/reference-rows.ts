@@ -101,6 +101,8 @@ export class Claims {
   readonly #rows: ReferenceRows;
   readonly #isClaimed: Uint8Array;
   #row = 0;
+  /** Set once somebody met an object that another had claimed. */
+  metAgain = false;
 
   /** There must be no rows at zero. */
   constructor(rows: ReferenceRows) {
@@ -121,7 +123,11 @@ export class Claims {
       const at = this.#row * idWords;
       const order = turned(ids[at] as number) - wanted || compareRests(ids, at + 1, words, rest);
       if (order < 0) continue;
-      if (order > 0 || this.#isClaimed[this.#row] === 1) return false;
+      if (order > 0) return false;
+      if (this.#isClaimed[this.#row] === 1) {
+        this.metAgain = true;
+        return false;
+      }
       this.#isClaimed[this.#row] = 1;
       return true;
     }

@@ -26,6 +26,11 @@ export class ReferenceTable {
     this.#rows = rows;
   }
 
+  /** Rows, those at zero included. */
+  get size(): number {
+    return this.#rows.counts.length + this.#new.size;
+  }
+
   /** Returns the new count. */
   add(id: Digest, role: number): number {
     const row = findRow(this.#rows, id, role);

@@ -37,6 +37,11 @@ export class References {
     return this.#trees;
   }
 
+  /** At least as many as `encode` writes. */
+  get rowCount(): number {
+    return this.#table.size;
+  }
+
   /** True when something that is needed names the object. */
   needs(id: Digest): boolean {
     return this.#table.has(id);

@@ -13,7 +13,7 @@ import { ensureDirectory, syncDirectory } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { TreeCheck } from "./check/trees.js";
-import { keepReferences } from "./needed.js";
+import { Census } from "./census.js";
 import { checkStore, disksOf, reportOf, type StoreCheck } from "./fsck.js";
 import { forgetLayerTrees, forgetWalks, storeLayersAgain } from "./repair/caches.js";
 import { repairPacks } from "./repair/packs.js";
@@ -50,10 +50,10 @@ function apply(repository: Repository, check: StoreCheck, work: Work): RepairRep
     present,
     new TreeCheck(chunks, present, work),
   );
-  if (check.rightReferences !== null) keepReferences(repository, check.rightReferences);
   const damagedPacks = [...check.damagedPacks].map((id) => `packs/${id}.pack`);
   const quarantined = quarantine(repository, [...damagedPacks, ...useless, ...check.strays]);
   chunks.reload();
+  Census.forget(repository, check.rightReferences);
   return {
     indexRebuilt: check.indexIsWrong || check.damagedPacks.size > 0,
     savedChunks,

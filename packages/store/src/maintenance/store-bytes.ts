@@ -7,8 +7,8 @@ import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 import type { AskedRegion } from "../snapshot/kept-regions.js";
 import { measureRegion, regionBytes } from "../platform/region.js";
-import { stampOf } from "../platform/stamp.js";
 import type { Repository } from "../snapshot/repository.js";
+import { Census } from "./census.js";
 
 export interface StoreBytes {
   /** All of it. The others add up to this. */
@@ -28,12 +28,7 @@ interface Part {
 export function measureStore(repository: Repository, disks: DiskSet): StoreBytes {
   const { files, layout } = repository;
   const known = disks.regions();
-  const flat = (path: string): AskedRegion => ({
-    name: path,
-    path,
-    stamp: stampOf(files, path),
-    isFlat: true,
-  });
+  const flat = Census.of(repository).allocatedBytes();
   const root = within(files, layout.root, () => null);
   const isElsewhere = new Set([
     layout.packs,
@@ -44,17 +39,19 @@ export function measureStore(repository: Repository, disks: DiskSet): StoreBytes
     layout.disks,
     layout.cache,
   ]);
-  const refs = within(files, layout.refs, (path) => (path.endsWith("/disks") ? null : flat(path)));
-  const diskRefs = within(files, `${layout.refs}/disks`, flat);
-  const parts: Record<"packs" | "layers" | "disks" | "others", Part[]> = {
-    packs: [{ regions: [flat(layout.packs)], bytes: 0 }],
+  const refsKnown = new Set([`${layout.refs}/snapshots`, `${layout.refs}/disks`]);
+  const scopes = within(files, `${layout.refs}/disks`, () => null);
+  const isScope = ({ path }: AskedRegion): boolean => flat.refs.has(path.slice(path.lastIndexOf("/") + 1));
+  const refs = within(files, layout.refs, () => null);
+  const refBytes = [...flat.refs.values()].reduce((total, bytes) => total + bytes, 0);
+  const parts: Record<"layers" | "disks" | "others", Part[]> = {
     layers: [within(files, layout.layers, regionAt(known.layers))],
     disks: [within(files, layout.disks, regionAt(known.disks))],
     others: [
       { ...root, regions: root.regions.filter(({ path }) => !isElsewhere.has(path)) },
-      { ...refs, regions: refs.regions.filter(({ path }) => !path.endsWith("/disks")) },
-      diskRefs,
-      { regions: [flat(layout.index), flat(layout.records)], bytes: 0 },
+      { ...refs, regions: refs.regions.filter(({ path }) => !refsKnown.has(path)) },
+      { ...scopes, regions: scopes.regions.filter((region) => !isScope(region)) },
+      { regions: [{ name: layout.index, path: layout.index, stamp: null }], bytes: flat.records + refBytes },
     ],
   };
   const asked = Object.values(parts).flatMap((of) => of.flatMap(({ regions }) => regions));
@@ -74,13 +71,12 @@ export function measureStore(repository: Repository, disks: DiskSet): StoreBytes
     );
   const layerBytes = bytesOf(parts.layers);
   const diskBytes = bytesOf(parts.disks);
-  const packBytes = bytesOf(parts.packs);
   // Last, because what is kept for the next time goes there.
   const cacheBytes = regionBytes([measureRegion(files, layout.cache)], seen);
   const overheadBytes = bytesOf(parts.others) + cacheBytes;
   return {
-    onDiskBytes: packBytes + layerBytes + diskBytes + overheadBytes,
-    packBytes,
+    onDiskBytes: flat.packs + layerBytes + diskBytes + overheadBytes,
+    packBytes: flat.packs,
     layerBytes,
     diskBytes,
     overheadBytes,

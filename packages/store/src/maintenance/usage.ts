@@ -1,29 +1,19 @@
 /** Where the bytes of a store are. The categories add up to what `du -s -B1` says of its directory, at rest. */
-import type { StoreUsage } from "../api.js";
+import type { SnapshotInfo, StoreUsage } from "../api.js";
+import type { PackId, TreeId } from "../ids.js";
+import type { KnownSnapshot } from "../snapshot/known-snapshots.js";
 import type { Work } from "../snapshot/work.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { DiskSet } from "../disk/disks.js";
 import { anywhere } from "../platform/files.js";
-import { stampOf } from "../platform/stamp.js";
 import { readLeases } from "../snapshot/lease.js";
 import { allocatedUnder } from "../platform/allocated.js";
 import { isDamage } from "./check/findings.js";
-import { countsInsteadOf } from "./check/references.js";
-import { countNeeded, keepReferences } from "./needed.js";
-import { measureStore } from "./store-bytes.js";
-import { allocatedBytesOf, packStates } from "./packs.js";
+import { countAnew, keptReferencesOf } from "./kept-references.js";
 import type { References } from "./references.js";
-
-/** What of the figures depends on snapshots and objects alone. */
-interface Told {
-  stamp: string;
-  deadBytes: number;
-  logicalBytes: number;
-  snapshots: number;
-}
-
-/** As last told. It serves again while no snapshot and no object came or went, and nothing relies on objects beside snapshots. */
-const lastTold = new WeakMap<Repository, Told>();
+import { Census } from "./census.js";
+import { PackCounts, type PackCount } from "./pack-counts.js";
+import { measureStore } from "./store-bytes.js";
 
 export function measureUsage(
   repository: Repository,
@@ -31,17 +21,16 @@ export function measureUsage(
   work: Work,
   { audit }: { audit: boolean },
 ): StoreUsage {
-  const stamp = stampOfSnapshots(repository);
-  const last = lastTold.get(repository);
-  const isKnown = stamp !== null && last?.stamp === stamp;
-  // Before anything is measured, because keeping them takes space itself.
-  const references = isKnown && !audit ? null : referencesOrNull(repository, work);
-  const told = isKnown && !audit ? last : { stamp: stamp ?? "", ...tell(repository, references) };
-  // While damage hides what is needed, the next question may find it mended.
-  if (stamp !== null && references !== null) lastTold.set(repository, told);
-  const { deadBytes, logicalBytes, snapshots } = told;
+  const census = Census.of(repository);
+  const snapshots = census.snapshots();
+  const { trees } = readLeases(repository.files, repository.layout, { sweep: false });
+  for (const { tree } of snapshots) trees.add(tree);
+  const deadBytes = deadBytesOf(census, trees, work);
+  // Before anything is measured, because what is kept takes space itself.
+  census.keepWhenMuch();
   const { packBytes, ...bytes } = measureStore(repository, disks);
   const directoryBytes = repository.files.stat(anywhere, repository.layout.packs).allocatedBytes;
+  const differences = audit ? auditedDifferences(repository, census, trees, work, bytes.onDiskBytes) : [];
   return {
     onDiskBytes: bytes.onDiskBytes,
     chunkBytes: packBytes - directoryBytes - deadBytes,
@@ -49,42 +38,34 @@ export function measureUsage(
     layerBytes: bytes.layerBytes,
     diskBytes: bytes.diskBytes,
     overheadBytes: bytes.overheadBytes + directoryBytes,
-    logicalBytes,
-    snapshots,
-    audit: audit ? { differences: differences(repository, work, references, bytes.onDiskBytes) } : null,
+    logicalBytes: snapshots.reduce((total, { logicalBytes }) => total + logicalBytes, 0),
+    snapshots: snapshots.length,
+    audit: audit ? { differences } : null,
   };
 }
 
-function tell(repository: Repository, references: References | null): Omit<Told, "stamp"> {
+/** 0 while damage hides what is needed. */
+function deadBytesOf(census: Census, trees: ReadonlySet<TreeId>, work: Work): number {
   let deadBytes = 0;
-  for (const state of references === null ? [] : packStates(repository, references)) {
-    if (state.neededPlainBytes === state.plainBytes) continue;
-    const share = 1 - state.neededPlainBytes / Math.max(1, state.plainBytes);
-    deadBytes += Math.floor(allocatedBytesOf(repository, state.pack.id) * share);
+  try {
+    for (const [id, { plainBytes, neededPlainBytes }] of census.packCounts(trees, work)) {
+      if (neededPlainBytes === plainBytes) continue;
+      const share = 1 - neededPlainBytes / Math.max(1, plainBytes);
+      deadBytes += Math.floor(census.packBytes(id) * share);
+    }
+    return deadBytes;
+  } catch (error) {
+    if (isDamage(error)) return 0;
+    throw error;
   }
-  const snapshots = repository.allSnapshots();
-  const logicalBytes = snapshots.reduce((total, snapshot) => total + snapshot.logicalBytes, 0);
-  return { deadBytes, logicalBytes, snapshots: snapshots.length };
 }
 
-/** Null while there are leases, or something changed a moment ago. */
-function stampOfSnapshots({ files, layout, refs }: Repository): string | null {
-  const { trees, packs, writers } = readLeases(files, layout, { sweep: false });
-  if (trees.size > 0 || packs.size > 0 || writers > 0) return null;
-  const diskScopes = refs.scopes().filter((scope) => scope !== null);
-  const paths = [
-    ...[layout.packs, layout.index, layout.records, `${layout.refs}/snapshots`, `${layout.refs}/disks`],
-    ...diskScopes.map((scope) => `${layout.refs}/disks/${scope}`),
-  ];
-  const stamps = paths.map((path) => stampOf(files, path));
-  return stamps.includes(null) ? null : stamps.join(" ");
-}
-
-/** Counts everything again, by other ways than before. */
-function differences(
+/** Counts everything again, by other ways than before. What was wrong is made anew. */
+function auditedDifferences(
   repository: Repository,
+  census: Census,
+  trees: ReadonlySet<TreeId>,
   work: Work,
-  references: References | null,
   measuredBytes: number,
 ): string[] {
   const found: string[] = [];
@@ -95,23 +76,47 @@ function differences(
       `the categories add up to ${measuredBytes} bytes, a walk of the store finds ${walkedBytes}; everything is walked the next time`,
     );
     repository.regions.forget();
+    Census.forget(repository);
   }
-  if (references === null)
-    return [...found, "a snapshot is damaged, so nothing tells what is needed: see fsck"];
-  const right = countsInsteadOf(references, repository, work);
-  if (right !== null) {
-    found.push("the counts of references were wrong; they are made anew now");
-    keepReferences(repository, right);
+  const snapshots = repository.allSnapshots();
+  if (!isSameSet(snapshots, census.snapshots())) {
+    found.push("the snapshots that were remembered are not those that the refs name; they are read anew now");
+    Census.forget(repository);
+  }
+  try {
+    const right = countAnew(repository, trees, work);
+    const areRight = (counted: References): boolean => counted.encode().equals(right.encode());
+    // Those in memory, and those that the next process would begin with.
+    const kept = keptReferencesOf(repository, trees, work);
+    const areWrong = !areRight(census.references(trees, work)) || (kept !== null && !areRight(kept));
+    if (areWrong) found.push("the counts of references were wrong; they are made anew now");
+    const { counts, areExact } = PackCounts.ofAll(repository, right);
+    const wrong = packsThatDiffer(counts.packs, census.packCounts(trees, work));
+    if (wrong > 0 && areExact && !areWrong)
+      found.push(`what is needed of ${wrong} packs was counted wrong; it is counted anew now`);
+    if (areWrong || wrong > 0) Census.forget(repository, right);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    found.push("a snapshot is damaged, so nothing tells what is needed: see fsck");
   }
   return found;
 }
 
-/** Null while damage hides what is needed. */
-function referencesOrNull(repository: Repository, work: Work): References | null {
-  try {
-    return countNeeded(repository, work).references;
-  } catch (error) {
-    if (isDamage(error)) return null;
-    throw error;
-  }
+function isSameSet(found: SnapshotInfo[], known: KnownSnapshot[]): boolean {
+  const ids = new Map(found.map(({ id, logicalBytes, tree }) => [id, `${logicalBytes}/${tree}`]));
+  return (
+    known.length === ids.size &&
+    known.every(({ id, logicalBytes, tree }) => ids.get(id) === `${logicalBytes}/${tree}`)
+  );
+}
+
+function packsThatDiffer(
+  right: ReadonlyMap<PackId, PackCount>,
+  counted: ReadonlyMap<PackId, PackCount>,
+): number {
+  const ids = new Set([...right.keys(), ...counted.keys()]);
+  return [...ids].filter((id) => {
+    const [a, b] = [right.get(id), counted.get(id)];
+    return a?.plainBytes !== b?.plainBytes || a?.neededPlainBytes !== b?.neededPlainBytes;
+  }).length;
 }

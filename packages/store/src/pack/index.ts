@@ -7,7 +7,7 @@ import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
 import type { Digest } from "../chunk/hash.js";
 import { indexSegmentsMax, looseRowsMax, segmentRowsMax } from "../limits.js";
-import { namesIn, removeIfPresent, syncDirectory } from "../platform/durable.js";
+import { namesMatching, removeIfPresent, syncDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { LoosePacks } from "./loose-packs.js";
 import { readPackContents } from "./reader.js";
@@ -23,8 +23,8 @@ interface NamedSegment {
 
 /** The names in both directories, as they were last read. */
 interface Listing {
-  segments: string[];
-  packs: PackId[];
+  segments: ReadonlySet<string>;
+  packs: ReadonlySet<PackId>;
 }
 
 export class PackIndex {
@@ -40,6 +40,7 @@ export class PackIndex {
   /** Packs that no segment on disk names: written by this process just now, or by one that died before indexing. In memory. */
   readonly #loose = new LoosePacks();
   #foundLoose = false;
+  #generation = 0;
   /** Packs that a segment names and that are gone: what they held counts as missing, so that it can be stored again. */
   #absent = new Set<PackId>();
   /** Packs that were dropped and are still to be deleted. */
@@ -71,9 +72,9 @@ export class PackIndex {
     const known = this.#listing;
     if (known !== null && isSame(known.segments, segments) && isSame(known.packs, packs)) return false;
     this.#listing = null;
-    this.#loadSegments(segments);
-    this.#takeInLoose(packs);
-    this.#listing = { segments, packs };
+    this.#loadSegments(segments.sort());
+    this.#takeInLoose(packs.sort());
+    this.#listing = { segments: new Set(segments), packs: new Set(packs) };
     return true;
   }
 
@@ -117,6 +118,33 @@ export class PackIndex {
   /** False for a pack that segments name although it is gone. */
   isThere(id: PackId): boolean {
     return !this.#absent.has(id);
+  }
+
+  /** Changes when packs come or go, and when the index names anything at another place. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The packs that are there. */
+  presentPacks(): Set<PackId> {
+    const present = new Set(this.#all().flatMap(({ packs }) => packs.map(({ id }) => id)));
+    for (const id of this.#absent) present.delete(id);
+    return present;
+  }
+
+  /** True when no other pack is known to hold the object. */
+  isOnlyIn(id: Digest, pack: PackId): boolean {
+    return this.#all().every((segment) => {
+      const location = segment.find(id);
+      return location === null || location.pack === pack || this.#absent.has(location.pack);
+    });
+  }
+
+  /** True when a segment names an object once that several of its packs hold. */
+  hasSharedObjects(): boolean {
+    return this.#all().some(
+      ({ packs, chunkCount }) => packs.reduce((total, pack) => total + pack.chunkCount, 0) !== chunkCount,
+    );
   }
 
   /** Every pack the index knows. */
@@ -210,6 +238,7 @@ export class PackIndex {
 
   /** Segments are immutable, so those that are loaded stay. */
   #loadSegments(names: string[]): void {
+    this.#generation += 1;
     const loaded = new Map(this.#segments.map((named) => [named.name, named]));
     for (const name of this.#passedOver) if (!names.includes(name)) this.#passedOver.delete(name);
     const segments: NamedSegment[] = [];
@@ -251,6 +280,7 @@ export class PackIndex {
   }
 
   #addLoose(pack: WrittenPack): void {
+    this.#generation += 1;
     this.#absent.delete(pack.id);
     this.#dropped.delete(pack.id);
     this.#loose.add(pack);
@@ -294,6 +324,7 @@ export class PackIndex {
   #passOverDamaged(error: unknown): void {
     const damaged = this.#segments.filter(({ segment }) => segment.isDamaged);
     if (damaged.length === 0) throw error;
+    this.#generation += 1;
     for (const name of namesOf(damaged)) this.#passedOver.add(name);
     this.#segments = this.#segments.filter((named) => !damaged.includes(named));
     for (const { segment } of damaged) segment.close();
@@ -321,8 +352,8 @@ function namesOf(segments: readonly NamedSegment[]): string[] {
   return segments.map(({ name }) => name);
 }
 
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, n) => name === b[n]);
+function isSame(known: ReadonlySet<string>, names: readonly string[]): boolean {
+  return known.size === names.length && names.every((name) => known.has(name));
 }
 
 /** What says that its version is another is damaged, too: `format.json` says which versions a store has. */
@@ -330,14 +361,12 @@ function isIllegible(error: unknown): boolean {
   return error instanceof StoreError && ["corrupt", "store_version_unsupported"].includes(error.code);
 }
 
-/** The names of the segments in a directory. */
+/** The names of the segments in a directory, in no order. */
 function segmentsIn(files: Files, directory: string): string[] {
-  return namesIn(files, directory).filter((name) => /^[0-9a-f]{32}\.idx$/.test(name));
+  return namesMatching(files, directory, /^[0-9a-f]{32}\.idx$/);
 }
 
-/** The ids of the packs in a directory. */
+/** The ids of the packs in a directory, in no order. */
 export function packsIn(files: Files, directory: string): PackId[] {
-  return namesIn(files, directory)
-    .filter((name) => /^[0-9a-f]{64}\.pack$/.test(name))
-    .map((name) => name.slice(0, -5) as PackId);
+  return namesMatching(files, directory, /^[0-9a-f]{64}\.pack$/).map((name) => name.slice(0, -5) as PackId);
 }

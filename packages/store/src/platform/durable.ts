@@ -173,3 +173,15 @@ export function namesIn(files: Files, path: string): string[] {
     throw error;
   }
 }
+
+/** Those of them, in ASCII, that a pattern takes, in the filesystem's order: for directories with many names. */
+export function namesMatching(files: Files, path: string, pattern: RegExp): string[] {
+  try {
+    return withDirectory(files, path, (directory) =>
+      files.list(directory).flatMap(({ key }) => (pattern.test(key) ? [key] : [])),
+    );
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}

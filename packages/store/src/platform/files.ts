@@ -7,6 +7,7 @@
  * Every failure is a `StoreError` whose `data.errno` is the symbolic error number.
  */
 import { StoreError } from "../errors.js";
+import type { Extent } from "./extents.js";
 
 /** An open file or directory. */
 export type Fd = number;
@@ -93,6 +94,8 @@ export interface Files {
   truncate(fd: Fd, sizeBytes: number): void;
   /** Gives an empty file the content of another by sharing its extents. False where the filesystem cannot. */
   shareContent(from: Fd, to: Fd): boolean;
+  /** Where a regular file's content lies on its device. Null where the filesystem does not tell. */
+  extents(fd: Fd): Extent[] | null;
   /**
    * Lets the disk begin to write a part of a file, so that a `sync` that follows waits less. A hint: it promises nothing, and
    * what goes wrong shows in that `sync`.

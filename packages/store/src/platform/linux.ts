@@ -6,6 +6,7 @@
 import { constants as os } from "node:os";
 import koffi from "koffi";
 import { StoreError, type StoreErrorCode } from "../errors.js";
+import { extentsOf } from "./extents.js";
 import { createSubvolume, shareExtents, snapshotSubvolume } from "./ioctl.js";
 import type { DirectoryEntry, Fd, Files, FileType, Name, OpenOptions, Stat } from "./files.js";
 
@@ -298,6 +299,11 @@ export const linuxFiles: Files = {
   shareContent(from, to) {
     return ifPossible("clone", shareExtents(from, to));
   },
+  extents(fd) {
+    const extents = extentsOf(fd);
+    if (extents === null && !notPossibleHere.has(koffi.errno())) fail("extents", null);
+    return extents;
+  },
   beginWriting(fd, position, bytes) {
     call.sync_file_range(fd, position, bytes, syncRangeWrite);
   },
@@ -349,8 +355,7 @@ export const linuxFiles: Files = {
       const raw = Buffer.from(entriesScratch.subarray(0, length));
       for (let at = 0; at < length; at += raw.readUInt16LE(at + 16)) {
         const start = at + 19;
-        let end = start;
-        while (raw[end] !== 0) end += 1;
+        const end = raw.indexOf(0, start);
         const key = raw.toString("latin1", start, end);
         if (key === "." || key === "..") continue;
         const type = typeOfBits.get((raw[at + 18] as number) << 12) ?? null;

@@ -4,8 +4,9 @@
  * a loss of power undoes it may undo of files, too.
  */
 import { hash } from "../chunk/hash.js";
-import { readCache, withDirectory, writeCache } from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { bootIdOf } from "../platform/boot-id.js";
+import { readCache, writeCache } from "../platform/durable.js";
+import type { Files } from "../platform/files.js";
 import {
   emptyRegion,
   haveAllNames,
@@ -20,8 +21,6 @@ export interface AskedRegion {
   path: string;
   /** Null: it is walked each time. */
   stamp: string | null;
-  /** The stamp tells of the names in it alone: it is kept only while all of them are whole files. */
-  isFlat?: boolean;
 }
 
 interface KeptRegion {
@@ -30,7 +29,6 @@ interface KeptRegion {
 }
 
 const fileName = "figures";
-const bootIdPath = "/proc/sys/kernel/random/boot_id";
 /** A region that takes less is walked sooner than its line is read. */
 const savedBytesMin = 256 * 1024;
 
@@ -44,7 +42,7 @@ export class KeptRegions {
   constructor(files: Files, cache: string) {
     this.#files = files;
     this.#cache = cache;
-    this.#bootId = readBootId(files);
+    this.#bootId = bootIdOf(files);
   }
 
   /** What each of them takes, in their order. When they do not have all names of a file, all of them are walked. */
@@ -73,25 +71,13 @@ export class KeptRegions {
     if (!areSome && this.#kept?.size === asked.length) return;
     const before = this.#kept ?? new Map<string, KeptRegion>();
     const kept = new Map<string, KeptRegion>();
-    asked.forEach(({ name, path, stamp, isFlat = false }, n) => {
-      const region = regions[n] ?? emptyRegion;
-      if (stamp === null) return;
-      if (isFlat && before.get(name)?.region !== region && !this.#holdsWholeFiles(path)) return;
-      kept.set(name, { stamp, region });
+    asked.forEach(({ name, stamp }, n) => {
+      if (stamp !== null) kept.set(name, { stamp, region: regions[n] ?? emptyRegion });
     });
     this.#kept = kept;
     const isNew = ([name, { region }]: [string, KeptRegion]): boolean => before.get(name)?.region !== region;
     if (this.#bootId !== null && saved(kept).some(isNew))
       writeCache(this.#files, this.#cache, fileName, encode(this.#bootId, kept));
-  }
-
-  #holdsWholeFiles(path: string): boolean {
-    return withDirectory(this.#files, path, (directory) =>
-      this.#files.list(directory).every(({ key, name, type }) => {
-        const known = type ?? this.#files.stat(directory, name).type;
-        return known !== "directory" && !key.startsWith(".tmp-");
-      }),
-    );
   }
 
   #read(): Map<string, KeptRegion> {
@@ -136,20 +122,4 @@ function decode(bootId: string, bytes: Buffer): Map<string, KeptRegion> | null {
       return [name, { stamp, region: { bytes: Number(size), linked } }];
     }),
   );
-}
-
-/** Null where there is no such file. Its size is not told. */
-function readBootId(files: Files): string | null {
-  try {
-    const fd = files.open(anywhere, bootIdPath);
-    try {
-      const bytes = Buffer.alloc(64);
-      return bytes.toString("latin1", 0, files.readSome(fd, bytes, 0)).trim() || null;
-    } finally {
-      files.close(fd);
-    }
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR", "EACCES")) return null;
-    throw error;
-  }
 }

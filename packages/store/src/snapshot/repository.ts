@@ -360,7 +360,7 @@ export class Repository {
     const file = isContentId(nameOrId)
       ? this.refs.files(scope).find((known) => this.refs.readFile(scope, known) === nameOrId)
       : refFile(nameOrId);
-    const snapshot = file === undefined ? null : this.#readThrough(scope, file);
+    const snapshot = file === undefined ? null : this.readThrough(scope, file);
     if (snapshot === null) {
       throw new StoreError("snapshot_not_found", `there is no snapshot ${JSON.stringify(nameOrId)}`, {
         data: { snapshot: nameOrId },
@@ -373,7 +373,7 @@ export class Repository {
   listSnapshots(scope: RefScope): SnapshotInfo[] {
     return this.refs
       .files(scope)
-      .flatMap((file) => this.#readThrough(scope, file) ?? [])
+      .flatMap((file) => this.readThrough(scope, file) ?? [])
       .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
   }
 
@@ -403,7 +403,7 @@ export class Repository {
   }
 
   /** Null when another process has removed the snapshot meanwhile: first its ref goes, then its record. */
-  #readThrough(scope: RefScope, file: string): SnapshotInfo | null {
+  readThrough(scope: RefScope, file: string): SnapshotInfo | null {
     const id = this.refs.readFile(scope, file);
     if (id === null) return null;
     try {

@@ -4,6 +4,8 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { test } from "node:test";
+import { physicalUsage } from "../../src/maintenance/physical-usage.js";
+import { Work } from "../../src/snapshot/work.js";
 import { manifestOf, newBench, onDisk, temporaryDirectory } from "./mounted.js";
 
 const contentBytes = 16 * 1024 * 1024;
@@ -44,6 +46,70 @@ void test("clones share their content with the source, and a restore keeps what 
 
   disks.delete("one");
   assert.equal(manifestOf(bench, "three"), shown);
+});
+
+/** The disk's own directories and descriptions, and what the filesystem needs to say where content lies. */
+const besidesBytesMax = 256 * 1024;
+
+function isAbout(bytes: number | undefined, expectedBytes: number): void {
+  const over = (bytes ?? -1) - expectedBytes;
+  assert.ok(over >= 0 && over <= besidesBytesMax, `${bytes} bytes where ${expectedBytes} lie in extents`);
+}
+
+void test("shared extents count once for the store, and are exclusive to none of those that share them", (t) => {
+  const { disks, repository, root } = newBench(t);
+  const asked = () => {
+    // What is deleted goes to the device, and what is written gets its place.
+    spawnSync("sync", ["-f", root]);
+    const usage = physicalUsage(repository, disks, new Work("check"));
+    assert.ok(usage !== null);
+    return { ...usage, of: (id: string) => usage.disks.find((disk) => disk.id === id) };
+  };
+  disks.create({ id: "one", driver: "directory" });
+  const write = (id: string, change: (path: string) => void): void => {
+    const mount = disks.attach(id);
+    assert.equal(mount.driver, "directory");
+    change(mount.path);
+    disks.detach(id);
+  };
+  write("one", (at) => fs.writeFileSync(`${at}/large`, randomBytes(contentBytes)));
+  isAbout(asked().of("one")?.exclusiveBytes, contentBytes);
+  for (const id of ["two", "three"]) disks.clone("one", { id });
+  const shared = asked();
+  isAbout(shared.totalBytes, contentBytes);
+  assert.ok(shared.allocatedBytes >= 3 * contentBytes);
+  for (const id of ["one", "two", "three"]) {
+    isAbout(shared.of(id)?.exclusiveBytes, 0);
+    isAbout(shared.of(id)?.referencedBytes, contentBytes);
+  }
+
+  const changedBytes = contentBytes / 4;
+  write("two", (at) => {
+    const fd = fs.openSync(`${at}/large`, "r+");
+    fs.writeSync(fd, randomBytes(changedBytes), 0, changedBytes, contentBytes / 2);
+    fs.closeSync(fd);
+  });
+  const changed = asked();
+  isAbout(changed.of("two")?.exclusiveBytes, changedBytes);
+  isAbout(changed.of("two")?.referencedBytes, contentBytes);
+  isAbout(changed.totalBytes, contentBytes + changedBytes);
+
+  const before = freeBytes(root);
+  disks.delete("two");
+  disks.delete("three");
+  isAbout(asked().of("one")?.exclusiveBytes, contentBytes);
+  // Filesystems give back deleted space in their own time.
+  const deadline = Date.now() + 20_000;
+  while (freeBytes(root) - before < changedBytes - besidesBytesMax && Date.now() < deadline)
+    spawnSync("sleep", ["0.1"]);
+  assert.ok(freeBytes(root) - before >= changedBytes - besidesBytesMax);
+
+  // Whoever shares from outside the store keeps it from being freed.
+  write("one", (at) =>
+    assert.equal(spawnSync("cp", ["--reflink=always", `${at}/large`, `${root}-copy`]).status, 0),
+  );
+  t.after(() => fs.rmSync(`${root}-copy`, { force: true }));
+  isAbout(asked().of("one")?.exclusiveBytes, 0);
 });
 
 void test("a directory disk is a subvolume exactly where the filesystem has them", (t) => {

@@ -133,6 +133,7 @@ export class MemoryFiles implements Files {
   };
 
   shareContent: Files["shareContent"] = () => false;
+  extents: Files["extents"] = () => null;
 
   makeSubvolume: Files["makeSubvolume"] = () => false;
 

@@ -9,6 +9,10 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "the counts are a cache that is never synced, and carry a digest of themselves",
   ],
   [
+    "rename of file in writeCache of keepCensus, in place",
+    "what accounting knows is a cache that is never synced, and carries a digest of itself",
+  ],
+  [
     "rename of file in moveToTrash of discardPacks, in place",
     "nothing needs what is in a pack that goes, so it does not matter in how many places it is",
   ],

@@ -6,8 +6,10 @@ import { formatBytes, formatCount } from "../../output/units.js";
 import { withStore, type StoreOptions } from "./opened.js";
 
 export async function run(context: Context, options: StoreOptions & { audit?: boolean }): Promise<number> {
-  const { usage, snapshots } = await withStore(context, options, async (store, call) => ({
+  const { usage, snapshots, physical } = await withStore(context, options, async (store, call) => ({
     usage: await store.usage({ ...call, audit: options.audit ?? false }),
+    // Walks as an audit does.
+    physical: options.audit === true ? await store.physicalUsage(call) : null,
     snapshots: await store.snapshotUsage(call),
   }));
   const document = {
@@ -27,7 +29,9 @@ export async function run(context: Context, options: StoreOptions & { audit?: bo
       exclusive_bytes: exclusiveBytes,
       shared_bytes: sharedBytes,
     })),
-    ...(usage.audit === null ? {} : { differences: usage.audit.differences }),
+    ...(usage.audit === null
+      ? {}
+      : { differences: usage.audit.differences, physical_bytes: physical?.totalBytes ?? null }),
   };
   context.show(document, () => `${describe(usage)}${bySnapshot(snapshots)}${auditLine(usage)}`);
   return (usage.audit?.differences.length ?? 0) > 0 ? exitCode.failure : exitCode.ok;

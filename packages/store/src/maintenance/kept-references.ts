@@ -1,0 +1,44 @@
+/** Counts of references as they are made and kept, in `cache/references`. */
+import { digestBytes } from "../chunk/hash.js";
+import type { TreeId } from "../ids.js";
+import { readCache, writeCache } from "../platform/durable.js";
+import type { Repository } from "../snapshot/repository.js";
+import type { Work } from "../snapshot/work.js";
+import { References } from "./references.js";
+
+const fileName = "references";
+
+export function countAnew({ chunks }: Repository, wanted: ReadonlySet<TreeId>, work: Work): References {
+  const references = new References();
+  references.advance(chunks, wanted, () => work.step());
+  return references;
+}
+
+/** Null when there are none, or none with the digest that is asked for. */
+export function keptReferences({ files, layout }: Repository, digest?: string): References | null {
+  const bytes = readCache(files, layout.cache, fileName);
+  if (bytes === null || (digest !== undefined && digestOf(bytes) !== digest)) return null;
+  return References.decode(bytes);
+}
+
+/** Those that are kept, brought up to the present. Null when there are none. */
+export function keptReferencesOf(
+  repository: Repository,
+  wanted: ReadonlySet<TreeId>,
+  work: Work,
+): References | null {
+  const kept = keptReferences(repository);
+  kept?.advance(repository.chunks, wanted, () => work.step());
+  return kept;
+}
+
+/** Returns their digest. Not being able to keep them costs time later, and is no reason to fail. */
+export function keepReferences({ files, layout }: Repository, references: References): string {
+  const bytes = references.encode();
+  writeCache(files, layout.cache, fileName, bytes);
+  return digestOf(bytes);
+}
+
+function digestOf(bytes: Buffer): string {
+  return bytes.toString("hex", Math.max(0, bytes.length - digestBytes));
+}
