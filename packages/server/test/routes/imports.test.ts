@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { execEvents } from "../fixture/events.js";
+import { farAddress, farHost } from "../fixture/far-host.js";
 import { gitServer, type GitServer } from "../fixture/git-server.js";
 import {
   sandboxMissing,
@@ -290,5 +291,38 @@ describe("imports", { skip: await sandboxMissing() }, () => {
     assert.deepEqual(await small.expect<any[]>(200, "GET", "/v1/workspaces"), []);
     const sessions = await readdir(path.join(small.directory, "data", "run", "sessions"));
     assert.deepEqual(sessions, []);
+  });
+});
+
+const noFarHost =
+  process.getuid?.() !== 0
+    ? "needs root, to have another host"
+    : await sandboxMissing(/bubblewrap|namespace|overlay|network nat/i);
+
+describe("imports by sandboxes that have nothing of this machine", { skip: noFarHost }, () => {
+  test("reach another host by nat and this one not, whatever the sessions of users reach", async () => {
+    const directory = await temporaryDirectory();
+    await using git = await gitServer(directory, [farAddress]);
+    await using _far = await farHost(git.socketPath);
+    await using server = await testServer({
+      imports: { hosts: [git.host, farAddress], extraCertificates: git.certificate, timeoutMs: 60_000 },
+    });
+    const near = git.repository("far.git", `echo 1 > f && ${commit}`);
+    let asked = 0;
+    git.answer = () => {
+      asked += 1;
+      return false;
+    };
+    const refused = await server.refused(422, "import_failed", "POST", "/v1/workspaces/import", {
+      github_repo: near,
+    });
+    assert.match(refused.message, /connect/i);
+    assert.equal(asked, 0);
+    const url = `https://${farAddress}/far.git`;
+    await server.expect(201, "POST", "/v1/workspaces/import", { github_repo: url, name: "far" });
+    assert.ok(asked > 0);
+    assert.equal(await server.exec("far", "cat f; rm -rf f .git"), "1\n");
+    await server.idle("far");
+    assert.equal(await server.exec("far", "cat f; grep -c : /proc/net/dev"), "1\n1\n");
   });
 });
