@@ -12,6 +12,7 @@
  * - calls that need a capability (`reboot`, `init_module`, `swapon` and the like): the kernel refuses them, too.
  * - links in layers that lead out: without that refusal, the attack replaces files of the host.
  */
+import { noNat } from "../support/available.js";
 import { noForeignCall } from "../support/foreign-call.js";
 
 export interface Change {
@@ -141,6 +142,98 @@ export const MITIGATIONS: readonly Mitigations[] = [
       "a name that leads upwards",
       "a bomb in gzip, long before it is unpacked",
       "more bytes than allowed",
+    ],
+  },
+  {
+    name: "what else the unpacker of layers refuses",
+    changes: [
+      removed("image/entry-path.js", "throw unsupported(`the name ${showPath(path)} is too deep`)", ";"),
+      removed(
+        "image/entry-path.js",
+        "throw unsupported(`the mark ${showPath(path)} removes nothing",
+        "void (`",
+      ),
+      removed("image/entry-path.js", "throw unsupported(`the name ${showPath(path)} lies below", "void (`"),
+      removed("image/unpack.js", "throw unsupported(`the mark ${showPath(path)} is a directory`)", ";"),
+      removed("image/unpack.js", "throw unsupported(`${showPath(path)} is of a kind", "return void (`"),
+      removed("image/unpack.js", `throw unsupported("a layer has a header`, `void ("`),
+      removed("image/unpack.js", `throw unsupported("a layer is longer`, `void ("`),
+      removed(
+        "image/unpack.js",
+        "throw unsupported(`layer ${job.layer.digest} does not unpack to",
+        "void (`",
+      ),
+      removed(
+        "image/layer-tree.js",
+        `if (stat.type === "directory")\n                throw refused("is a directory");`,
+      ),
+      removed(
+        "image/layer-tree.js",
+        "throw unsupported(`the link ${showPath(path)} has a target",
+        "return void (`",
+      ),
+    ],
+    test: "image/unpack.test.js",
+    noticedBy: [
+      "a path that is too deep",
+      "a removal of no name",
+      "something below a removal",
+      "a mark that is a directory",
+      "a kind that nobody knows",
+      "a pax record of gigabytes",
+      "pax records without end",
+      "a layer that is not what its digest says",
+      "a digest that is not the layer's",
+      "a hard link to a directory",
+      "a link to nothing",
+    ],
+  },
+  {
+    name: "registries that are this machine or a private network",
+    changes: [removed("image/images.js", "if (!isPrivateRegistry(registry) ||", "if (true ||")],
+    test: "image/images.test.js",
+    noticedBy: ["goes to no directory, and to no private network, that it was not allowed"],
+  },
+  {
+    name: "names of registries that mean an address",
+    changes: [
+      removed("image/reference.js", `if (last === "localhost")\n        return true;`),
+      removed(
+        "image/reference.js",
+        "return !isIPv4(host) || privateRanges.check",
+        "return privateRanges.check",
+      ),
+    ],
+    test: "image/reference.test.js",
+    noticedBy: ["keeps from localhost", "keeps from 127.1"],
+  },
+  {
+    name: "the routes that close private networks, and slirp4netns's own wall",
+    changes: [
+      removed("sandbox/network.js", "new Set([...CLOSED_RANGES, ...addresses])", "new Set()"),
+      removed("sandbox/network.js", `"--disable-host-loopback",`),
+    ],
+    test: "session/network.test.js",
+    noticedBy: [
+      "does not reach the host by any of its addresses, nor by the gateway",
+      "does not reach private, link-local and shared ranges",
+    ],
+    skip: await noNat(),
+  },
+  {
+    name: "what keeps a repository and its host in their place",
+    changes: [
+      removed("import/git.js", `"http.followRedirects": "false"`, `"http.followRedirects": "true"`),
+      removed("import/git.js", `"http.sslVerify": "true"`, `"http.sslVerify": "false"`),
+      removed("import/source.js", "if (!hosts.includes(place))", "if (false)"),
+      removed("import/reason.js", "text = text.replaceAll(form, HIDDEN);", ";"),
+    ],
+    test: "../../../server/dist/test/routes/imports.test.js",
+    noticedBy: [
+      "redirects are not followed, wherever they lead",
+      "a certificate that nobody trusts ends it",
+      "what may not be named is refused before anything is started",
+      "a token reaches its host when that asks, and nothing else",
     ],
   },
 ];
