@@ -22,13 +22,14 @@ describe("a session that takes what it can", { skip: await sandboxMissing() }, (
       `mkdir p; for i in $(seq ${fifos}); do mkfifo p/$i; cat p/$i & done; echo ready; wait`,
     );
     const path = `/v1/sessions/${session}`;
-    while ((await server.expect<any>(200, "GET", `${path}/commands/${id}`)).output_bytes === 0);
+    while ((await server.expect<any>(200, "GET", `${path}/commands/${id}`)).output_bytes === 0)
+      await new Promise((later) => setTimeout(later, 20));
     const fetched = (file: string): Promise<Response> =>
       fetch(`${server.url}${path}/download?path=${file}`, {
         headers: { authorization: `Bearer ${server.key}` },
       });
     const statuses = await Promise.all(
-      Array.from({ length: fifos }, async (_, i) => (await fetched(`p/${i + 1}`)).status),
+      Array.from({ length: 8 }, async (_, i) => (await fetched(`p/${i + 1}`)).status),
     );
     assert.deepEqual(new Set(statuses), new Set([400]));
     const [archive, snapshot, output] = await Promise.all([
@@ -65,25 +66,18 @@ describe("a session that takes what it can", { skip: await sandboxMissing() }, (
     await server.exec("hog", "rm sparse");
   });
 
-  test("more processes than it may have, and output without end, are named and end with it", async () => {
-    const bomb = `for i in $(seq 700); do sleep 600 & done 2>/dev/null; sleep 600`;
+  test("output without end is kept within bounds, and named where it is cut", async () => {
     const { command_id: flood, session_id: session } = await inBackground("yes");
-    const result = await server.expect<any>(200, "POST", "/v1/exec", {
-      workspace: "hog",
-      command: bomb,
-      timeout_ms: 20_000,
-      max_output_bytes: 1000,
-    });
-    assert.ok(result.limits_hit.includes("processes"), JSON.stringify(result.limits_hit));
-    assert.equal(await server.exec("other", "echo fine"), "fine\n");
-    const shown = await server.expect<any>(200, "GET", `/v1/sessions/${session}/commands/${flood}`);
-    assert.ok(shown.output_bytes - shown.output_dropped_bytes <= 4 * 2 ** 20);
-    await server.expect(204, "DELETE", `/v1/sessions/${session}`);
     for await (const event of execEvents(server, "/v1/exec", {
       workspace: "hog",
       command: "head -c 20000000 /dev/zero",
       max_output_bytes: 1000,
     }))
       if (event.event === "complete") assert.deepEqual(event.data.limits_hit, ["output"]);
+    assert.equal(await server.exec("other", "echo fine"), "fine\n");
+    const shown = await server.expect<any>(200, "GET", `/v1/sessions/${session}/commands/${flood}`);
+    assert.ok(shown.output_dropped_bytes > 0);
+    assert.ok(shown.output_bytes - shown.output_dropped_bytes <= 4 * 2 ** 20);
+    await server.expect(204, "DELETE", `/v1/sessions/${session}`);
   });
 });
