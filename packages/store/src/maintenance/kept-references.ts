@@ -4,12 +4,14 @@ import type { TreeId } from "../ids.js";
 import { readCache, writeCache } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
+import { ReferenceTable } from "./reference-table.js";
 import { References } from "./references.js";
 
 const fileName = "references";
 
 export function countAnew({ chunks }: Repository, wanted: ReadonlySet<TreeId>, work: Work): References {
-  const references = new References();
+  const known = chunks.index.packs().reduce((sum, { chunkCount }) => sum + chunkCount, 0);
+  const references = new References([], new ReferenceTable(undefined, known));
   references.advance(chunks, wanted, () => work.step());
   return references;
 }
@@ -34,11 +36,11 @@ export function keptReferencesOf(
 
 /** Returns their digest. Not being able to keep them costs time later, and is no reason to fail. */
 export function keepReferences({ files, layout }: Repository, references: References): string {
-  const bytes = references.encode();
-  writeCache(files, layout.cache, fileName, bytes);
-  return digestOf(bytes);
+  const parts = references.encodedParts();
+  writeCache(files, layout.cache, fileName, ...parts);
+  return digestOf(parts.at(-1) ?? Buffer.alloc(0));
 }
 
-function digestOf(bytes: Buffer): string {
-  return bytes.toString("hex", Math.max(0, bytes.length - digestBytes));
+function digestOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(-digestBytes)).toString("hex");
 }

@@ -81,7 +81,10 @@ export function firstRow({ ids, roles, counts }: ReferenceRows, id: Digest, role
 export function mergeRows(a: ReferenceRows, b: ReferenceRows): ReferenceRows {
   const kept = ({ counts }: ReferenceRows): number =>
     counts.reduce((total, count) => total + (count === 0 ? 0 : 1), 0);
-  const merged = allocateRows(kept(a) + kept(b));
+  const [fromA, fromB] = [kept(a), kept(b)];
+  if (fromA === 0 && fromB === b.counts.length) return b;
+  if (fromB === 0 && fromA === a.counts.length) return a;
+  const merged = allocateRows(fromA + fromB);
   let at = 0;
   const take = (from: ReferenceRows, row: number): void => {
     if (from.counts[row] !== 0) copyRow(from, row, merged, at++);

@@ -20,10 +20,12 @@ const newRowsMax = 1 << 20;
 
 export class ReferenceTable {
   #rows: ReferenceRows;
-  #new = new NewReferences();
+  #new: NewReferences;
 
-  constructor(rows: ReferenceRows = allocateRows(0)) {
+  /** `newRows`: how many are to come, as far as it is known. */
+  constructor(rows: ReferenceRows = allocateRows(0), newRows = 0) {
     this.#rows = rows;
+    this.#new = new NewReferences(Math.min(newRows, newRowsMax));
   }
 
   /** Rows, those at zero included. */
