@@ -107,7 +107,7 @@ export interface Files {
   syncFilesystem(fd: Fd): void;
   stat(directory: Fd, name: Name): Stat;
   statOpen(fd: Fd): Stat;
-  /** Asks after the states of many entries. Every name lies in `names`, followed by a zero byte. */
+  /** Asks after the states of many entries. Every name lies in `names`, followed by a zero byte; an empty one stands for the open directory itself. */
   stateCheck(names: Buffer): StateCheck;
   /** Without `.` and `..`, in the filesystem's order. */
   list(fd: Fd): DirectoryEntry[];

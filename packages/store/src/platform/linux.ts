@@ -167,6 +167,7 @@ const wordRange = 0x1_0000_0000;
 
 /** The fields of a statx structure, in the machine's own byte order. */
 const statWords = new Uint32Array(statScratch.buffer, statScratch.byteOffset, statScratch.length / 4);
+const stateFlags = flag.atSymlinkNoFollow | flag.atEmptyPath;
 const statAddress = koffi.address(statScratch);
 const statSignedWords = new Int32Array(statWords.buffer, statWords.byteOffset, statWords.length);
 
@@ -333,7 +334,7 @@ export const linuxFiles: Files = {
     return (directory, nameStart, words, at) => {
       if (nameStart >= names.length) return false;
       const name = start + BigInt(nameStart);
-      if ((call.statx(directory, name, flag.atSymlinkNoFollow, flag.statxBasic, statAddress) as number) !== 0)
+      if ((call.statx(directory, name, stateFlags, flag.statxBasic, statAddress) as number) !== 0)
         return false;
       return (
         words[at + 5] === word(0x68) &&

@@ -68,12 +68,17 @@ export class RecordedWalk {
     return stateWords(stat).every((word, n) => this.#words[at + n] === word);
   }
 
-  /** The same, asked of the kernel, for rows below one directory after the other. */
-  check(files: Files): (directory: Fd, row: number) => boolean {
-    if (this.rows === 0) return () => false;
+  /** The same, asked of the kernel: of an entry of an open directory, and of the directory itself. */
+  check(files: Files): Record<"entry" | "own", (directory: Fd, row: number) => boolean> {
+    if (this.rows === 0) return { entry: () => false, own: () => false };
     const isInState = files.stateCheck(this.#names);
-    return (directory, row) =>
-      isInState(directory, this.#nameStart(row), this.#words, headerWords + row * rowWords);
+    const at = (row: number): number => headerWords + row * rowWords;
+    return {
+      entry: (directory, row) => isInState(directory, this.#nameStart(row), this.#words, at(row)),
+      // What follows a name is the empty one.
+      own: (directory, row) =>
+        isInState(directory, this.#words[this.#at.nameEnds + row] as number, this.#words, at(row)),
+    };
   }
 
   name(row: number): Buffer {

@@ -26,14 +26,14 @@ export function compareDirectories(
   { counters, same }: Omit<ComparisonMemory, "walk">,
   onTurn: () => void,
 ): void {
-  const isInState = walk.check(files);
+  const check = walk.check(files);
   for (;;) {
     const first = Atomics.add(counters, counter.next, directoriesPerTurn);
     if (first >= walk.directories) return;
     const end = Math.min(first + directoriesPerTurn, walk.directories);
     try {
       for (let directory = first; directory < end; directory++) {
-        same[directory] = isSame(files, root, walk, directory, isInState) ? 1 : 0;
+        same[directory] = isSame(files, root, walk, directory, check) ? 1 : 0;
       }
     } finally {
       Atomics.add(counters, counter.done, end - first);
@@ -48,16 +48,16 @@ function isSame(
   root: Fd,
   walk: RecordedWalk,
   directory: number,
-  isInState: (directory: Fd, row: number) => boolean,
+  check: ReturnType<RecordedWalk["check"]>,
 ): boolean {
   const own = walk.ownRow(directory);
   const path = walk.name(own);
   try {
     const fd = files.open(root, path.length === 0 ? "." : path, { directory: true });
     try {
-      if (!walk.matches(own, files.statOpen(fd))) return false;
+      if (!check.own(fd, own)) return false;
       for (let row = walk.firstRow(directory); row < own; row++) {
-        if (!isInState(fd, row)) return false;
+        if (!check.entry(fd, row)) return false;
       }
       return true;
     } finally {

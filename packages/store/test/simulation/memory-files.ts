@@ -166,7 +166,7 @@ export class MemoryFiles implements Files {
     return this.#statOf(this.#number(fd));
   };
 
-  stateCheck = stateCheckBy((directory, name) => this.stat(directory, name));
+  stateCheck = stateCheckBy(this);
 
   list: Files["list"] = (fd) => {
     this.#before("list", false);

@@ -15,11 +15,12 @@ export function agedFiles(): { files: Files; calls: string[]; denied: Set<string
     return { ...stat, inode, device, ctimeSeconds: ctimeSeconds - 3600 };
   };
   const stat: Files["stat"] = (directory, name) => aged(linuxFiles.stat(directory, name));
+  const statOpen: Files["statOpen"] = (fd) => aged(linuxFiles.statOpen(fd));
   const files: Files = {
     ...linuxFiles,
     stat,
-    stateCheck: stateCheckBy(stat),
-    statOpen: (fd) => aged(linuxFiles.statOpen(fd)),
+    statOpen,
+    stateCheck: stateCheckBy({ stat, statOpen }),
     open(directory, name, options) {
       const text = Buffer.from(name as never).toString("utf8");
       if (denied.has(text)) {

@@ -27,8 +27,8 @@ class OldFiles {
   readonly files: Files = {
     ...linuxFiles,
     stat: oldStat,
-    stateCheck: stateCheckBy(oldStat),
-    statOpen: (fd) => older(linuxFiles.statOpen(fd)),
+    statOpen: oldStatOpen,
+    stateCheck: stateCheckBy({ stat: oldStat, statOpen: oldStatOpen }),
     read: (fd, buffer, position) => {
       if (buffer.length === 100) this.contentReads += 1;
       return linuxFiles.read(fd, buffer, position);
@@ -38,6 +38,10 @@ class OldFiles {
 
 function oldStat(directory: Fd, name: Name): Stat {
   return older(linuxFiles.stat(directory, name));
+}
+
+function oldStatOpen(fd: Fd): Stat {
+  return older(linuxFiles.statOpen(fd));
 }
 
 function older(stat: Stat): Stat {
