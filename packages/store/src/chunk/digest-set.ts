@@ -10,8 +10,17 @@ export class DigestSet {
   /** Of each place the number of a member plus one, or 0. Twice as many places as members fit, so that searches stay short. */
   #table = new Uint32Array(2 * membersAtFirst);
 
+  get size(): number {
+    return this.#count;
+  }
+
   has(id: Digest): boolean {
-    return this.#table[this.#placeOf(id)] !== 0;
+    return this.numberOf(id) >= 0;
+  }
+
+  /** How many were added before it; -1 for what is no member. */
+  numberOf(id: Digest): number {
+    return (this.#table[this.#placeOf(id)] as number) - 1;
   }
 
   add(id: Digest): void {
@@ -22,6 +31,16 @@ export class DigestSet {
     this.#count += 1;
     this.#table[place] = this.#count;
     if (2 * this.#count === this.#table.length) this.#grow();
+  }
+
+  /** In the order in which they were added. */
+  *[Symbol.iterator](): Generator<Digest> {
+    for (let member = 0; member < this.#count; member++) {
+      const id = Buffer.allocUnsafe(digestBytes);
+      const at = member * digestWords;
+      for (let n = 0; n < digestWords; n++) id.writeUInt32LE(this.#words[at + n] as number, 4 * n);
+      yield id;
+    }
   }
 
   clear(): void {

@@ -5,6 +5,7 @@
  * Others may write meanwhile, so what names is listed before what is named: refs before segments, segments before packs.
  */
 import type { FsckFinding, FsckReport, SnapshotInfo } from "../api.js";
+import type { DigestLengths } from "../chunk/digest-lengths.js";
 import type { PackId } from "../ids.js";
 import { DiskRegistry } from "../disk/registry.js";
 import { Layers } from "../disk/layers.js";
@@ -35,8 +36,8 @@ export interface StoreCheck {
   damagedSnapshots: SnapshotInfo[];
   /** The right counts of references, where those that are kept are wrong. */
   rightReferences: References | null;
-  /** Keys of all objects that can be read. */
-  present: ReadonlyMap<string, number>;
+  /** Bytes of every object that can be read. */
+  present: DigestLengths;
 }
 
 /** The check alone: nothing is changed. */

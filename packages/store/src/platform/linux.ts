@@ -332,7 +332,8 @@ export const linuxFiles: Files = {
     // By address, because views and buffers that are made for each name cost as much as the call itself.
     const start = koffi.address(names);
     return (directory, nameStart, words, at) => {
-      if (nameStart >= names.length) return false;
+      // Also where a damaged table gives no number.
+      if (!(nameStart < names.length)) return false;
       const name = start + BigInt(nameStart);
       if ((call.statx(directory, name, stateFlags, flag.statxBasic, statAddress) as number) !== 0)
         return false;

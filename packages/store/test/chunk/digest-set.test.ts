@@ -10,6 +10,8 @@ test("a set has what was added to it, however much that is, and nothing else", (
   for (let n = 0; n < 10_000; n += 2) set.add(numbered(n));
   for (let n = 0; n < 10_000; n += 2) set.add(numbered(n));
   for (let n = 0; n < 10_000; n++) assert.equal(set.has(numbered(n)), n % 2 === 0);
+  assert.deepEqual([set.size, [...set][7], set.numberOf(numbered(14))], [5_000, numbered(14), 7]);
+  assert.equal(set.numberOf(numbered(1)), -1);
   set.clear();
   assert.equal(set.has(numbered(0)), false);
   set.add(numbered(1));

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { withDirectory } from "../../src/platform/durable.js";
-import { isErrno } from "../../src/platform/files.js";
+import { anywhere, isErrno, stateWordCount, stateWords, type Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { temporaryDirectory } from "../temporary.js";
+import { stateCheckBy } from "./state-check.js";
 
 describe("the mode of a name", () => {
   test("is set of whatever stands there, also what may not be opened", (t) => {
@@ -43,4 +44,35 @@ describe("the mode of a name", () => {
     });
     assert.equal(statSync(`${place}/target`).mode & 0o7777, 0o640);
   });
+});
+
+test("states of many entries are asked by names that lie in one buffer", (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(`${root}/directory`);
+  writeFileSync(`${root}/directory/file`, "content");
+  symlinkSync("file", `${root}/directory/link`);
+  const directory = linuxFiles.open(anywhere, `${root}/directory`, { directory: true });
+  t.after(() => linuxFiles.close(directory));
+  const names = Buffer.from("file\0link\0none\0");
+  const state = (stat: Stat): Uint32Array => Uint32Array.from([0, 0, ...stateWords(stat)]);
+  const file = state(linuxFiles.stat(directory, "file"));
+  const link = state(linuxFiles.stat(directory, "link"));
+  const own = state(linuxFiles.statOpen(directory));
+  for (const check of [linuxFiles.stateCheck(names), stateCheckBy(linuxFiles)(names)]) {
+    const found = [file, link, own].map((words) => {
+      return [0, 5, 10, 4, 15, NaN].map((start) => check(directory, start, words, 2));
+    });
+    assert.deepEqual(found, [
+      [true, false, false, false, false, false],
+      [false, true, false, false, false, false],
+      // The end of a name is the empty one, which stands for the directory.
+      [false, false, false, true, false, false],
+    ]);
+    for (let n = 0; n < stateWordCount; n++) {
+      const other = Uint32Array.from(file);
+      other[2 + n] = (other[2 + n] as number) ^ 1;
+      assert.equal(check(directory, 0, other, 2), false, `word ${n}`);
+    }
+  }
+  assert.throws(() => linuxFiles.stateCheck(Buffer.from("no end")), RangeError);
 });

@@ -1,6 +1,7 @@
 /** Checks packs: what their contents say, and with `readData` every frame and every object. */
 import type { PackId } from "../../ids.js";
-import { digestKey, hash } from "../../chunk/hash.js";
+import { DigestLengths } from "../../chunk/digest-lengths.js";
+import { hash } from "../../chunk/hash.js";
 import type { ChunkEntry } from "../../pack/format.js";
 import { packsIn } from "../../pack/index.js";
 import { readFrame, readPackContents } from "../../pack/reader.js";
@@ -15,7 +16,7 @@ export interface PackSurvey {
   /** Of these something cannot be read, or is not what it should be. */
   damaged: Set<PackId>;
   /** Bytes of every object that stands in some pack, and with `readData` is whole there. */
-  present: Map<string, number>;
+  present: DigestLengths;
   checkedChunks: number;
 }
 
@@ -29,7 +30,7 @@ export function surveyPacks(
 ): PackSurvey {
   const { files, layout } = repository;
   const packs = new Set(packsIn(files, layout.packs));
-  const survey: PackSurvey = { packs, damaged: new Set(), present: new Map(), checkedChunks: 0 };
+  const survey: PackSurvey = { packs, damaged: new Set(), present: new DigestLengths(), checkedChunks: 0 };
   for (const id of packs) {
     work.step();
     const object = `packs/${id}.pack`;
@@ -42,7 +43,7 @@ export function surveyPacks(
         onContents(pack);
         if (!readData) {
           survey.checkedChunks += pack.chunks.length;
-          for (const chunk of pack.chunks) survey.present.set(digestKey(chunk.id), chunk.length);
+          for (const chunk of pack.chunks) survey.present.set(chunk.id, chunk.length);
         } else if (!readObjects(repository, work, fd, pack, findings, survey)) survey.damaged.add(id);
       } finally {
         files.close(fd);
@@ -91,7 +92,7 @@ function readObjects(
       survey.checkedChunks += 1;
       work.addBytes(length);
       if (hash(plain.subarray(offset, offset + length)).equals(id)) {
-        survey.present.set(digestKey(id), length);
+        survey.present.set(id, length);
         continue;
       }
       whole = false;

@@ -1,6 +1,8 @@
 /** Puts packs and index right: what is whole in damaged packs moves to new ones, and the index is made from the packs. */
 import type { PackId } from "../../ids.js";
-import { digestKey, hash } from "../../chunk/hash.js";
+import { DigestLengths } from "../../chunk/digest-lengths.js";
+import { DigestSet } from "../../chunk/digest-set.js";
+import { hash, type Digest } from "../../chunk/hash.js";
 import type { ChunkEntry, PackKind } from "../../pack/format.js";
 import { readPackContents } from "../../pack/reader.js";
 import { PackWriter, packPath, type WrittenPack } from "../../pack/writer.js";
@@ -18,7 +20,7 @@ export interface PackRepair {
   /** Objects that no pack holds any more. */
   lostChunks: number;
   /** Bytes of every object that can be read now. */
-  present: ReadonlyMap<string, number>;
+  present: DigestLengths;
 }
 
 /** The damaged packs are still in their place after it, and no segment names them. */
@@ -27,9 +29,9 @@ export function repairPacks(repository: Repository, check: StoreCheck, work: Wor
     return { savedChunks: 0, lostChunks: 0, present: check.present };
   }
   // What a damaged pack holds goes with it, also what can be read.
-  const present = new Map<string, number>();
+  const present = new DigestLengths();
   for (const { chunks } of wholePacks(repository, check)) {
-    for (const { id, length } of chunks) present.set(digestKey(id), length);
+    for (const { id, length } of chunks) present.set(id, length);
   }
   const before = present.size;
   const { written, listed } = salvage(repository, check, present, work);
@@ -37,24 +39,30 @@ export function repairPacks(repository: Repository, check: StoreCheck, work: Wor
   repository.chunks.reload();
   return {
     savedChunks: present.size - before,
-    lostChunks: [...listed].filter((key) => !present.has(key)).length,
+    lostChunks: countOthers(listed, present),
     present,
   };
 }
 
-/** Adds to `present` what it saves. `listed`: keys of all that the index or a damaged pack names. */
+function countOthers(ids: Iterable<Digest>, present: DigestLengths): number {
+  let count = 0;
+  for (const id of ids) if (!present.has(id)) count += 1;
+  return count;
+}
+
+/** Adds to `present` what it saves. `listed`: all that the index or a damaged pack names. */
 function salvage(
   repository: Repository,
   { damagedPacks }: StoreCheck,
-  present: Map<string, number>,
+  present: DigestLengths,
   work: Work,
-): { written: WrittenPack[]; listed: Set<string> } {
+): { written: WrittenPack[]; listed: DigestSet } {
   const { files, layout, chunks } = repository;
   const known = new Map<PackId, ChunkEntry[]>([...damagedPacks].map((id) => [id, []]));
-  const listed = new Set<string>();
+  const listed = new DigestSet();
   try {
     for (const { id, location } of chunks.index.entries()) {
-      listed.add(digestKey(id));
+      listed.add(id);
       known.get(location.pack)?.push({ id, ...location });
     }
   } catch (error) {
@@ -71,12 +79,12 @@ function salvage(
       const seen = withPack(repository, pack, (fd) =>
         salvagePack(files, fd, rows, (bytes) => {
           const id = hash(bytes);
-          if (present.has(digestKey(id))) return;
-          present.set(digestKey(id), bytes.length);
+          if (present.has(id)) return;
+          present.set(id, bytes.length);
           writers[isMetadata(bytes) ? "tree" : "data"].add(id, bytes);
         }),
       );
-      for (const { id } of seen) listed.add(digestKey(id));
+      for (const { id } of seen) listed.add(id);
     }
     for (const writer of [writers.data, writers.tree]) writer.finish();
   } finally {

@@ -4,7 +4,8 @@
  */
 import type { SnapshotInfo } from "../../api.js";
 import type { SnapshotId } from "../../ids.js";
-import { digestKey, hash } from "../../chunk/hash.js";
+import type { DigestLengths } from "../../chunk/digest-lengths.js";
+import { hash } from "../../chunk/hash.js";
 import { readWhole, writeDurably } from "../../platform/durable.js";
 import { decodeRecord, encodeRecord, treeDigest } from "../../snapshot/record.js";
 import { refFile } from "../../snapshot/refs.js";
@@ -20,11 +21,11 @@ export interface RefRepair {
   useless: string[];
 }
 
-/** `present`: keys of all objects that can be read. */
+/** `present`: all objects that can be read. */
 export function repairRefs(
   repository: Repository,
   damaged: DamagedRef[],
-  present: ReadonlyMap<string, number>,
+  present: DigestLengths,
   trees: TreeCheck,
 ): RefRepair {
   const repair: RefRepair = { restored: [], useless: [] };
@@ -32,7 +33,7 @@ export function repairRefs(
   const orphans = orphanRecords(repository);
   for (const ref of damaged) {
     const fits = ({ name, diskId, tree }: SnapshotInfo): boolean =>
-      refFile(name) === ref.file && diskId === ref.scope && present.has(digestKey(treeDigest(tree)));
+      refFile(name) === ref.file && diskId === ref.scope && present.has(treeDigest(tree));
     const bytes = ref.record === null ? null : recordBytes(repository, ref.record);
     const named = bytes === null ? null : decodedOrNull(idOf(bytes), bytes);
     const isTrue = named !== null && fits(named) && trees.check(treeDigest(named.tree), named).length === 0;
