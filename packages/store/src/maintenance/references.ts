@@ -5,10 +5,10 @@
  *
  * The counts are a cache, kept in `cache/references` between collections, and say for which trees they were made:
  *
- *     magic "CHSRREFS", u32 version 2, u32 tree count T, u32 row count N, u32 zero
+ *     magic "CHSRREFS", u32 version 1, u32 tree count T, u32 row count N, u32 zero
  *     trees T x 32, sorted
  *     ids N x 32, sorted; counts N x u32; roles N x u8
- *     digest 32 of the digests of: the header, the trees, the ids, the counts, the roles
+ *     digest 32 of all before
  */
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import type { TreeId } from "../ids.js";
@@ -19,7 +19,6 @@ import { namedBy, type MetObject } from "../tree/reach.js";
 import type { Claims } from "./reference-rows.js";
 import { ReferenceTable } from "./reference-table.js";
 
-const version = 2;
 const headerBytes = 24;
 /** A tree node; content with levels of lists has their number as its role. */
 const nodeRole = listDepthMax + 1;
@@ -128,17 +127,17 @@ export class References {
     const trees = [...this.#trees].sort();
     const header = Buffer.alloc(headerBytes);
     header.write("CHSRREFS", 0, "latin1");
-    header.writeUInt32LE(version, 8);
+    header.writeUInt32LE(1, 8);
     header.writeUInt32LE(trees.length, 12);
     header.writeUInt32LE(counts.length, 16);
-    const parts = [
+    const body = Buffer.concat([
       header,
       Buffer.from(trees.join(""), "hex"),
       new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
       new Uint8Array(counts.buffer, counts.byteOffset, counts.byteLength),
       roles,
-    ];
-    return [...parts, digestOf(parts)];
+    ]);
+    return [body, hash(body)];
   }
 
   /** Null for anything that `encode` did not make. */
@@ -152,15 +151,9 @@ export class References {
     const rolesAt = countsAt + rowCount * 4;
     const end = rolesAt + rowCount;
     const sound =
-      bytes.readUInt32LE(8) === version &&
+      bytes.readUInt32LE(8) === 1 &&
       bytes.length === end + digestBytes &&
-      digestOf([
-        bytes.subarray(0, headerBytes),
-        bytes.subarray(headerBytes, idsAt),
-        bytes.subarray(idsAt, countsAt),
-        bytes.subarray(countsAt, rolesAt),
-        bytes.subarray(rolesAt, end),
-      ]).equals(bytes.subarray(end));
+      hash(bytes.subarray(0, end)).equals(bytes.subarray(end));
     if (!sound) return null;
     const trees = Array.from(
       { length: treeCount },
@@ -193,8 +186,4 @@ export class References {
       for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
     }
   }
-}
-
-function digestOf(parts: Uint8Array[]): Digest {
-  return hash(Buffer.concat(parts.map((part) => hash(part))));
 }
