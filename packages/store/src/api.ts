@@ -298,6 +298,28 @@ export interface PhysicalUsage {
 /** Makes everything that writes to a disk stand still, and returns what lets it go on. */
 export type PauseHook = () => Promise<() => void | Promise<void>>;
 
+/** A cap for what processes write, which nothing stops by itself: it is looked, and said when it is crossed. */
+export interface GrowthOptions {
+  /** Allocated bytes. Who is beyond it from the start may write a little more, so as to clean up. */
+  capBytes: number;
+  /** Called once. What was written stays: stop who writes. */
+  onCrossed: (usedBytes: number) => void;
+  /** A look failed; the next comes all the same. */
+  onError: (error: unknown) => void;
+  /** How often the filesystem is asked whether it lost space, which takes microseconds. Walks take at most 2 % of the time, near the cap 10 %. Default 200. */
+  intervalMs?: number;
+}
+
+export interface DiskGrowthOptions extends GrowthOptions {
+  /** Called where the disk is walked because as much may have been written as is left below the cap. */
+  pause?: PauseHook;
+}
+
+export interface GrowthWatch {
+  /** Idempotent. Nothing is called afterwards. */
+  close(): void;
+}
+
 export interface Disks {
   /** Makes an empty disk. Code `disk_exists`. */
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo>;
@@ -343,6 +365,11 @@ export interface Disks {
   usages(): Promise<(DiskUsage & { id: string })[]>;
   /** `upperBytes` of `usage` alone, for a fraction of its cost: the part that grows while the disk is attached. */
   upperBytes(id: string): Promise<number>;
+  /**
+   * Holds an attached disk to a cap on `referencedBytes` of `usage`. Whoever writes faster than it is looked gets beyond the cap by what it
+   * writes in between.
+   */
+  watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch;
 }
 
 export type EntryType = "file" | "directory" | "symlink" | "fifo" | "socket" | "character" | "block";
@@ -467,6 +494,8 @@ export interface Store extends AsyncDisposable {
    * not tell (tmpfs).
    */
   physicalUsage(options?: LongCall): Promise<PhysicalUsage | null>;
+  /** Holds what is written to attached disks to a cap on `onDiskBytes`; what the store itself writes is held by `capBytes` of `openStore`. */
+  watchGrowth(options: GrowthOptions): GrowthWatch;
   /** What each snapshot of a scope takes, newest first. */
   snapshotUsage(options?: LongCall & Scope): Promise<SnapshotUsage[]>;
   /**

@@ -9,6 +9,8 @@ import type {
   ExportOptions,
   FsckReport,
   GcReport,
+  GrowthOptions,
+  GrowthWatch,
   ImportOptions,
   LongCall,
   OpenStoreOptions,
@@ -31,6 +33,7 @@ import { StoreError } from "./errors.js";
 import type { EngineChannel } from "./engine/channel.js";
 import { startThread } from "./engine/start-thread.js";
 import { EngineDisks } from "./engine/disks.js";
+import { watchGrowth } from "./engine/growth-watch.js";
 import { byteStream, importStream, itemStream } from "./engine/piecewise.js";
 
 /** Opens the store in a directory. Codes: `invalid_argument`, `not_a_store`, `store_version_unsupported`, `permission_denied`. */
@@ -65,7 +68,7 @@ class EngineStore implements Store {
   constructor(directory: string, engine: EngineChannel) {
     this.directory = directory;
     this.#engine = engine;
-    this.disks = new EngineDisks(engine);
+    this.disks = new EngineDisks(engine, directory);
   }
 
   snapshot(source: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
@@ -96,6 +99,10 @@ class EngineStore implements Store {
 
   physicalUsage(options: LongCall = {}): Promise<PhysicalUsage | null> {
     return this.#engine.call("upkeep.physicalUsage", [], options);
+  }
+
+  watchGrowth(options: GrowthOptions): GrowthWatch {
+    return watchGrowth(this.directory, () => this.onDiskBytes(), options);
   }
 
   snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {

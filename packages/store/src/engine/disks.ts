@@ -1,10 +1,12 @@
 /** The disks of an open store, as calls to its engine. */
 import type {
   DiskAttachment,
+  DiskGrowthOptions,
   DiskDriver,
   DiskInfo,
   Disks,
   DiskUsage,
+  GrowthWatch,
   IdMap,
   InitialDirectory,
   LongCall,
@@ -14,12 +16,17 @@ import type {
   SnapshotResult,
 } from "../api.js";
 import type { EngineChannel } from "./channel.js";
+import { watchGrowth } from "./growth-watch.js";
 
 export class EngineDisks implements Disks {
   readonly #engine: EngineChannel;
 
-  constructor(engine: EngineChannel) {
+  readonly #directory: string;
+
+  /** `directory`: that of the store. */
+  constructor(engine: EngineChannel, directory: string) {
     this.#engine = engine;
+    this.#directory = directory;
   }
 
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo> {
@@ -89,5 +96,27 @@ export class EngineDisks implements Disks {
 
   upperBytes(id: string): Promise<number> {
     return this.#engine.call("disks.upperBytes", [id]);
+  }
+
+  watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch {
+    // The layers below do not change while a disk is attached, so they are measured once.
+    let layersBytes: number | null = null;
+    const used = async (): Promise<number> => {
+      if (layersBytes !== null) return layersBytes + (await this.upperBytes(id));
+      const { referencedBytes, upperBytes } = await this.usage(id);
+      layersBytes = referencedBytes - upperBytes;
+      return referencedBytes;
+    };
+    const { pause } = options;
+    const measure = async (isUrgent: boolean): Promise<number> => {
+      if (!isUrgent || pause === undefined) return used();
+      const resume = await pause();
+      try {
+        return await used();
+      } finally {
+        await resume();
+      }
+    };
+    return watchGrowth(this.#directory, measure, options);
   }
 }

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
 import { withCode } from "../errors.js";
-import { newBench, noOverlay, onDisk } from "./mounted.js";
+import { spawnSync } from "node:child_process";
+import { allocatedUnder } from "../../src/platform/allocated.js";
+import type { Files } from "../../src/platform/files.js";
+import { linuxFiles } from "../../src/platform/linux.js";
+import { measureStore } from "../../src/maintenance/store-bytes.js";
+import { isRoot, manifestOf, newBench, noOverlay, onDisk, openBench } from "./mounted.js";
 
 const skip = noOverlay;
 
@@ -80,3 +85,101 @@ void test("usage counts what deleting a disk would free", { skip }, (t) => {
   const { exclusiveBytes, referencedBytes } = bench.disks.usage("one");
   assert.equal(exclusiveBytes, referencedBytes);
 });
+
+void test("a disk is durably gone before its bytes are, which count until they are removed", (t) => {
+  const first = newBench(t);
+  first.disks.create({ id: "one", driver: "directory" });
+  const mount = first.disks.attach("one");
+  assert.equal(mount.driver, "directory");
+  fs.writeFileSync(`${mount.path}/large`, Buffer.alloc(1 << 20, "content"));
+  first.disks.detach("one");
+  first.disks.snapshot("one", { name: "kept" });
+  const steps: string[] = [];
+  const dying: Files = {
+    ...linuxFiles,
+    rename: (from, name, to, as) => {
+      if (String(as).includes("/trash/")) steps.push("renamed away");
+      linuxFiles.rename(from, name, to, as);
+    },
+    sync: (fd) => {
+      if (steps.length > 0) steps.push("synced");
+      linuxFiles.sync(fd);
+    },
+    unlink: (directory, name) => {
+      if (String(name) === "large") throw new Error("killed");
+      linuxFiles.unlink(directory, name);
+    },
+  };
+  const { disks, repository } = openBench(first.root, dying);
+  assert.throws(() => disks.delete("one"), /killed/);
+  disks.close();
+  repository.close();
+  assert.deepEqual(steps.slice(0, 3), ["renamed away", "synced", "synced"]);
+
+  const later = openBench(first.root);
+  assert.throws(() => later.disks.get("one"), withCode("disk_not_found"));
+  assert.deepEqual(later.repository.allSnapshots(), []);
+  const bytes = measureStore(later.repository, later.disks);
+  assert.equal(bytes.onDiskBytes, allocatedUnder(linuxFiles, first.root));
+  assert.ok(bytes.overheadBytes > 1 << 20);
+  const { freedBytes } = later.disks.sweepLayers();
+  assert.ok(freedBytes >= 1 << 20);
+  assert.deepEqual(fs.readdirSync(`${first.root}/trash`), []);
+  assert.equal(
+    measureStore(later.repository, later.disks).onDiskBytes,
+    allocatedUnder(linuxFiles, first.root),
+  );
+  later.repository.close();
+});
+
+const trustedSkip = isRoot ? skip : "needs root to set such attributes";
+
+void test(
+  "attributes that mark a mount of root's hide and reveal nothing, and are kept",
+  { skip: trustedSkip },
+  (t) => {
+    const bench = newBench(t);
+    const { disks } = bench;
+    disks.create({ id: "one" });
+    onDisk(bench, "one", "mkdir d; echo lower >d/f; echo file >plain");
+    disks.snapshot("one", { name: "below" });
+    // As an upper may be that root copied from elsewhere: marks as overlayfs makes them without `userxattr`.
+    const mount = disks.attach("one");
+    assert.equal(mount.driver, "overlay");
+    const set = (path: string, ...marks: string[]): void => {
+      for (const mark of marks) {
+        const [name = "", value = ""] = mark.split("=");
+        const { status, stderr } = spawnSync("setfattr", ["-n", name, "-v", value, path], {
+          encoding: "utf8",
+        });
+        assert.equal(status, 0, stderr);
+      }
+    };
+    fs.mkdirSync(`${mount.upper}/d`);
+    fs.writeFileSync(`${mount.upper}/plain`, "changed\n");
+    set(`${mount.upper}/d`, "trusted.overlay.opaque=y", "trusted.overlay.redirect=/plain");
+    set(`${mount.upper}/plain`, "trusted.overlay.metacopy=0x00", "trusted.overlay.whiteout=y");
+    disks.detach("one");
+    const shows = (id: string): string => onDisk(bench, id, "cat d/f plain");
+    assert.equal(shows("one"), "lower\nchanged\n");
+    disks.snapshot("one", { name: "marked" });
+
+    // Through the tree: into a layer and into plain files.
+    const shown = manifestOf(bench, "one");
+    disks.clone("one", { id: "copy", snapshot: "marked" });
+    assert.equal(manifestOf(bench, "copy"), shown);
+    disks.restore("one", "below");
+    disks.delete("copy");
+    disks.sweepLayers();
+    disks.restore("one", "marked");
+    assert.equal(shows("one"), "lower\nchanged\n");
+    const again = disks.attach("one");
+    assert.equal(again.driver, "overlay");
+    const [top = ""] = again.lower;
+    const kept = spawnSync("getfattr", ["-m", "-", "-d", `${again.layersDir}/${top}/d`], {
+      encoding: "utf8",
+    });
+    assert.match(kept.stdout, /trusted\.overlay\.opaque="y"/);
+    disks.detach("one");
+  },
+);

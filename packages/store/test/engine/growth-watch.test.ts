@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { describe, test, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { DiskMount, GrowthWatch, Store } from "../../src/api.js";
+import { openStore } from "../../src/store.js";
+import { temporaryDirectory } from "../temporary.js";
+
+const MiB = 1024 * 1024;
+const intervalMs = 10;
+
+async function makeDisk(t: TestContext): Promise<{ store: Store; path: string }> {
+  const store = await openStore(`${temporaryDirectory(t)}/store`, { create: true });
+  t.after(() => store.close());
+  // A watch keeps no program from ending.
+  const alive = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(alive));
+  await store.disks.create({ id: "disk", driver: "directory" });
+  const { mount } = await store.disks.attach("disk");
+  return { store, path: pathOf(mount) };
+}
+
+function pathOf(mount: DiskMount): string {
+  assert.equal(mount.driver, "directory");
+  return mount.path;
+}
+
+/** Resolves with what crossed the cap. */
+function crossing(
+  t: TestContext,
+  watch: (options: {
+    onCrossed: (usedBytes: number) => void;
+    onError: (error: unknown) => void;
+  }) => GrowthWatch,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const watching = watch({ onCrossed: resolve, onError: reject });
+    t.after(() => watching.close());
+  });
+}
+
+/** Writes more and more, until something is told. */
+async function writing(path: string, told: Promise<unknown>): Promise<void> {
+  let isTold = false;
+  void told.finally(() => (isTold = true));
+  for (let n = 0; !isTold; n++) {
+    writeFileSync(`${path}/${n % 40}`, Buffer.alloc(MiB, "content"));
+    await pause(intervalMs);
+  }
+}
+
+describe("what processes write to an attached disk", () => {
+  test("is told when it crosses the cap of the disk, with those who write paused while it is walked in haste", async (t) => {
+    const { store, path } = await makeDisk(t);
+    let pauses = 0;
+    let resumes = 0;
+    const capBytes = 8 * MiB;
+    const crossed = crossing(t, (on) =>
+      store.disks.watchGrowth("disk", {
+        ...on,
+        capBytes,
+        intervalMs,
+        pause: async () => {
+          pauses += 1;
+          return () => void (resumes += 1);
+        },
+      }),
+    );
+    await writing(path, crossed);
+    assert.ok((await crossed) > capBytes);
+    // Space that others lose on the same filesystem may bring about haste, too, so that there may be several.
+    assert.equal(resumes, pauses);
+  });
+
+  test("is told when it crosses the cap of the store", async (t) => {
+    const { store, path } = await makeDisk(t);
+    const capBytes = (await store.onDiskBytes()) + 2 * MiB;
+    const crossed = crossing(t, (on) => store.watchGrowth({ ...on, capBytes, intervalMs }));
+    await writing(path, crossed);
+    assert.ok((await crossed) > capBytes);
+  });
+
+  test("may be beyond the cap from the start, to be read and cleaned", async (t) => {
+    const { store, path } = await makeDisk(t);
+    writeFileSync(`${path}/file`, Buffer.alloc(4 * MiB, "content"));
+    const crossed: number[] = [];
+    const usage = store.disks.usage.bind(store.disks);
+    let watching: GrowthWatch | undefined;
+    await new Promise<void>((resolve, reject) => {
+      store.disks.usage = async (id) => {
+        const found = await usage(id);
+        resolve();
+        return found;
+      };
+      const onCrossed = (usedBytes: number): void => void crossed.push(usedBytes);
+      watching = store.disks.watchGrowth("disk", { capBytes: MiB, intervalMs, onCrossed, onError: reject });
+    });
+    writeFileSync(`${path}/small`, "small");
+    await pause(10 * intervalMs);
+    watching?.close();
+    assert.deepEqual(crossed, []);
+  });
+
+  test("is not looked at any more once the watch is closed, and a look that fails is told", async (t) => {
+    const { store } = await makeDisk(t);
+    const errors: unknown[] = [];
+    let watching: GrowthWatch | undefined;
+    await new Promise<void>((resolve) => {
+      watching = store.disks.watchGrowth("another", {
+        capBytes: 1,
+        intervalMs,
+        onCrossed: () => assert.fail("nothing is there that could grow"),
+        onError: (error) => {
+          errors.push(error);
+          resolve();
+        },
+      });
+    });
+    watching?.close();
+    const told = errors.length;
+    await pause(5 * intervalMs);
+    assert.equal(errors.length, told);
+    assert.match(String(errors[0]), /no disk "another"/);
+  });
+});
