@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { distribution, measure } from "../measure.js";
 import { markCrowd, type CrowdOptions, type SessionAnswer } from "./crowd.js";
 import { markExec } from "./exec.js";
+import { markHogs } from "./hogs.js";
 import { together, type Marks } from "./mark.js";
 import { startBenchServer, type BenchServer } from "./server.js";
 
@@ -56,7 +57,8 @@ export async function markSessions(directory: string, options: SessionMarksOptio
   const start = await markStart(server, "none", { runs, goalMs: 40 });
   const nat = await markNat(join(directory, "nat"), runs);
   const crowd = await markCrowd(server, options);
-  return together([exec, start, nat, crowd]);
+  onStep("sessions: beside one that takes all it can");
+  return together([exec, start, nat, crowd, await markHogs(server, warmRuns)]);
 }
 
 async function markNat(dataDirectory: string, runs: number): Promise<Marks> {

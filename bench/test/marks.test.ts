@@ -43,6 +43,7 @@ test("the marks of sessions run with few of them, and find what they leave", asy
     assert.ok(value("memory of each of 2 sessions") > 0);
     assert.ok(value("exec in a warm session") > 0);
     assert.ok(value("p99") > 0);
+    assert.ok(value("beside a session that takes all it can") > 0);
     assert.equal(value("left when all have ended"), 0, goalsTable(goals));
   } finally {
     rmSync(directory, { recursive: true, force: true });

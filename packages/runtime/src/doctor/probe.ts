@@ -10,6 +10,7 @@ import { probeUserNamespaces } from "./namespaces.js";
 import { probeOverlay } from "./overlay.js";
 import { probeBubblewrap } from "./programs.js";
 import { probeSession } from "./session.js";
+import { probeTransfers } from "./transfers.js";
 
 /** For trials by root: an ordinary user of the host, who owns nothing that matters. */
 const TRIAL_USER: HostUser = { uid: 65_534, gid: 65_534 };
@@ -31,6 +32,7 @@ export async function probe(options: { directory?: string } = {}): Promise<Capab
       await probeSession("sandbox session", directory, user, "none"),
       await probeSession("network nat", directory, user, "nat"),
       await probeImages(directory, user),
+      probeTransfers(),
       probeCgroup(),
     ];
   } finally {

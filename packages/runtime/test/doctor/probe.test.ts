@@ -21,6 +21,7 @@ describe("probe", () => {
         "sandbox session",
         "network nat",
         "images",
+        "repositories and directories",
         "cgroup v2 delegation",
       ]);
       for (const { name, detail } of capabilities) assert.notEqual(detail, "", name);
