@@ -4,8 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, openSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { probe } from "@chaser/runtime";
-import { startServer, type RunningServer } from "@chaser/server";
+import { probe, startServer, type RunningServer } from "@chaser/server";
 import { cliFile, outcomeOf, prepareCli, type Outcome } from "../../spawned-cli.js";
 
 const missing = (await probe()).find(({ ok, name }) => !ok && name === "sandbox session");
