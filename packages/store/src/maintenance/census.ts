@@ -17,7 +17,7 @@ import type { RefScope } from "../snapshot/refs.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { PackCounts, type PackCount } from "./pack-counts.js";
-import { countAnew, keepReferences, keptReferences } from "./kept-references.js";
+import { countAnew, keptDigest, keepReferences, keptReferences } from "./kept-references.js";
 import type { References } from "./references.js";
 
 const fileName = "census";
@@ -132,6 +132,14 @@ export class Census {
     const isLarge = (this.#counted?.references?.rowCount ?? 0) > heldRowsMax;
     if (this.#unkept + this.#snapshots.unkept >= unkeptMax || (isLarge && this.#unkept > 0)) this.keep();
     if (isLarge && this.#counted !== null && this.#unkept === 0) this.#counted.references = null;
+  }
+
+  /**
+   * Before trees go that nobody can follow afterwards: what is kept must not count them, also where another process kept it.
+   */
+  keepBeforeCollection(): void {
+    if (keptDigest(this.#repository) !== this.#keptReferences) this.#unkept = unkeptMax;
+    this.keep();
   }
 
   /** Not being able to keep it costs time later, and is no reason to fail. */

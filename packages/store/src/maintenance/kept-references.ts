@@ -1,7 +1,8 @@
 /** Counts of references as they are made and kept, in `cache/references`. */
 import { digestBytes } from "../chunk/hash.js";
 import type { TreeId } from "../ids.js";
-import { readCache, writeCache } from "../platform/durable.js";
+import { StoreError } from "../errors.js";
+import { openIfPresent, readCache, writeCache } from "../platform/durable.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { ReferenceTable } from "./reference-table.js";
@@ -21,6 +22,24 @@ export function keptReferences({ files, layout }: Repository, digest?: string): 
   const bytes = readCache(files, layout.cache, fileName);
   if (bytes === null || (digest !== undefined && digestOf(bytes) !== digest)) return null;
   return References.decode(bytes);
+}
+
+/** Of those that are kept, without reading them. Null when there are none. */
+export function keptDigest({ files, layout }: Repository): string | null {
+  try {
+    const fd = openIfPresent(files, `${layout.cache}/${fileName}`);
+    if (fd === null) return null;
+    try {
+      const digest = Buffer.alloc(digestBytes);
+      const length = files.read(fd, digest, Math.max(0, files.statOpen(fd).sizeBytes - digestBytes));
+      return digest.toString("hex", 0, length);
+    } finally {
+      files.close(fd);
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return null;
+  }
 }
 
 /** Those that are kept, brought up to the present. Null when there are none. */

@@ -26,6 +26,6 @@ export function countNeeded(repository: Repository, work: Work): Counted {
   const needed = whatIsNeeded(repository);
   const census = Census.of(repository);
   const references = census.references(needed.trees, work);
-  census.keep();
+  census.keepBeforeCollection();
   return { needed, references };
 }

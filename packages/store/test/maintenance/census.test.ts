@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, test, type TestContext } from "node:test";
 import { hash } from "../../src/chunk/hash.js";
 import { Engine } from "../../src/engine/engine.js";
+import { References } from "../../src/maintenance/references.js";
 import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { Random, seedOfRun } from "../random.js";
@@ -14,11 +15,11 @@ const settledMs = 120;
 
 interface Counting {
   files: Files;
-  calls: { open: number; stat: number };
+  calls: { open: number; stat: number; read: number };
 }
 
 function counting(): Counting {
-  const calls = { open: 0, stat: 0 };
+  const calls = { open: 0, stat: 0, read: 0 };
   const files: Files = {
     ...linuxFiles,
     sync: () => undefined,
@@ -26,6 +27,10 @@ function counting(): Counting {
     open: (...args) => {
       calls.open += 1;
       return linuxFiles.open(...args);
+    },
+    read: (...args) => {
+      calls.read += 1;
+      return linuxFiles.read(...args);
     },
     stat: (...args) => {
       calls.stat += 1;
@@ -36,8 +41,8 @@ function counting(): Counting {
 }
 
 /** What one question costs in calls, once the store has so many snapshots. */
-function costs({ calls }: Counting, ask: () => unknown): { open: number; stat: number } {
-  Object.assign(calls, { open: 0, stat: 0 });
+function costs({ calls }: Counting, ask: () => unknown): Counting["calls"] {
+  Object.assign(calls, { open: 0, stat: 0, read: 0 });
   ask();
   return { ...calls };
 }
@@ -60,7 +65,7 @@ describe("asking what a store takes", () => {
     const { root, source } = makeStore(t);
     const kernel = counting();
     const engine = reopened(t, kernel.files, root);
-    const found: Record<string, { open: number; stat: number }[]> = {};
+    const found: Record<string, Counting["calls"][]> = {};
     for (const [from, to] of [
       [0, 20],
       [20, 60],
@@ -82,6 +87,7 @@ describe("asking what a store takes", () => {
       assert.ok(few !== undefined && many !== undefined);
       // A collection may have made another segment of the index, and the references may be read once more.
       assert.ok(many.open <= few.open + 8, `${when}: ${few.open} and ${many.open} files opened`);
+      assert.ok(many.read <= few.read + 8, `${when}: read ${few.read} and ${many.read} times`);
       assert.ok(many.stat <= few.stat + 8, `${when}: ${few.stat} and ${many.stat} files asked after`);
     }
   });
@@ -115,6 +121,20 @@ describe("asking what a store takes", () => {
       const { audit } = engine.upkeep.usage({}, { audit: true });
       assert.deepEqual(audit, { differences: [] }, `seed ${random.seed}, step ${step}`);
     }
+  });
+
+  test("keeps no count for a tree that was taken away, also when another process had kept it", (t) => {
+    const { engine, root, source } = makeStore(t);
+    snapshots(engine, source, 0, 2);
+    const other = reopened(t, linuxFiles, root);
+    other.upkeep.usage({});
+    snapshots(engine, source, 2, 3);
+    engine.upkeep.snapshotUsage({}, null);
+    const kept = () => References.decode(readFileSync(`${root}/cache/references`))?.trees ?? new Set();
+    assert.equal(kept().size, 3);
+    other.directories.deleteSnapshot({}, "at-2");
+    const trees = other.directories.listSnapshots({}).map(({ tree }) => tree);
+    assert.deepEqual([...kept()].sort(), trees.sort());
   });
 
   const forgeries: [string, (census: string) => string, RegExp][] = [
