@@ -116,6 +116,8 @@ export interface ExecSpec {
    * alone may do to owners, users and groups is answered as if done, and nothing is done. Default: uid 1000.
    */
   user?: "root";
+  /** `host`: the root is this machine's programs, as without an image, so that they work on the disk. Default: the session's root. */
+  root?: "host";
   /** The command's process group is killed after this time. Default: never. */
   timeoutMs?: number;
   /**

@@ -1,7 +1,7 @@
 import type { ExecSpec, Execution } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { DIAGNOSTIC_BYTES_MAX, FILE_OPEN_MS_MAX } from "../limits.js";
-import { sandboxPath } from "./path.js";
+import { programsFor, sandboxPath } from "./path.js";
 import { READ_SCRIPT, script } from "./scripts.js";
 
 /** How commands of a session are started. */
@@ -31,7 +31,22 @@ export interface OpenedPath {
  */
 export async function openPath(exec: Exec, path: string): Promise<OpenedPath> {
   const absolute = sandboxPath(path);
-  const execution = await exec({ command: script(READ_SCRIPT, absolute) });
+  const programs = programsFor(absolute);
+  return (
+    (await openWith(exec, absolute, programs)) ??
+    (await openWith(exec, absolute, {})) ??
+    Promise.reject(new RuntimeError("transfer_failed", `${JSON.stringify(absolute)} could not be opened`))
+  );
+}
+
+/** Null when the path leads to where these programs do not see what is meant. */
+async function openWith(
+  exec: Exec,
+  absolute: string,
+  programs: Pick<ExecSpec, "root">,
+): Promise<OpenedPath | null> {
+  const command = script(READ_SCRIPT, absolute, programs.root === undefined ? "" : "links");
+  const execution = await exec({ command, ...programs });
   execution.stderr.resume();
   const close = (): void => {
     execution.kill("SIGKILL");
@@ -40,7 +55,12 @@ export async function openPath(exec: Exec, path: string): Promise<OpenedPath> {
     execution.stderr.destroy();
   };
   try {
-    const info = describe(await firstLine(execution), absolute);
+    const line = await firstLine(execution);
+    if (line === "elsewhere") {
+      close();
+      return null;
+    }
+    const info = describe(line, absolute);
     return { info, close, read: (range) => content(execution, info, range ?? whole(info)) };
   } catch (error) {
     close();

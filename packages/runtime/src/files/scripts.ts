@@ -6,9 +6,16 @@
 
 /**
  * `$1`: a path. Says in one line what is there, waits for a line with an offset and a length, then writes the bytes,
- * or a tar archive of a directory. The file is opened once: what is described is what is read.
+ * or a tar archive of a directory. The file is opened once: what is described is what is read. With `$2`,
+ * a path that a link leads out of what is the same under any root is not read: another file than the one meant may be there.
  */
 export const READ_SCRIPT = `
+if [ -n "$2" ]; then
+  case $(readlink -f -- "$1") in
+    "" | /workspace | /workspace/* | /home/chaser | /home/chaser/* | /tmp | /tmp/*) ;;
+    *) echo elsewhere; exit ;;
+  esac
+fi
 if [ ! -e "$1" ]; then echo missing; exit; fi
 if [ ! -r "$1" ]; then echo denied; exit; fi
 if [ -d "$1" ]; then

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { Execution } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { capture } from "../exec/capture.js";
-import { sandboxPath } from "./path.js";
+import { programsFor, sandboxPath } from "./path.js";
 import type { Exec } from "./read.js";
 import {
   COMMIT_DIRECTORY_SCRIPT,
@@ -42,10 +42,12 @@ export interface Received {
  */
 export async function receive(exec: Exec, options: WriteOptions): Promise<Received> {
   const path = sandboxPath(options.path);
+  const programs = programsFor(path);
+  const start = (command: string[]): Promise<Execution> => exec({ command, ...programs });
   const name = `.chaser-upload-${randomUUID()}`;
   const isFile = options.kind === "file";
   const discard = async (): Promise<void> => {
-    await run(exec, script(DISCARD_SCRIPT, path, name)).catch(() => undefined);
+    await run(start, script(DISCARD_SCRIPT, path, name)).catch(() => undefined);
   };
   const commit = async (): Promise<void> => {
     const { mode, modified } = options;
@@ -54,7 +56,7 @@ export async function receive(exec: Exec, options: WriteOptions): Promise<Receiv
       ? script(COMMIT_FILE_SCRIPT, path, name, bits, modified ?? "")
       : script(COMMIT_DIRECTORY_SCRIPT, path, name);
     try {
-      await run(exec, command);
+      await run(start, command);
     } catch (error) {
       await discard();
       throw error;
@@ -62,7 +64,7 @@ export async function receive(exec: Exec, options: WriteOptions): Promise<Receiv
   };
   const text = isFile ? RECEIVE_FILE_SCRIPT : RECEIVE_DIRECTORY_SCRIPT;
   try {
-    const execution = await exec({ command: script(text, path, name) });
+    const execution = await start(script(text, path, name));
     const { bytes, finalZeros } = await feed(execution, options.content);
     // tar itself takes an archive that was cut between two of its entries for a whole one.
     if (!isFile && finalZeros < ARCHIVE_END_BYTES)
@@ -74,8 +76,8 @@ export async function receive(exec: Exec, options: WriteOptions): Promise<Receiv
   }
 }
 
-async function run(exec: Exec, command: string[]): Promise<void> {
-  const { exitCode, stderr } = await capture(await exec({ command }));
+async function run(start: (command: string[]) => Promise<Execution>, command: string[]): Promise<void> {
+  const { exitCode, stderr } = await capture(await start(command));
   if (exitCode !== 0) throw failure(exitCode, stderr.toString("utf8"));
 }
 

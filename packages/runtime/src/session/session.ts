@@ -261,7 +261,7 @@ export class SandboxSession implements Session {
     { terminal, held }: { terminal: TerminalSize | null; held: boolean },
   ): Promise<RunningExecution> {
     this.#assertAlive();
-    const image = this.#spec.image?.image;
+    const image = spec.root === "host" ? undefined : this.#spec.image?.image;
     const way = this.#spec.egress === undefined ? {} : egressEnvironment();
     const isRoot = spec.user === "root";
     if (isRoot && image === undefined)
@@ -279,7 +279,7 @@ export class SandboxSession implements Session {
       bwrap: requireProgram("bwrap"),
       enter: enterArguments({ keeperPid, initPid, network }),
       sandbox: execArguments({
-        root: this.#root,
+        root: image === undefined ? this.#setting.root : this.#root,
         layout: this.#layout,
         etc: image === undefined ? etc : null,
         hosts:

@@ -23,6 +23,7 @@ export interface CommandSpec {
   env?: Record<string, string> | undefined;
   /** Of sessions with an image; see the runtime. */
   user?: "root" | undefined;
+  root?: "host" | undefined;
   timeoutMs?: number | undefined;
   maxOutputBytes?: number | undefined;
 }
@@ -229,12 +230,13 @@ export class ActiveSession {
 }
 
 function execSpec(spec: CommandSpec): ExecSpec {
-  const { command, cwd, env, user, timeoutMs, maxOutputBytes } = spec;
+  const { command, cwd, env, user, root, timeoutMs, maxOutputBytes } = spec;
   return {
     command,
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
     ...(user === undefined ? {} : { user }),
+    ...(root === undefined ? {} : { root }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir, rm } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startServer } from "../../src/index.js";
@@ -124,6 +125,50 @@ describe("images", { skip }, () => {
     for (const name of ["kept", "kept-clone"])
       await server.expect(204, "DELETE", `/v1/workspaces/${name}?force=true`);
     assert.ok((await usedBytes()) < emptyBytes + 64 * 1024, "nothing of it is left");
+  });
+
+  test("files go in and out whatever programs an image has", async () => {
+    const bare = layout("bare");
+    makeBusyboxLayout(bare, "bare", []);
+    const body = { session_type: "sandbox", name: "bare", image: `oci:${bare}` };
+    await server.expect(201, "POST", "/v1/workspaces", body);
+    const run = async (command: string[]): Promise<string> =>
+      (await server.expect(200, "POST", "/v1/exec", { workspace: "bare", command })).stdout;
+    const { id } = await server.expect(201, "POST", "/v1/sessions", {
+      session_type: "sandbox",
+      workspace: "bare",
+    });
+    const transfer = (verb: string, file: string, body?: Uint8Array, type?: string): Promise<Response> =>
+      fetch(`${server.url}/v1/sessions/${id}/${verb}?path=${encodeURIComponent(file)}`, {
+        method: body === undefined ? "GET" : "POST",
+        headers: {
+          authorization: `Bearer ${server.key}`,
+          ...(type === undefined ? {} : { "content-type": type }),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+    const source = layout("sent");
+    await mkdir(path.join(source, "below"), { recursive: true });
+    await writeFile(path.join(source, "below", "file"), "sent\n");
+    assert.equal((await transfer("upload", "one", Buffer.from("one\n"))).status, 200);
+    const archive = execFileSync("tar", ["-C", source, "-c", "."]);
+    assert.equal((await transfer("upload", "dir", archive, "application/x-tar")).status, 200);
+    assert.equal(await run(["/bin/busybox", "cat", "one", "dir/below/file"]), "one\nsent\n");
+    assert.equal(await (await transfer("download", "one")).text(), "one\n");
+    const got = Buffer.from(await (await transfer("download", "dir")).arrayBuffer());
+    assert.match(execFileSync("tar", ["-t"], { input: got }).toString(), /^\.\/below\/file$/m);
+
+    // A link to what only the image has is not read where this machine may have another file of that name.
+    await run(["/bin/busybox", "ln", "-s", "/etc/says", "link"]);
+    const elsewhere = await transfer("download", "link");
+    assert.equal(elsewhere.status, 400);
+    assert.match(await elsewhere.text(), /could not be opened/);
+    await server.exec("w", "ln -s /etc/says /workspace/link");
+    const [{ id: other }] = await server.expect(200, "GET", "/v1/sessions?status=active&workspace=w");
+    const read = await fetch(`${server.url}/v1/sessions/${other}/download?path=link`, {
+      headers: { authorization: `Bearer ${server.key}` },
+    });
+    assert.equal(await read.text(), "one\n");
   });
 
   test("an image of a directory runs a command on a disk that is gone afterwards", async () => {
