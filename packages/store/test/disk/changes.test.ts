@@ -83,7 +83,7 @@ void test(
     disks.create({ id: "d0" });
     let disk = "d0";
     const snapshots: { disk: string; name: string; shown: string }[] = [];
-    for (let step = 1; step <= 10 * depth; step++) {
+    for (let step = 1; step <= 8 * depth; step++) {
       const before = onImage(bench, disk, image, `${randomScript(random, 6)}\n${showAll}`);
       const pick = random.pick(["snapshot", "snapshot", "live", "clone", "restore", "clone snapshot"]);
       const context = `step ${String(step)}: ${pick}`;
@@ -135,6 +135,27 @@ void test(
     assert.equal(disks.get("one").layers, 1);
     onImage(bench, "one", image, "echo more > a/d; rm a/d; touch -d @7 a");
     assert.equal(disks.snapshot("one").snapshot.tree, first.tree);
+  },
+);
+
+void test(
+  "a layer that is built for a restore takes back what the layer below it changed",
+  { skip: noOverlay },
+  (t) => {
+    const image = newImage(t);
+    const bench = newBench(t, undefined, withoutSyncs);
+    const { disks } = bench;
+    disks.create({ id: "one" });
+    const before = onImage(bench, "one", image, `echo first > a/new\n${showAll}`);
+    disks.attach("one");
+    disks.changes("one");
+    // No layer shows a live snapshot.
+    disks.snapshot("one", { name: "live", live: true });
+    disks.detach("one");
+    onImage(bench, "one", image, "rm -r b a/d; echo second > a/newer");
+    disks.snapshot("one");
+    disks.restore("one", "live");
+    assert.equal(onImage(bench, "one", image, showAll), before);
   },
 );
 
