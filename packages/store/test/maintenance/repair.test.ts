@@ -3,13 +3,16 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSy
 import { describe, test, type TestContext } from "node:test";
 import type { FsckReport, RepairReport } from "../../src/api.js";
 import type { Engine } from "../../src/engine/engine.js";
-import { anywhere } from "../../src/platform/files.js";
+import { StoreError } from "../../src/errors.js";
+import { anywhere, type Files } from "../../src/platform/files.js";
 import { withCode } from "../errors.js";
 import { unsyncedFiles } from "../platform/faulty-files.js";
 import { Random } from "../random.js";
 import { MemoryDisk } from "../simulation/memory-disk.js";
-import { MemoryFiles } from "../simulation/memory-files.js";
-import { prepared } from "../simulation/scenarios.js";
+import { kernelError, MemoryFiles } from "../simulation/memory-files.js";
+import { repairs } from "../simulation/repairs.js";
+import type { Scenario } from "../simulation/scenario.js";
+import { perform, prepared } from "../simulation/scenarios.js";
 import { openStore, sourceRoot, storeRoot } from "../simulation/sources.js";
 import { du, findings, makeStore, type MadeStore } from "../snapshot/made-store.js";
 import { filesIn, makeSmallStore } from "./forged.js";
@@ -177,6 +180,33 @@ describe("a repair", () => {
     assert.deepEqual(findings(engine), []);
     engine.directories.restore({}, "old", "/data/restored", {});
     engine.close();
+  });
+
+  test("gives nothing up for a read that fails once", () => {
+    const scenario = repairs[0] as Scenario;
+    const start = prepared(scenario);
+    const performFailing = (disk: MemoryDisk, failing: number): number => {
+      let reads = 0;
+      const before = (operation: keyof Files): void => {
+        if (operation === "read" && ++reads === failing) throw kernelError("EIO", operation);
+      };
+      try {
+        perform(new MemoryFiles(disk, { before }), scenario);
+      } catch (error) {
+        // One that was ended by it is begun again.
+        assert.ok(error instanceof StoreError && failing < Infinity, `read ${failing}: ${String(error)}`);
+      }
+      return reads;
+    };
+    const reads = performFailing(new MemoryDisk(start), Infinity);
+    assert.ok(reads > 10);
+    for (let failing = 1; failing <= reads; failing++) {
+      const disk = new MemoryDisk(start);
+      performFailing(disk, failing);
+      const engine = openStore(new MemoryFiles(disk));
+      assert.deepEqual(repaired(engine).repair.remaining, [], `read ${failing}`);
+      engine.close();
+    }
   });
 
   test("leads a damaged ref back to its record", (t) => {

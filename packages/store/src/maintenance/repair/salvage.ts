@@ -102,13 +102,19 @@ function walkFrames(
 /** A frame that is not smaller than its content is stored raw, so a zstd frame is never longer than that. */
 const frameOverheadBytes = 64;
 
+/** A medium may fail once and read the next time, and what is given up here is lost to every later repair. */
+const readTries = 3;
+
 /** What cannot be read because of the medium counts as zeros. */
 function readHard(files: Files, fd: Fd, offset: number, bytes: number): Buffer {
   const buffer = Buffer.alloc(bytes);
-  try {
-    files.read(fd, buffer, offset);
-  } catch (error) {
-    if (!isErrno(error, "EIO")) throw error;
+  for (let tries = 1; ; tries++) {
+    try {
+      files.read(fd, buffer, offset);
+      return buffer;
+    } catch (error) {
+      if (!isErrno(error, "EIO")) throw error;
+      if (tries === readTries) return buffer;
+    }
   }
-  return buffer;
 }
