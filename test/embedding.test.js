@@ -1,5 +1,5 @@
 // What somebody meets who embeds the store: its package, packed and put into a fresh project, runs the example of its README, as
-// JavaScript and as TypeScript; and every call of its interface says what it does.
+// JavaScript and as TypeScript; and everything that it exports says what it is.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -21,7 +21,8 @@ import { root } from "./imports.js";
 const folder = join(root, "packages/store");
 const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 
-const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"));
+const readme = readFileSync(join(folder, "README.md"), "utf8");
+const [, example] = /```js\n(.*?)```/s.exec(readme);
 
 /** Where a package lies that the store's would bring along, found as Node finds it. */
 function installed(name) {
@@ -107,18 +108,65 @@ test("the example is TypeScript as well, and mistakes in it are found by the pac
   assert.match(runExample(project, "example.js"), / bytes freed, /);
 });
 
-test("everything that the package's interface offers says what it is", () => {
-  const file = join(folder, "src/api.ts");
-  const source = ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true);
+/** Members without a word of their own; of a type within a member, those that the member does not name either. */
+function silentMembers(name, declaration) {
   const silent = [];
-  ts.forEachChild(source, (node) => {
-    if (!ts.isInterfaceDeclaration(node) || !["Store", "Disks", "DiskAttachment"].includes(node.name.text))
-      return;
-    for (const member of node.members) {
-      const isPlain = ts.isPropertySignature(member) && node.name.text === "DiskAttachment";
-      if (!isPlain && ts.getJSDocCommentsAndTags(member).length === 0)
-        silent.push(`${node.name.text}.${member.name.getText()}`);
-    }
-  });
+  const look = (node, owner, path) =>
+    ts.forEachChild(node, (child) => {
+      const isMember =
+        ts.isPropertySignature(child) || ts.isMethodSignature(child) || ts.isPropertyDeclaration(child);
+      if (!isMember) {
+        if (!ts.isBlock(child)) look(child, ts.isConstructorDeclaration(child) ? child : owner, path);
+        return;
+      }
+      const own = child.name.getText();
+      // What tells the members of a union apart says itself what it is.
+      const isMark = child.type !== undefined && ts.isLiteralTypeNode(child.type);
+      const isSaid =
+        ts.getJSDocCommentsAndTags(child).length > 0 || owner?.getFullText().includes(`\`${own}\``);
+      if (!isMark && !isSaid) silent.push(`${path}.${own}`);
+      look(child, child, `${path}.${own}`);
+    });
+  look(declaration, ts.isTypeAliasDeclaration(declaration) ? declaration : null, name);
+  return silent;
+}
+
+test("everything that the package exports says what it is", () => {
+  const entries = Object.keys(manifest.exports).map((entry) =>
+    join(folder, "src", `${entry === "." ? "index" : basename(entry)}.ts`),
+  );
+  const options = { module: ts.ModuleKind.NodeNext, noLib: true, types: [] };
+  const program = ts.createProgram(entries, options);
+  const checker = program.getTypeChecker();
+  const exported = entries
+    .flatMap((entry) => checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry))))
+    .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol));
+  assert.ok(
+    exported.some(({ name }) => name === "Disks") && exported.some(({ name }) => name === "openStore"),
+  );
+  const silent = exported.flatMap((symbol) => [
+    ...(symbol.getDocumentationComment(checker).length === 0 ? [symbol.name] : []),
+    ...symbol.declarations
+      .filter((node) => !ts.isFunctionLike(node) && !ts.isVariableDeclaration(node))
+      .flatMap((node) => silentMembers(symbol.name, node)),
+  ]);
   assert.deepEqual(silent, []);
+});
+
+test("the README says of every code what to do about it, and of no other", () => {
+  const source = ts.createSourceFile(
+    "errors.ts",
+    readFileSync(join(folder, "src/errors.ts"), "utf8"),
+    ts.ScriptTarget.Latest,
+    true,
+  );
+  const codes = source.statements
+    .filter((node) => ts.isTypeAliasDeclaration(node) && node.name.text === "StoreErrorCode")
+    .flatMap((node) => node.type.types.map((member) => member.literal.text));
+  const rows = readme
+    .slice(readme.indexOf("## Errors"))
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  const told = rows.flatMap((row) => [...row.split("|")[1].matchAll(/`(\w+)`/g)].map(([, code]) => code));
+  assert.deepEqual(told.sort(), codes.sort());
 });

@@ -15,6 +15,7 @@ export type EngineHost =
    */
   | { kind: "process"; uid?: number; gid?: number };
 
+/** How `openStore` opens a store. */
 export interface OpenStoreOptions {
   /** Default: a worker thread. */
   host?: EngineHost;
@@ -30,29 +31,42 @@ export interface OpenStoreOptions {
 
 /** One range of owner ids: `count` ids from `host` on stand in trees as `count` ids from `tree` on. */
 export interface IdRange {
+  /** First id of the range on disk. */
   host: number;
+  /** First id of the range in trees. */
   tree: number;
+  /** How many ids, from 1. */
   count: number;
 }
 
 /** How owner ids on disk and owner ids in trees correspond. Ids in no range are kept as they are. */
 export interface IdMap {
+  /** Of user ids. The first range that has an id counts. */
   uids: IdRange[];
+  /** Of group ids, likewise. */
   gids: IdRange[];
 }
 
+/** How far a call is. The counts grow from 0 within a phase. */
 export interface Progress {
+  /** `scan`: files are looked at and stored. `write` and `restore`: files are written. `check`: packs are read. `collect`: space is given back. */
   phase: "scan" | "write" | "restore" | "check" | "collect";
+  /** Entries done. */
   files: number;
+  /** Bytes of content done. */
   bytes: number;
   /** Bytes found already stored. */
   deduplicatedBytes: number;
   /** Known totals, where the work has them. */
+  /** Entries there will be, where the work knows. */
   totalFiles?: number;
+  /** Bytes there will be, where the work knows. */
   totalBytes?: number;
 }
 
+/** What every call takes that may last. */
 export interface LongCall {
+  /** Ends the call with code `aborted`. What it had not finished is as if it had not begun, but for files that a restore has written. */
   signal?: AbortSignal;
   /** Called at most ten times a second. */
   onProgress?: (progress: Progress) => void;
@@ -60,26 +74,38 @@ export interface LongCall {
 
 /** Something that could not be stored, restored or read as it is; never dropped in silence. */
 export interface Problem {
+  /** In the tree, without a leading slash; empty for its root. */
   path: Uint8Array;
   /** Stable, lower snake case, for example `permission_denied`, `changed_while_read`, `owner_not_restored`. */
   code: string;
+  /** For people. */
   message: string;
 }
 
 /** `idle`: nothing could write meanwhile. `live`: taken from a disk in use while its processes were paused. */
 export type Consistency = "idle" | "live";
 
+/** What a snapshot's record says. It never changes. */
 export interface SnapshotInfo {
+  /** BLAKE3-256 of the record: another store gives the same snapshot the same id. */
   id: SnapshotId;
+  /** As it was given; unique in its scope without regard to case. */
   name: string;
   /** The disk it belongs to, or null for a snapshot of a plain directory. */
   diskId: string | null;
+  /** Names the content: two snapshots with one tree are alike in every byte, mode, owner, time and attribute. */
   tree: TreeId;
+  /** The newest snapshot of the disk when it was taken, which may be gone since; null for its first, and for one of a plain directory. */
   parent: SnapshotId | null;
+  /** When it was taken. */
   createdAtMs: number;
+  /** As it was given; empty without one. */
   comment: string;
+  /** Whether anything could write meanwhile. */
   consistency: Consistency;
+  /** Names in it that are no directory; a hard link counts under each of its names. */
   files: number;
+  /** Directories below the root. */
   directories: number;
   /** Sum of file sizes. */
   logicalBytes: number;
@@ -87,21 +113,29 @@ export interface SnapshotInfo {
   newBytes: number;
 }
 
+/** What came of taking a snapshot. */
 export interface SnapshotResult {
+  /** The snapshot, durable. */
   snapshot: SnapshotInfo;
+  /** From the engine's turn to it until it was durable. */
   durationMs: number;
+  /** What is not in the snapshot as it is on disk. */
   problems: Problem[];
 }
 
+/** How a directory is snapshotted. */
 export interface SnapshotOptions extends LongCall {
   /** 1 to 64 characters; unique in its scope without regard to case. Default: made from the time. */
   name?: string;
+  /** Text kept with it. Default: empty. */
   comment?: string;
+  /** How owner ids on disk become those of the tree. Default: as they are. */
   idMap?: IdMap;
   /** Patterns in gitignore syntax, relative to the source. */
   exclude?: string[];
 }
 
+/** How a directory is made what a snapshot says. */
 export interface RestoreOptions extends LongCall {
   /** Remove what the snapshot does not have. Default false. */
   delete?: boolean;
@@ -112,16 +146,25 @@ export interface RestoreOptions extends LongCall {
    * `delete`, the target; what is there stays as it is then.
    */
   paths?: Uint8Array[];
+  /** How owner ids of the tree become those on disk. Default: as they are. */
   idMap?: IdMap;
 }
 
+/** What a restore did to entries (files, directories and all else), or with `dryRun` would do. */
 export interface RestoreResult {
+  /** Entries that were not there. */
   created: number;
+  /** Entries of which anything was different. */
   changed: number;
+  /** Entries removed. */
   deleted: number;
+  /** Entries found as they should be. */
   unchanged: number;
+  /** Bytes of content written. */
   writtenBytes: number;
+  /** From the engine's turn to it until it was done. */
   durationMs: number;
+  /** What is not on disk as it is in the snapshot. */
   problems: Problem[];
 }
 
@@ -141,6 +184,7 @@ export interface StoreUsage {
   overheadBytes: number;
   /** Sum of the file sizes of all snapshots. */
   logicalBytes: number;
+  /** How many there are, those of disks among them. */
   snapshots: number;
   /** With `audit`, else null. */
   audit: UsageAudit | null;
@@ -148,6 +192,7 @@ export interface StoreUsage {
 
 /** What one snapshot takes, in allocated bytes. None of it depends on which of two snapshots was there first. */
 export interface SnapshotUsage {
+  /** Whose figures these are. */
   snapshot: SnapshotInfo;
   /**
    * What the store would keep for it if it were the only snapshot and everything else were collected: its record, its ref, and
@@ -170,11 +215,13 @@ export interface UsageAudit {
   differences: string[];
 }
 
+/** One thing that is not as it should be. */
 export interface FsckFinding {
   /** Stable, lower snake case, for example `chunk_missing`, `pack_damaged`, `record_unreadable`. */
   code: string;
   /** The file it is about, relative to the store; for `tree_damaged` the path in the snapshots, `.` for their root directory. */
   object: string;
+  /** For people. */
   message: string;
   /** Names of the snapshots that it touches; `disk@name` for those of disks. Empty when it touches none. */
   snapshots: string[];
@@ -182,6 +229,7 @@ export interface FsckFinding {
 
 /** What a repair did. Paths are relative to the store. */
 export interface RepairReport {
+  /** Whether the index was made again from the packs. */
   indexRebuilt: boolean;
   /** Objects that only damaged packs held, and that are in new packs now. */
   savedChunks: number;
@@ -195,33 +243,50 @@ export interface RepairReport {
   remaining: FsckFinding[];
 }
 
+/** What a check of the store came to. */
 export interface FsckReport {
   /** Nothing was found; with `repair`, nothing remains. */
   ok: boolean;
+  /** What a check found, before any repair. */
   findings: FsckFinding[];
   /** Null without `repair`. */
   repair: RepairReport | null;
+  /** Packs whose tables were read; with `readData` every byte. */
   checkedPacks: number;
+  /** Objects in those packs. */
   checkedChunks: number;
+  /** Snapshots whose trees were followed. */
   checkedSnapshots: number;
+  /** From the engine's turn to it until it was done. */
   durationMs: number;
 }
 
+/** What a collection did, or with `dryRun` would do. */
 export interface GcReport {
+  /** Whether nothing was changed. */
   dryRun: boolean;
   /** Allocated bytes returned to the filesystem (or that would be), not counting what `cache/` keeps for the next time. */
   freedBytes: number;
+  /** Packs in which nothing was needed. */
   deletedPacks: number;
+  /** Packs of which the needed part moved to new ones. */
   rewrittenPacks: number;
+  /** Layers that no disk stands on. */
   deletedLayers: number;
+  /** From the engine's turn to it until it was done. */
   durationMs: number;
 }
 
+/** `overlay`: layers under a writable directory, to be mounted. `directory`: one plain directory, for who cannot mount. */
 export type DiskDriver = "overlay" | "directory";
 
+/** A disk as it is now. */
 export interface DiskInfo {
+  /** As it was given to `create` or `clone`. */
   id: string;
+  /** What it is made of; a clone has that of its source. */
   driver: DiskDriver;
+  /** When it was made. */
   createdAtMs: number;
   /** Layers under the writable upper, for `overlay`. */
   layers: number;
@@ -231,7 +296,9 @@ export interface DiskInfo {
 
 /** A directory that a new disk starts with. `mode` is permission bits; owner ids are those on the host. */
 export interface InitialDirectory {
+  /** Relative, with `/` between names; those above it that are not in the list are made with mode 0755. */
   path: string;
+  /** Permission bits, 12 of them. */
   mode: number;
 }
 
@@ -243,9 +310,12 @@ export type DiskMount =
       layersDir: string;
       /** Topmost first; at least one. */
       lower: string[];
+      /** What processes write. */
       upper: string;
+      /** What the kernel wants beside `upper`. */
       work: string;
     }
+  /** `path`: the files themselves, to be used as they are. */
   | { driver: "directory"; path: string };
 
 /**
@@ -256,13 +326,17 @@ export type DiskMount =
 export interface ChangesMount {
   /** Topmost first; to be stacked above the tree. May be empty. */
   lower: string[];
+  /** What processes write. */
   upper: string;
+  /** What the kernel wants beside `upper`. */
   work: string;
 }
 
 /** The right to use a disk's files. While one exists the disk is not idle. Lost when the holder dies. */
 export interface DiskAttachment {
+  /** The disk that is attached. */
   readonly diskId: string;
+  /** Where its files are, and how to mount them. */
   readonly mount: DiskMount;
   /** What the disk keeps of changes to another tree; its place is made where it is not there yet. To be mounted before `mount`. */
   changes(): Promise<ChangesMount>;
@@ -270,6 +344,7 @@ export interface DiskAttachment {
   detach(): Promise<void>;
 }
 
+/** What a disk takes on the filesystem, in allocated bytes. */
 export interface DiskUsage {
   /** Allocated bytes of the writable upper and of the layers that no other disk stands on. */
   exclusiveBytes: number;
@@ -287,6 +362,7 @@ export interface PhysicalUsage {
   allocatedBytes: number;
   /** In the order of their ids. What lies in layers belongs to no disk here. */
   disks: {
+    /** The disk's id. */
     id: string;
     /** What deleting the disk gives back to the filesystem: used by nothing else, in the store or outside. */
     exclusiveBytes: number;
@@ -310,18 +386,21 @@ export interface GrowthOptions {
   intervalMs?: number;
 }
 
+/** A cap for what processes write to one disk. */
 export interface DiskGrowthOptions extends GrowthOptions {
   /** Called where the disk is walked because as much may have been written as is left below the cap. */
   pause?: PauseHook;
 }
 
+/** A cap that is being watched. */
 export interface GrowthWatch {
   /** Idempotent. Nothing is called afterwards. */
   close(): void;
 }
 
+/** The live, writable file trees of a store. An `id` is 1 to 64 of a-z, 0-9 and "-", and begins with no "-"; code `invalid_argument` for a new disk with any other. */
 export interface Disks {
-  /** Makes an empty disk. Code `disk_exists`. */
+  /** Makes an empty disk: `driver` is `overlay` unless told; `directories` is what it starts with. Code `disk_exists` when the `id` is in use. */
   create(options: { id: string; driver?: DiskDriver; directories?: InitialDirectory[] }): Promise<DiskInfo>;
   /** Code `disk_not_found` when there is none. */
   get(id: string): Promise<DiskInfo>;
@@ -331,13 +410,14 @@ export interface Disks {
   attach(id: string): Promise<DiskAttachment>;
   /**
    * An independent copy in constant time. The source must be idle (code `disk_in_use`), unless `snapshot`
-   * names one of its snapshots to copy instead of the present state.
+   * names one of its snapshots to copy instead of the present state. `id`: of the copy, code `disk_exists` when it is in use. `idMap`: as it was
+   * when the snapshot was taken.
    */
   clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo>;
   /**
    * A restore point of the whole disk, which must be idle (code `disk_in_use`) unless `pause` is given. With `pause` it must be attached
    * here (code `invalid_argument` otherwise), and the snapshot is `live`: the hook is called when the engine turns to it, and what
-   * the hook returned when it is done, also when it failed. When the hook fails, so does the snapshot, with the same error.
+   * the hook returned when it is done, also when it failed. When the hook fails, so does the snapshot, with the same error. `name`, `comment` and `idMap`: as in `SnapshotOptions`.
    */
   snapshot(
     id: string,
@@ -348,20 +428,20 @@ export interface Disks {
   /**
    * Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the
    * time. `paths`: only these, as the snapshot has them, also those that it lacks; code `path_not_found` for one that neither it
-   * nor the disk has.
+   * nor the disk has. `dryRun`: say what would change, change nothing. `idMap`: as it was when the snapshot was taken.
    */
   restore(
     id: string,
     snapshot: string,
     options?: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap },
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }>;
-  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest). Code `snapshot_not_found`. */
+  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest): `freedBytes`, allocated. Code `snapshot_not_found`. */
   deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }>;
-  /** Deletes the disk and its snapshots; never what a clone needs. The disk must be idle. */
+  /** Deletes the disk and its snapshots; never what a clone needs. The disk must be idle (code `disk_in_use`). `freedBytes`: allocated bytes given back. */
   delete(id: string): Promise<{ freedBytes: number }>;
   /** What a disk takes on the filesystem, alone and with what it shares. */
   usage(id: string): Promise<DiskUsage>;
-  /** The same of all disks, in the order of their ids, for little more than what one of them costs. */
+  /** The same of all disks, in the order of their `id`s, for little more than what one of them costs. */
   usages(): Promise<(DiskUsage & { id: string })[]>;
   /** `upperBytes` of `usage` alone, for a fraction of its cost: the part that grows while the disk is attached. */
   upperBytes(id: string): Promise<number>;
@@ -372,6 +452,7 @@ export interface Disks {
   watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch;
 }
 
+/** What stands at a path. `character` and `block` are device nodes. */
 export type EntryType = "file" | "directory" | "symlink" | "fifo" | "socket" | "character" | "block";
 
 /** What an entry says of itself. `links`: which other names are hard links to the same file. */
@@ -380,7 +461,9 @@ export type ChangedPart =
 
 /** One path that differs between two trees. The empty path is the root directory. */
 export interface TreeChange {
+  /** In the tree, without a leading slash. */
   path: Uint8Array;
+  /** What happened on the way from the first tree to the second. */
   kind: "added" | "removed" | "changed";
   /** Of what is there after; of what was there before when it is removed. */
   type: EntryType;
@@ -388,27 +471,39 @@ export interface TreeChange {
   what: ChangedPart[];
   /** Sizes of regular files; null for anything else, and where there is nothing. */
   beforeBytes: number | null;
+  /** The same, afterwards. */
   afterBytes: number | null;
 }
 
 /** What one snapshot changed at a path, against the snapshot before it. */
 export interface PathChange {
+  /** The snapshot that has it so. */
   snapshot: SnapshotInfo;
+  /** What happened since the snapshot before. */
   kind: TreeChange["kind"];
+  /** Of what is there after; of what was there before when it is removed. */
   type: EntryType;
+  /** Empty unless `changed`. */
   what: ChangedPart[];
+  /** Of a regular file in this snapshot; null for anything else, and when it is removed. */
   sizeBytes: number | null;
 }
 
+/** One entry of a snapshot's tree. */
 export interface ListedEntry {
   /** Empty for the root directory. */
   name: Uint8Array;
+  /** What it is. */
   type: EntryType;
   /** 12 permission bits. */
   mode: number;
+  /** Owner, as the tree has it. */
   uid: number;
+  /** Group, as the tree has it. */
   gid: number;
+  /** Whole seconds since 1970, rounded down. */
   mtimeSeconds: number;
+  /** What is beyond them, 0 to 999,999,999. */
   mtimeNanoseconds: number;
   /** Of a regular file; 0 for anything else. */
   sizeBytes: number;
@@ -416,7 +511,9 @@ export interface ListedEntry {
   target: Uint8Array | null;
 }
 
+/** What stands at a path of a snapshot. */
 export interface TreeListing {
+  /** What stands there itself. */
   entry: ListedEntry;
   /** What is in a directory, in the order of names as bytes; null for anything else. */
   entries: ListedEntry[] | null;
@@ -424,20 +521,24 @@ export interface TreeListing {
 
 /** Whose snapshots are meant: those of a disk, or without `diskId` those of plain directories. */
 export interface Scope {
+  /** The id of a disk. Not looked up: a disk that there is not has no snapshots. */
   diskId?: string;
 }
 
-/** One side of a difference: the name or id of a snapshot, or a directory as it is now. */
+/** One side of a difference: the name or id of a snapshot, or with `directory` the path of one as it is now. */
 export type DiffSide = string | { directory: string };
 
+/** How two trees are compared. */
 export interface DiffOptions extends LongCall, Scope {
   /** Ends after this many changes. Default: no limit. */
   limit?: number;
   /** For a directory: how its owner ids are translated, and what is left out, as when it was snapshotted. */
   idMap?: IdMap;
+  /** Patterns in gitignore syntax. */
   exclude?: string[];
 }
 
+/** What separates two trees. */
 export interface Diff {
   /** What could not be read in a directory. It may show as removed. */
   problems: Problem[];
@@ -445,6 +546,7 @@ export interface Diff {
   changes: AsyncIterable<TreeChange>;
 }
 
+/** Which part of a file is read. */
 export interface ReadOptions extends LongCall, Scope {
   /** Default 0. */
   offset?: number;
@@ -452,11 +554,13 @@ export interface ReadOptions extends LongCall, Scope {
   length?: number;
 }
 
+/** What goes into a bundle. */
 export interface ExportOptions extends LongCall, Scope {
   /** A snapshot that the receiver has: what is in it is left out. */
   since?: string;
 }
 
+/** What becomes of the snapshots in a bundle. With `diskId` they become those of that disk. */
 export interface ImportOptions extends LongCall, Scope {
   /** New names by the names in the bundle. */
   rename?: Record<string, string>;
@@ -464,10 +568,13 @@ export interface ImportOptions extends LongCall, Scope {
   contentBytesMax?: number;
 }
 
+/** How snapshots are copied to another store. */
 export interface CopyOptions extends LongCall, Scope {
+  /** New names by the names here. */
   rename?: Record<string, string>;
 }
 
+/** An open store. Every call fails with code `closed` after `close`. */
 export interface Store extends AsyncDisposable {
   /** Where the store is; absolute. */
   readonly directory: string;
@@ -477,14 +584,14 @@ export interface Store extends AsyncDisposable {
   snapshots(): Promise<SnapshotInfo[]>;
   /** By name or id. Code `snapshot_not_found`. */
   getSnapshot(snapshot: string): Promise<SnapshotInfo>;
-  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest). Code `snapshot_not_found`. */
+  /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest): `freedBytes`, allocated. Code `snapshot_not_found`. */
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
   /**
    * Makes a directory what a snapshot says, and writes only what differs. What is there and not in the snapshot stays, unless
    * `delete` is given. Code `snapshot_not_found`.
    */
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
-  /** `audit`: counts everything anew as well, by other ways, and says what differs. */
+  /** What the store takes, by categories. `audit`: counts everything anew as well, by other ways, and says what differs. */
   usage(options?: LongCall & { audit?: boolean }): Promise<StoreUsage>;
   /** `onDiskBytes` of `usage` alone, without telling what they are. */
   onDiskBytes(): Promise<number>;
@@ -503,7 +610,7 @@ export interface Store extends AsyncDisposable {
    * deletes, what cannot; it reads every byte, and others wait meanwhile.
    */
   fsck(options?: LongCall & { readData?: boolean; repair?: boolean }): Promise<FsckReport>;
-  /** Gives back what no snapshot and no disk needs. Readers and writers, in other processes too, go on meanwhile. */
+  /** Gives back what no snapshot and no disk needs; `dryRun`: only says what it would. Readers and writers, in other processes too, go on meanwhile. */
   gc(options?: LongCall & { dryRun?: boolean }): Promise<GcReport>;
   /** What separates two trees, in time proportional to the difference; a directory is walked, and nothing is stored. */
   diff(from: DiffSide, to: DiffSide, options?: DiffOptions): Promise<Diff>;

@@ -27,10 +27,14 @@ export type StoreErrorCode =
 
 /** The one error class of this package. Test `code`; show `message`; `data` carries the values. */
 export class StoreError extends Error {
+  /** Always `StoreError`. */
   override readonly name = "StoreError";
+  /** What went wrong, for programs. */
   readonly code: StoreErrorCode;
+  /** The values that `message` names, such as `errno`, `path` or `field`. */
   readonly data: Readonly<Record<string, unknown>>;
 
+  /** `cause`: the error that led to it. `data`: the values of the message. */
   constructor(
     code: StoreErrorCode,
     message: string,

@@ -18,6 +18,7 @@ export type LayerId = Branded<string, "LayerId">;
 
 const contentIdPattern = /^[0-9a-f]{64}$/;
 
+/** Whether a text has the form of a content id. */
 export function isContentId(text: string): boolean {
   return contentIdPattern.test(text);
 }

@@ -260,6 +260,7 @@ function openFlags(options: OpenOptions): number {
   }
 }
 
+/** `Files` on the kernel, through libc. */
 export const linuxFiles: Files = {
   open(directory, name, options = {}) {
     const path = terminated(name);
