@@ -136,6 +136,7 @@ const suggestions: Partial<Record<ErrorCode, string>> = {
     "start what listens there inside the session, on 127.0.0.1 or all addresses; `chaser exec --background` leaves it running",
   session_ended: "run the command again; a new session is started for it",
   storage_quota_exceeded: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
+  workspace_disk_full: "delete files in it, restore an earlier snapshot, or delete the workspace",
 };
 
 /** The caller's view of any error: a `ServerError` as it is, known codes by the tables, all else `internal` without its text. */
@@ -143,7 +144,7 @@ export function toServerError(error: unknown): ServerError {
   if (error instanceof ServerError) return error;
   const code =
     error instanceof StoreError
-      ? storeCodes[error.code]
+      ? storeCode(error)
       : error instanceof RuntimeError
         ? runtimeCodes[error.code]
         : undefined;
@@ -155,6 +156,11 @@ export function toServerError(error: unknown): ServerError {
     ...detailsOf(error),
     ...(suggestion === undefined ? {} : { suggestion }),
   });
+}
+
+function storeCode(error: StoreError): ErrorCode | undefined {
+  const isOfDisk = error.code === "quota_exceeded" && typeof error.data["disk"] === "string";
+  return isOfDisk ? "workspace_disk_full" : storeCodes[error.code];
 }
 
 function detailsOf(error: unknown): { details?: Record<string, unknown> } {

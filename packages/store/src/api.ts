@@ -375,6 +375,34 @@ export interface PhysicalUsage {
 export type PauseHook = () => Promise<() => void | Promise<void>>;
 
 /** A cap for what processes write, which nothing stops by itself: it is looked, and said when it is crossed. */
+export interface DiskCloneOptions {
+  /** Of the new disk. */
+  id: string;
+  /** By name or id: copy this and not the present state. */
+  snapshot?: string;
+  /**
+   * The most that the copy may take, as `referencedBytes` of `usage` counts it. Code `quota_exceeded` with the id in `data.disk` where it would
+   * take more; then there is no new disk.
+   */
+  capBytes?: number;
+  idMap?: IdMap;
+}
+
+export interface DiskRestoreOptions extends LongCall {
+  /** First keep the present state as a snapshot, under a name made from the time. */
+  undo?: boolean;
+  /** Say what would change, change nothing. */
+  dryRun?: boolean;
+  /** Only these, with what is below them. */
+  paths?: Uint8Array[];
+  /**
+   * The most that layers of the disk may take afterwards. Code `quota_exceeded` with the id in `data.disk` where they would take more; then the
+   * disk shows what it showed. A disk of the driver `directory` is put back in place and not held to it.
+   */
+  capBytes?: number;
+  idMap?: IdMap;
+}
+
 export interface GrowthOptions {
   /** Allocated bytes. Who is beyond it from the start may write a little more, so as to clean up. */
   capBytes: number;
@@ -413,7 +441,7 @@ export interface Disks {
    * names one of its snapshots to copy instead of the present state. `id`: of the copy, code `disk_exists` when it is in use. `idMap`: as it was
    * when the snapshot was taken.
    */
-  clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo>;
+  clone(sourceId: string, options: DiskCloneOptions): Promise<DiskInfo>;
   /**
    * A restore point of the whole disk, which must be idle (code `disk_in_use`) unless `pause` is given. With `pause` it must be attached
    * here (code `invalid_argument` otherwise), and the snapshot is `live`: the hook is called when the engine turns to it, and what
@@ -433,7 +461,7 @@ export interface Disks {
   restore(
     id: string,
     snapshot: string,
-    options?: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap },
+    options?: DiskRestoreOptions,
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }>;
   /** By name or id; frees what only it needed, as far as whole frames go (`gc` does the rest): `freedBytes`, allocated. Code `snapshot_not_found`. */
   deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }>;

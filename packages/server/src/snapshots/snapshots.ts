@@ -94,7 +94,7 @@ export class Snapshots {
     nameOrId: string,
     options: { force: boolean; dryRun: boolean; paths?: string[] | undefined },
   ): Promise<RestoreOutcome> {
-    const { stores, sessions, workspaces, locks } = this.#on;
+    const { stores, sessions, workspaces, quota, locks } = this.#on;
     const workspace = await workspaces.get(account, workspaceName);
     return locks.long(workspace.id, "a restore", async () => {
       const snapshot = await this.get(account, workspace.id, nameOrId);
@@ -106,6 +106,7 @@ export class Snapshots {
       const { undo, ...result } = await store.disks.restore(workspace.id, snapshot.id, {
         undo: !options.dryRun,
         dryRun: options.dryRun,
+        capBytes: quota.plan.workspaceDiskBytesMax,
         idMap: idMap(account),
         ...(options.paths === undefined
           ? {}

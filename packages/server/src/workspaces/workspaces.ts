@@ -116,7 +116,9 @@ export class Workspaces {
       const session = await this.#on.sessions.settledOn(source.id);
       if (session !== undefined && snapshot === undefined) throw cloneRefused(source, session.id);
       return this.#make(account, copy, async (store, id) => {
-        const from = snapshot === undefined ? {} : { snapshot };
+        // The present state is within its cap: sessions are watched.
+        const capBytes = this.#on.quota.plan.workspaceDiskBytesMax;
+        const from = snapshot === undefined ? {} : { snapshot, capBytes };
         await store.disks.clone(source.id, { id, ...from, idMap: idMap(account) });
       });
     });

@@ -184,4 +184,27 @@ describe("storage quota", () => {
       assert.equal(await server.exec("w", "wc -c < file"), "8000000\n");
     },
   );
+
+  test("a restore that would make a disk too large is refused, and changes nothing", { skip }, async () => {
+    await using server = await testServer({ limits: { workspaceDiskBytesMax: 5_000_000 } });
+    await server.workspace("w");
+    await server.exec("w", "head -c 2000000 /dev/urandom > first");
+    await server.idle("w");
+    await server.expect(201, "POST", "/v1/workspaces/w/snapshots", { name: "s" });
+    await server.exec("w", "rm first; head -c 2000000 /dev/urandom > second");
+    await server.idle("w");
+    const error = await server.refused(
+      413,
+      "workspace_disk_full",
+      "POST",
+      "/v1/workspaces/w/snapshots/s/restore",
+      { paths: ["/workspace/first"] },
+    );
+    assert.equal(error.details.cap_bytes, 5_000_000);
+    assert.equal(await server.exec("w", "ls"), "second\n");
+    assert.deepEqual(
+      (await server.expect<any[]>(200, "GET", "/v1/workspaces/w/snapshots")).map(({ name }) => name),
+      ["s"],
+    );
+  });
 });

@@ -2,12 +2,14 @@
 import type { SnapshotInfo } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { treeDigest } from "../snapshot/record.js";
+import { allocatedUnder } from "../platform/allocated.js";
 import { syncDirectory } from "../platform/durable.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { buildDisk, describe, publish, syncStaged } from "./create.js";
 import { firstGeneration, type DiskDescription } from "./description.js";
+import { requireWithinCap } from "./disk-cap.js";
 import { freeze, isPristine } from "./freeze.js";
 import { filesName, makeGeneration, makePlainGeneration } from "./generation.js";
 import { pinLiveTrees } from "./live-trees.js";
@@ -17,6 +19,8 @@ import { descriptionName, type DiskRegistry } from "./registry.js";
 import { discard } from "./trash.js";
 
 export interface CloneOptions {
+  /** On the bytes of the copy; Infinity for none. */
+  capBytes: number;
   owners: Owners;
   work: Work;
 }
@@ -29,6 +33,9 @@ export function cloneDisk(
   id: string,
   options: CloneOptions,
 ): void {
+  const cap = { id, bytes: options.capBytes };
+  const ownBytes = cap.bytes === Infinity ? 0 : allocatedUnder(disks.files, disks.upperPath(source));
+  requireWithinCap(disks, repository.regions, cap, { stack: disks.stack(source), built: null }, ownBytes);
   buildDisk(disks, id, (staged) => {
     if (source.driver === "directory") {
       copyPlainGeneration(disks.files, disks.upperPath(source), staged.generation, options.work);
@@ -86,6 +93,7 @@ export function cloneSnapshot(
             ...options,
             trees,
           });
+          requireWithinCap(disks, repository.regions, { id, bytes: options.capBytes }, layer);
           const from =
             layer.built === null ? disks.layers.filesPath(layer.id) : `${layer.built}/${filesName}`;
           makeGeneration(disks.files, staged.generation, from);

@@ -117,19 +117,19 @@ export class DiskSet {
 
   clone(
     sourceId: string,
-    options: { id: string; snapshot?: string | undefined },
+    options: { id: string; snapshot?: string | undefined; capBytes?: number | undefined },
     work = new Work("write"),
     owners: Owners = ownersOf(),
   ): DiskInfo {
-    const { id, snapshot } = options;
+    const { id, snapshot, capBytes = Infinity } = options;
     if (snapshot === undefined) {
       this.#held(sourceId, (source) =>
-        cloneDisk(this.#disks, this.#repository, this.#compacted(source), id, { owners, work }),
+        cloneDisk(this.#disks, this.#repository, this.#compacted(source), id, { capBytes, owners, work }),
       );
     } else {
       const source = this.#disks.read(sourceId);
       const wanted = this.#repository.getSnapshot(sourceId, snapshot);
-      cloneSnapshot(this.#disks, this.#repository, source, wanted, id, { owners, work });
+      cloneSnapshot(this.#disks, this.#repository, source, wanted, id, { capBytes, owners, work });
     }
     return this.get(id);
   }
@@ -173,12 +173,13 @@ export class DiskSet {
       undo?: boolean | undefined;
       dryRun?: boolean | undefined;
       paths?: Uint8Array[] | undefined;
+      capBytes?: number | undefined;
     } = {},
     owners: Owners = ownersOf(),
     work = new Work("restore"),
   ): RestoreResult & { undo: SnapshotInfo | null } {
     const startedAt = performance.now();
-    const { undo = false, dryRun = false, paths = null } = options;
+    const { undo = false, dryRun = false, paths = null, capBytes = Infinity } = options;
     return this.#held(id, (disk) => {
       const wanted = this.#repository.getSnapshot(id, snapshot);
       const standing = dryRun ? disk : this.#compacted(disk);
@@ -186,7 +187,8 @@ export class DiskSet {
       const present = kept === null ? standing : settle(this.#disks, id);
       let counts;
       try {
-        counts = restoreDisk(this.#disks, this.#repository, present, wanted, { dryRun, paths, owners, work });
+        const how = { dryRun, paths, capBytes, owners, work };
+        counts = restoreDisk(this.#disks, this.#repository, present, wanted, how);
       } catch (error) {
         if (error instanceof StoreError && error.code === "quota_exceeded") {
           discard(this.#disks.files, this.#disks.path(id), [buildName]);

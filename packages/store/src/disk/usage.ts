@@ -37,6 +37,11 @@ export function diskUsages(disks: DiskRegistry, kept: KeptRegions, ids: readonly
   });
 }
 
+/** What the layers of a stack take. */
+export function stackBytes(disks: DiskRegistry, kept: KeptRegions, stack: LayerId[]): number {
+  return regionBytes(kept.askSome(stack.map((id) => layerRegion(disks, id))));
+}
+
 /** What removing the layers would free. */
 export function layersBytes({ files, layers }: DiskRegistry, ids: LayerId[]): number {
   return freedBytes(

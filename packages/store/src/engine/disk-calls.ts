@@ -1,6 +1,7 @@
 /** Live disks: the part of the engine behind these calls. */
 import type {
   ChangesMount,
+  DiskCloneOptions,
   DiskDriver,
   DiskInfo,
   DiskMount,
@@ -31,6 +32,7 @@ export interface DiskRestoreCall {
   undo?: boolean | undefined;
   dryRun?: boolean | undefined;
   paths?: Uint8Array[] | undefined;
+  capBytes?: number | undefined;
   idMap?: IdMap | undefined;
 }
 
@@ -74,7 +76,7 @@ export class DiskCalls {
     this.#disks.detach(id);
   }
 
-  clone(hooks: Hooks, sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): DiskInfo {
+  clone(hooks: Hooks, sourceId: string, options: DiskCloneOptions): DiskInfo {
     return this.#disks.clone(sourceId, options, new Work("write", hooks), owners(options.idMap));
   }
 

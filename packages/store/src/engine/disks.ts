@@ -1,9 +1,11 @@
 /** The disks of an open store, as calls to its engine. */
 import type {
   DiskAttachment,
+  DiskCloneOptions,
   DiskGrowthOptions,
   DiskDriver,
   DiskInfo,
+  DiskRestoreOptions,
   Disks,
   DiskUsage,
   GrowthWatch,
@@ -52,7 +54,7 @@ export class EngineDisks implements Disks {
     };
   }
 
-  clone(sourceId: string, options: { id: string; snapshot?: string; idMap?: IdMap }): Promise<DiskInfo> {
+  clone(sourceId: string, options: DiskCloneOptions): Promise<DiskInfo> {
     return this.#engine.call("disks.clone", [sourceId, options]);
   }
 
@@ -72,7 +74,7 @@ export class EngineDisks implements Disks {
   restore(
     id: string,
     snapshot: string,
-    options: LongCall & { undo?: boolean; dryRun?: boolean; paths?: Uint8Array[]; idMap?: IdMap } = {},
+    options: DiskRestoreOptions = {},
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }> {
     const { signal: _signal, onProgress: _onProgress, ...rest } = options;
     return this.#engine.call("disks.restore", [id, snapshot, rest], options);

@@ -58,5 +58,9 @@ export class Growth {
 }
 
 function wantsSpace(error: unknown): boolean {
-  return error instanceof StoreError && ["quota_exceeded", "no_space"].includes(error.code);
+  if (!(error instanceof StoreError)) return false;
+  // No room that is made helps a disk that would be too large by itself.
+  return (
+    error.code === "no_space" || (error.code === "quota_exceeded" && (error.data["disk"] ?? null) === null)
+  );
 }

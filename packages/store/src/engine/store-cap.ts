@@ -71,7 +71,8 @@ export class StoreCap implements Room {
   /** Measures anew, because what was counted includes what is gone again. */
   #require(bytes: number): void {
     const usedBytes = this.#measure();
-    if (this.#left() < bytes) throw quotaExceeded(usedBytes, this.#capBytes, bytes);
+    if (this.#left() < bytes)
+      throw quotaExceeded({ usedBytes, capBytes: this.#capBytes, neededBytes: bytes });
   }
 
   #isTrusted(): boolean {

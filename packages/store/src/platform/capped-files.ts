@@ -39,11 +39,19 @@ function blocks(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
 
-/** `EDQUOT`, the kernel's own word for it, lets work that can be left undone treat both alike. */
-export function quotaExceeded(usedBytes: number, capBytes: number, neededBytes: number): StoreError {
+/**
+ * `disk`: whose cap it is; null for that of the store. `EDQUOT`, the kernel's own word for it, lets work that can be left undone treat
+ * both alike.
+ */
+export function quotaExceeded(
+  figures: { usedBytes: number; capBytes: number; neededBytes: number },
+  disk: string | null = null,
+): StoreError {
+  const { usedBytes, capBytes, neededBytes } = figures;
+  const what = disk === null ? "the store" : `disk ${JSON.stringify(disk)}`;
   return new StoreError(
     "quota_exceeded",
-    `the store holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
-    { data: { usedBytes, capBytes, neededBytes, errno: "EDQUOT" } },
+    `${what} holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
+    { data: { ...figures, disk, errno: "EDQUOT" } },
   );
 }

@@ -62,6 +62,18 @@ export class KeptRegions {
     return regions;
   }
 
+  /** The same of a few, for their bytes alone: other names of their files may be elsewhere. What is known of other regions stays. */
+  askSome(asked: readonly AskedRegion[]): Region[] {
+    const known = (this.#kept ??= this.#read());
+    return asked.map(({ name, path, stamp }) => {
+      const kept = known.get(name);
+      if (stamp !== null && kept?.stamp === stamp) return kept.region;
+      const region = measureRegion(this.#files, path);
+      if (stamp !== null) known.set(name, { stamp, region });
+      return region;
+    });
+  }
+
   /** Everything is walked the next time. */
   forget(): void {
     this.#kept = new Map();
