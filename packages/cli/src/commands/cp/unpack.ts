@@ -6,7 +6,7 @@ import { extract } from "tar";
 import { CliError } from "../../errors.js";
 
 /**
- * Unpacks an archive whose maker is not trusted into an empty directory. Links may lead anywhere, so they are made when all else is
+ * Unpacks an archive whose maker is not trusted into an empty directory, where nothing is written any more once it has failed. Links may lead anywhere, so they are made when all else is
  * there: while files are written, there is no link that one could be written through.
  */
 export async function unpack(archive: Readable, directory: string): Promise<void> {
@@ -16,7 +16,16 @@ export async function unpack(archive: Readable, directory: string): Promise<void
     links.push({ name, target: "linkpath" in entry ? String(entry.linkpath) : "" });
     return false;
   };
-  await pipeline(archive, extract({ cwd: directory, preserveOwner: false, strict: true, filter }));
+  const extraction = extract({ cwd: directory, preserveOwner: false, strict: true, filter });
+  const settled = new Promise((resolve) => extraction.once("finish", resolve).once("abort", resolve));
+  try {
+    await pipeline(archive, extraction);
+  } catch (error) {
+    // What it has taken in it goes on to write, so that the directory could not be removed.
+    extraction.on("error", () => undefined).end();
+    await settled;
+    throw error;
+  }
   const root = await realpath(directory);
   for (const { name, target } of links) {
     const place = path.resolve(root, name);

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { unpack } from "../../../src/commands/cp/unpack.js";
 import { rawArchive, type RawEntry } from "../../raw-tar.js";
@@ -85,6 +86,31 @@ describe("an archive from a server that is not trusted", () => {
       const whole = rawArchive({ name: "f", content: "", size });
       await assert.rejects(unpack(Readable.from([whole.subarray(0, 512)]), into));
     }
+  });
+
+  it("writes nothing any more once it has refused it", async () => {
+    const files = Array.from({ length: 300 }, (_, n) => ({
+      name: `d${n % 7}/f${n}`,
+      content: "x".repeat(5000),
+    }));
+    const written = (): string[] => readdirSync(into, { recursive: true }).map(String).sort();
+    for (const refused of [{ name: "../new" }, { name: "d0", type: "1", linkname: "none" }]) {
+      assert.equal(await taken(files[0] as RawEntry, refused, ...files), false);
+      const then = written();
+      await sleep(200);
+      assert.deepEqual(written(), then);
+    }
+    const archive = rawArchive(...files);
+    const broken = async function* (): AsyncGenerator<Buffer> {
+      yield archive.subarray(0, archive.length / 2);
+      await Promise.reject(new Error("gone"));
+    };
+    rmSync(into, { recursive: true });
+    mkdirSync(into);
+    await assert.rejects(unpack(Readable.from(broken()), into), /gone/);
+    rmSync(into, { recursive: true });
+    await sleep(200);
+    assert.deepEqual(readdirSync(around), ["outside"]);
   });
 
   it("keeps names with new lines and escapes as they are, and links wherever they lead", async () => {
