@@ -139,6 +139,25 @@ void test(
 );
 
 void test(
+  "below what hides all of it, nothing is kept that hides or removes, whatever order it was made in",
+  { skip: noOverlay },
+  (t) => {
+    const image = newImage(t);
+    const bench = newBench(t);
+    const { disks } = bench;
+    const touch = "find a -exec touch -hd @7 {} +; touch -d @7 .";
+    disks.create({ id: "one" });
+    onImage(bench, "one", image, `rm -r a; mkdir -p a/b/c; ${touch}`);
+    const plain = disks.snapshot("one").snapshot;
+    onImage(bench, "one", image, `echo x > a/b/c/x; echo y > a/y; ${touch}`);
+    disks.snapshot("one");
+    // The upper now gets marks of its own over what lies in layers.
+    onImage(bench, "one", image, `rm -r a/b a/y; mkdir -p a/b/c; ${touch}`);
+    assert.equal(disks.snapshot("one").snapshot.tree, plain.tree);
+  },
+);
+
+void test(
   "a layer that is built for a restore takes back what the layer below it changed",
   { skip: noOverlay },
   (t) => {
