@@ -11,8 +11,9 @@ export {
 } from "./limits.js";
 export type { OutputLog, OutputName, OutputPiece } from "./command/output-log.js";
 export { capture, type CapturedResult, type CaptureOptions } from "./exec/capture.js";
+export { sandboxPath } from "./files/path.js";
 export { openPath, type Exec, type FileInfo, type OpenedPath } from "./files/read.js";
-export { receive, type Received, type WriteOptions } from "./files/write.js";
+export { newStaging, receive, removeStaging, type Received, type WriteOptions } from "./files/write.js";
 export type { Image } from "./image/image.js";
 export { Images, type ImagesOptions, type PullOptions } from "./image/images.js";
 export type { ImageLimits } from "./image/limits.js";

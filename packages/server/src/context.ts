@@ -15,6 +15,7 @@ import { Metrics } from "./metrics.js";
 import { ExecRecords } from "./sessions/exec-records.js";
 import { KeptCommands } from "./sessions/kept-commands.js";
 import { Sessions } from "./sessions/sessions.js";
+import { Uploads } from "./sessions/uploads.js";
 import { Snapshots } from "./snapshots/snapshots.js";
 import { AccountStores } from "./stores/account-stores.js";
 import { reconcile } from "./workspaces/reconcile.js";
@@ -46,6 +47,7 @@ export interface Context {
   quota: Quota;
   images: Images;
   sessions: Sessions;
+  uploads: Uploads;
   execRecords: ExecRecords;
   keptCommands: KeptCommands;
   workspaces: Workspaces;
@@ -63,7 +65,9 @@ export function createContext(foundation: Foundation): Context {
   );
   const quota = new Quota(plan, stores);
   const keptCommands = new KeptCommands(db);
+  const uploads = new Uploads(db, log);
   const sessions = new Sessions({
+    uploads,
     commands: keptCommands,
     egress: foundation.egress,
     db,
@@ -87,6 +91,7 @@ export function createContext(foundation: Foundation): Context {
     quota,
     images,
     sessions,
+    uploads,
     execRecords: new ExecRecords(db),
     keptCommands,
     workspaces,

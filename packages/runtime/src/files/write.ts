@@ -24,6 +24,20 @@ export interface WriteOptions {
   mode?: number;
   /** Seconds since 1970, fractions allowed. */
   modified?: string;
+  /** From `newStaging`: what it is called beside its place until `commit`. Default: a new one. */
+  staging?: string;
+}
+
+/** A name that nothing has. Who keeps it with the path can remove what a transfer left that nobody could end. */
+export function newStaging(): string {
+  return `.chaser-upload-${randomUUID()}`;
+}
+
+/** Removes what is left beside `path` of a transfer under that name, if anything. Code `transfer_failed`, and those of `exec`. */
+export async function removeStaging(exec: Exec, options: { path: string; staging: string }): Promise<void> {
+  const path = sandboxPath(options.path);
+  const command = script(DISCARD_SCRIPT, path, options.staging);
+  await run((spec) => exec({ command: spec, ...programsFor(path) }), command);
 }
 
 /** From here on until `commit` or `discard` the content is beside its place. */
@@ -44,7 +58,7 @@ export async function receive(exec: Exec, options: WriteOptions): Promise<Receiv
   const path = sandboxPath(options.path);
   const programs = programsFor(path);
   const start = (command: string[]): Promise<Execution> => exec({ command, ...programs });
-  const name = `.chaser-upload-${randomUUID()}`;
+  const name = options.staging ?? newStaging();
   const isFile = options.kind === "file";
   const discard = async (): Promise<void> => {
     await run(start, script(DISCARD_SCRIPT, path, name)).catch(() => undefined);

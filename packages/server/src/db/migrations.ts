@@ -7,6 +7,7 @@ export const migrations: Record<string, Migration> = {
   "0003-image-digest": { up: addImageDigest },
   "0004-import-ref": { up: addImportRef },
   "0005-commands": { up: createCommands },
+  "0006-uploads": { up: createUploads },
 };
 
 async function addSessionLimits(db: Kysely<unknown>): Promise<void> {
@@ -136,4 +137,15 @@ async function createCommands(db: Kysely<unknown>): Promise<void> {
     .on("commands")
     .columns(["account_id", "session_id", "seq"])
     .execute();
+}
+
+/** Uploads under way. */
+async function createUploads(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable("uploads")
+    .addColumn("staging", "text", (c) => c.primaryKey())
+    .addColumn("workspace_id", "text", (c) => c.notNull().references("workspaces.id").onDelete("cascade"))
+    .addColumn("path", "text", (c) => c.notNull())
+    .execute();
+  await db.schema.createIndex("uploads_by_workspace").on("uploads").column("workspace_id").execute();
 }

@@ -92,6 +92,14 @@ export interface CommandRow {
   output: Buffer;
 }
 
+/** What is being uploaded into a workspace, or was when its session or the server ended. */
+export interface UploadRow {
+  /** What it is called beside its place until it is whole. */
+  staging: string;
+  workspace_id: string;
+  path: string;
+}
+
 export interface AuditRow {
   seq: number;
   id: string;
@@ -123,6 +131,7 @@ export interface Tables {
   sessions: Numbered<SessionRow>;
   execs: Numbered<ExecRow>;
   commands: Numbered<CommandRow>;
+  uploads: UploadRow;
   audit: Numbered<AuditRow>;
   idempotency: IdempotencyRow;
 }

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { z } from "@hono/zod-openapi";
-import { openPath, receive, type FileInfo } from "@chaser/runtime";
+import { openPath, type FileInfo } from "@chaser/runtime";
 import type { Reservation } from "../billing/quota.js";
 import type { Context } from "../context.js";
 import { ServerError } from "../errors.js";
@@ -57,7 +57,7 @@ const download = apiRoute(
 );
 
 export function registerFiles(app: App, context: Context): void {
-  const { sessions, quota, log } = context;
+  const { sessions, uploads, quota, log } = context;
 
   app.openapi(upload, async (c) => {
     const { account } = c.get("principal");
@@ -71,15 +71,14 @@ export function registerFiles(app: App, context: Context): void {
       const files: { path: string; bytes: number }[] = [];
       for await (const part of partsOf(c, reservation)) {
         const target = targetOf(path, part, files.length);
-        const received = await receive((spec) => session.start(spec), {
+        const bytes = await uploads.take(session, {
           path: target,
           kind: part.kind,
           content: part.content,
           ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
           ...(mtime === undefined ? {} : { modified: mtime }),
         });
-        await received.commit();
-        files.push({ path: target, bytes: received.bytes });
+        files.push({ path: target, bytes });
       }
       await session.assertNotStopped();
       return c.json({ files }, 200);

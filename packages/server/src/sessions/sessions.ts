@@ -25,6 +25,7 @@ import { ActiveSession } from "./active-session.js";
 import { SessionGrowth } from "./growth.js";
 import type { KeptCommands } from "./kept-commands.js";
 import { SessionRecords, type SessionFilter } from "./session-records.js";
+import type { Uploads } from "./uploads.js";
 
 export type EndReason =
   | "requested"
@@ -60,6 +61,7 @@ interface Dependencies {
   locks: KeyedLock;
   /** Where commands go on to be known when their session has ended. */
   commands: KeptCommands;
+  uploads: Uploads;
   network: NetworkMode;
   /** What sandboxes reach at most. */
   egress: EgressRule[] | undefined;
@@ -329,6 +331,7 @@ export class Sessions {
         ttlMs,
         egress: wished,
       });
+      if (workspaceId !== null) await this.#on.uploads.removeLeftovers(session);
       this.#active.set(id, session);
       this.#growth.watch(session, store);
       void session.ended.then(() => this.end(session, "sandbox_ended"));
