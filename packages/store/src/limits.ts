@@ -89,7 +89,7 @@ export const indexSegmentsMax = 8;
 export const segmentRowsMax = 2 ** 26;
 /** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. */
 export const looseRowsMax = 2 ** 20;
-/** Snapshot records kept in memory, some 500 bytes each: every snapshot of a disk asks which one was before it. */
+/** Snapshot records kept in memory, some 500 bytes each: every list of snapshots asks for all of its scope. */
 export const recordsKept = 10_000;
 /**
  * Rows in a block of a segment, up to twice as many: large enough that digests weigh little, small enough to read for one row. A

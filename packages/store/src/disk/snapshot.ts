@@ -36,7 +36,7 @@ export function snapshotDisk(
     let isFrozen = false;
     let walked: RecordedWalk | null = null;
     const upper = disks.upperPath(disk);
-    const parent = repository.listSnapshots(disk.id)[0]?.id ?? null;
+    const parent = repository.newestSnapshot(disk.id);
     const build = (writer: ChunkWriter): ScanResult => {
       work.restart();
       if (disk.driver === "directory") {

@@ -17,6 +17,7 @@ import {
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import { StagedFile } from "../platform/staged-file.js";
+import { RecentRefs } from "./recent-refs.js";
 import { removeTree } from "./remove.js";
 
 /** Snapshots of plain directories are in the scope null, those of a disk in the scope of its id. */
@@ -26,11 +27,14 @@ export class Refs {
   readonly #files: Files;
   readonly #directory: string;
   readonly #lockPath: string;
+  /** Among which the newest of a scope is. */
+  readonly recent: RecentRefs;
 
   constructor(files: Files, directory: string, lockPath: string) {
     this.#files = files;
     this.#directory = directory;
     this.#lockPath = lockPath;
+    this.recent = new RecentRefs(files, lockPath);
   }
 
   read(scope: RefScope, name: string): SnapshotId | null {
@@ -73,7 +77,7 @@ export class Refs {
     to: SnapshotId | null,
     staged: StagedFile | null = null,
   ): void {
-    withLock(this.#files, this.#lockPath, "exclusive", () => {
+    this.#changing(scope, () => {
       const present = this.read(scope, name);
       if (present !== from) {
         throw new StoreError("ref_conflict", `ref ${JSON.stringify(name)} has changed meanwhile`, {
@@ -81,10 +85,11 @@ export class Refs {
         });
       }
       const directory = this.#scopeDirectory(scope);
+      if (present !== null) this.recent.remove(scope, present);
       if (to !== null) {
         ensureDirectory(this.#files, directory);
         // Whoever made the directory may have died before its name was durable; a ref in it shows that nobody has.
-        if (this.files(scope).length === 0) {
+        if (!this.recent.has(scope) && this.files(scope).length === 0) {
           syncDirectory(this.#files, parentOf(directory));
           // The same goes for the name of `format.json`, without which there is no store.
           syncDirectory(this.#files, parentOf(this.#directory));
@@ -94,6 +99,7 @@ export class Refs {
           staged.name(refFile(name));
           syncDirectory(this.#files, directory);
         }
+        this.recent.add(scope, to);
       } else if (present !== null) {
         this.#files.unlink(anywhere, `${directory}/${refFile(name)}`);
         syncDirectory(this.#files, directory);
@@ -103,9 +109,10 @@ export class Refs {
 
   /** For a repair: makes a ref file name a record, whatever it held. */
   rewrite(scope: RefScope, file: string, to: SnapshotId): void {
-    withLock(this.#files, this.#lockPath, "exclusive", () =>
-      writeDurably(this.#files, this.#scopeDirectory(scope), file, encodeRef(to)),
-    );
+    this.#changing(scope, () => {
+      this.recent.forget(scope);
+      writeDurably(this.#files, this.#scopeDirectory(scope), file, encodeRef(to));
+    });
   }
 
   /** Makes durable what others have changed, and may have died before they made it so. */
@@ -123,13 +130,27 @@ export class Refs {
 
   /** Removes a whole scope with all its refs. */
   dropScope(scope: string): void {
-    withLock(this.#files, this.#lockPath, "exclusive", () => {
+    this.#changing(scope, () => {
+      this.recent.forget(scope);
       const disks = `${this.#directory}/disks`;
       // Also what a writer that died left unfinished in it.
       withDirectory(this.#files, disks, (directory) => {
         removeTree(this.#files, directory, scope);
         this.#files.sync(directory);
       });
+    });
+  }
+
+  #changing(scope: RefScope, run: () => void): void {
+    withLock(this.#files, this.#lockPath, "exclusive", () => {
+      this.recent.mark();
+      try {
+        run();
+      } catch (error) {
+        // It may have been done in part.
+        this.recent.forget(scope);
+        throw error;
+      }
     });
   }
 

@@ -374,7 +374,15 @@ export class Repository {
     return this.refs
       .files(scope)
       .flatMap((file) => this.readThrough(scope, file) ?? [])
-      .sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
+      .sort(newestFirst);
+  }
+
+  /** Id of the newest, or null. Reads all refs only where another process has changed any since it was last asked. */
+  newestSnapshot(scope: RefScope): SnapshotId | null {
+    const recent = this.refs.recent.get(scope);
+    const [newest] = recent?.map((id) => this.readRecord(id)).sort(newestFirst) ?? this.listSnapshots(scope);
+    this.refs.recent.keep(scope, newest === undefined ? [] : [newest.id]);
+    return newest?.id ?? null;
   }
 
   /** Of every scope. */
@@ -448,6 +456,10 @@ export class Repository {
       data: { name },
     });
   }
+}
+
+function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
+  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1);
 }
 
 /** Also where the directory was there: whoever made it may have died before its name was durable. */
