@@ -81,7 +81,8 @@ describe("commands in the background", { skip: await sandboxMissing() }, () => {
   });
 
   test("go on to be known when their session has ended, with the end of their output, for their account alone", async () => {
-    const { id, path, answer } = await start({ command: "printf first; printf second >&2; read x" });
+    const { id, path, answer } = await start({ command: "printf first; read x; printf second >&2" });
+    for await (const event of followEvents(server, `${path}/stream`)) if (event.event === "stdout") break;
     await input(path, "?eof=true", "line\n");
     const before = await all(followEvents(server, `${path}/stream`));
     const flood = await start({ command: "head -c 300000 /dev/zero | tr '\\0' x; echo end; sleep 600" });

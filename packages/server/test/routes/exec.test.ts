@@ -30,6 +30,7 @@ describe("exec", { skip: await sandboxMissing() }, () => {
       timed_out: false,
       limits_hit: [],
       signal: null,
+      warnings: [],
     });
   });
 
