@@ -46,7 +46,7 @@ export interface StagedFreeze {
   /** On that filesystem. */
   filesystem: string;
   commit: () => void;
-  /** For one that is not committed. */
+  /** Idempotent. Nothing once the disk has changed, also where `commit` failed after that. */
   discard: () => void;
 }
 
@@ -69,16 +69,19 @@ export function stageFreeze(
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };
   const description = disks.stage(frozen);
+  let isNamed = false;
   return {
     frozen,
     filesystem: old,
     commit: () =>
       disks.guarded("exclusive", () => {
         description.name(descriptionName);
+        isNamed = true;
         syncDirectory(files, path);
         moveFrozen(disks, frozen);
       }),
     discard: () => {
+      if (isNamed) return;
       description.discard();
       discard(files, path, [upper]);
       removeIfPresent(files, anywhere, `${old}/${layerFileName}`);
@@ -91,10 +94,14 @@ export function freeze(
   disk: DiskDescription,
   more: (top: LayerId) => void = () => undefined,
 ): DiskDescription & { top: LayerId } {
-  const { frozen, filesystem, commit } = stageFreeze(disks, disk, more);
-  syncContents(disks.files, [], filesystem);
-  commit();
-  return frozen;
+  const staged = stageFreeze(disks, disk, more);
+  try {
+    syncContents(disks.files, [], staged.filesystem);
+    staged.commit();
+  } finally {
+    staged.discard();
+  }
+  return staged.frozen;
 }
 
 /** Ends a freeze that a crash interrupted. Needs the disk's lock. */
