@@ -374,7 +374,7 @@ export interface PhysicalUsage {
 /** Makes everything that writes to a disk stand still, and returns what lets it go on. */
 export type PauseHook = () => Promise<() => void | Promise<void>>;
 
-/** A cap for what processes write, which nothing stops by itself: it is looked, and said when it is crossed. */
+/** What a copy of a disk is made of, and how large it may be. */
 export interface DiskCloneOptions {
   /** Of the new disk. */
   id: string;
@@ -385,9 +385,11 @@ export interface DiskCloneOptions {
    * take more; then there is no new disk.
    */
   capBytes?: number;
+  /** With `snapshot`: how owner ids of the tree become those on disk. Default: as they are. */
   idMap?: IdMap;
 }
 
+/** How much of a disk is put back, and how large it may be then. */
 export interface DiskRestoreOptions extends LongCall {
   /** First keep the present state as a snapshot, under a name made from the time. */
   undo?: boolean;
@@ -400,9 +402,11 @@ export interface DiskRestoreOptions extends LongCall {
    * disk shows what it showed. A disk of the driver `directory` is put back in place and not held to it.
    */
   capBytes?: number;
+  /** How owner ids of the snapshot become those on disk. Default: as they are. */
   idMap?: IdMap;
 }
 
+/** A cap for what processes write, which nothing stops by itself: it is looked, and said when it is crossed. */
 export interface GrowthOptions {
   /** Allocated bytes. Who is beyond it from the start may write a little more, so as to clean up. */
   capBytes: number;

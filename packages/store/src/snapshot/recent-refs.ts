@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import type { SnapshotId } from "../ids.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
-import type { RefScope } from "./refs.js";
+import type { RefScope } from "./ref-scope.js";
 
 export class RecentRefs {
   readonly #files: Files;

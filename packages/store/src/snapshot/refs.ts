@@ -18,10 +18,10 @@ import { anywhere, isErrno, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import { StagedFile } from "../platform/staged-file.js";
 import { RecentRefs } from "./recent-refs.js";
+import type { RefScope } from "./ref-scope.js";
 import { removeTree } from "./remove.js";
 
-/** Snapshots of plain directories are in the scope null, those of a disk in the scope of its id. */
-export type RefScope = string | null;
+export type { RefScope };
 
 export class Refs {
   readonly #files: Files;
