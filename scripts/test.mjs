@@ -10,11 +10,14 @@ import { seconds } from "./setup/run.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const privilegeDependent = ["packages/store", "packages/runtime", "packages/server", "packages/cli"];
-/** Where it makes no difference who runs them: formats, simulated disks, large trees, the words of commands and routes. */
+/**
+ * Where it makes no difference who runs them: formats, simulated disks, disks that are mounted in a namespace of their own in any case, large
+ * trees, the words of commands and routes.
+ */
 const sameForEverybody = new RegExp(
   `^packages/(${[
     "store/dist/test/(chunk|maintenance|pack|processes|simulation|tree|verification)/",
-    "store/dist/test/(decoders|golden-store|disk/crash|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
+    "store/dist/test/(decoders|golden-store|disk/(changes|compact|crash|model)|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
     "server/dist/test/(auth|billing|db|schemas|workspaces)/",
     "server/dist/test/routes/(?!exec|files|images|snapshots)",
     "cli/dist/test/(client|output)/",

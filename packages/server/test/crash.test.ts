@@ -7,7 +7,7 @@ import { openStore } from "@chaser/store";
 import { processesMentioning, serverProcess } from "./fixture/processes.js";
 import { Client, removeDirectory, sandboxMissing, temporaryDirectory } from "./fixture/server.js";
 
-const roundsMin = 8;
+const roundsMin = 5;
 /** On a slow machine the first rounds may end before anything is done; later ones last longer. */
 const roundsMax = 40;
 const apiKey = "sk_" + "c".repeat(43);
