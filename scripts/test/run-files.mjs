@@ -7,8 +7,8 @@ import { skipIsAllowed } from "./allowed-skips.mjs";
 
 /** The machine may be slow and its disk slower; this only ends what hangs. Covers one file with all its tests. */
 const fileTimeoutMs = 600_000;
-/** One more than the two cores of a small machine: every file waits for disks and processes a part of its time. */
-const filesAtOnce = 3;
+/** Tests start servers, sandboxes and worker threads of their own: more at once would only share the same cores. */
+const filesAtOnce = 2;
 
 const files = process.argv.slice(2);
 const skips = [];
