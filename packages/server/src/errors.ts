@@ -150,12 +150,16 @@ export function toServerError(error: unknown): ServerError {
         : undefined;
   if (code === undefined)
     return new ServerError("internal", "an unexpected error occurred on the server", { cause: error });
-  const suggestion = suggestions[code];
   return new ServerError(code, (error as Error).message, {
     cause: error,
     ...detailsOf(error),
-    ...(suggestion === undefined ? {} : { suggestion }),
+    ...suggestionFor(code),
   });
+}
+
+export function suggestionFor(code: ErrorCode): { suggestion?: string } {
+  const suggestion = suggestions[code];
+  return suggestion === undefined ? {} : { suggestion };
 }
 
 function storeCode(error: StoreError): ErrorCode | undefined {

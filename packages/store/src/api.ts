@@ -57,7 +57,6 @@ export interface Progress {
   bytes: number;
   /** Bytes found already stored. */
   deduplicatedBytes: number;
-  /** Known totals, where the work has them. */
   /** Entries there will be, where the work knows. */
   totalFiles?: number;
   /** Bytes there will be, where the work knows. */

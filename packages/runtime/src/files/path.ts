@@ -12,7 +12,7 @@ export function sandboxPath(path: string): string {
 }
 
 /** What is the same under any root: there the host's programs do, whatever an image has. */
-const UNDER_ANY_ROOT = [SANDBOX_WORKSPACE, SANDBOX_HOME, "/tmp"];
+export const UNDER_ANY_ROOT = [SANDBOX_WORKSPACE, SANDBOX_HOME, "/tmp"];
 
 export function programsFor(absolute: string): Pick<ExecSpec, "root"> {
   const isThere = UNDER_ANY_ROOT.some((top) => absolute === top || absolute.startsWith(`${top}/`));

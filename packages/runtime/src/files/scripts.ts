@@ -3,6 +3,7 @@
  * swap links and directories at any moment; from in there nothing but the sandbox can be reached, with the rights
  * and limits that any command of it has. A walk from outside would have to win every such race.
  */
+import { UNDER_ANY_ROOT } from "./path.js";
 
 /**
  * `$1`: a path. Says in one line what is there, waits for a line with an offset and a length, then writes the bytes,
@@ -12,7 +13,7 @@
 export const READ_SCRIPT = `
 if [ -n "$2" ]; then
   case $(readlink -f -- "$1") in
-    "" | /workspace | /workspace/* | /home/chaser | /home/chaser/* | /tmp | /tmp/*) ;;
+    "" | ${UNDER_ANY_ROOT.map((top) => `${top} | ${top}/*`).join(" | ")}) ;;
     *) echo elsewhere; exit ;;
   esac
 fi

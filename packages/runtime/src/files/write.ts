@@ -36,8 +36,10 @@ export function newStaging(): string {
 /** Removes what is left beside `path` of a transfer under that name, if anything. Code `transfer_failed`, and those of `exec`. */
 export async function removeStaging(exec: Exec, options: { path: string; staging: string }): Promise<void> {
   const path = sandboxPath(options.path);
-  const command = script(DISCARD_SCRIPT, path, options.staging);
-  await run((spec) => exec({ command: spec, ...programsFor(path) }), command);
+  await run(
+    (command) => exec({ command, ...programsFor(path) }),
+    script(DISCARD_SCRIPT, path, options.staging),
+  );
 }
 
 /** From here on until `commit` or `discard` the content is beside its place. */
@@ -61,7 +63,7 @@ export async function receive(exec: Exec, options: WriteOptions): Promise<Receiv
   const name = options.staging ?? newStaging();
   const isFile = options.kind === "file";
   const discard = async (): Promise<void> => {
-    await run(start, script(DISCARD_SCRIPT, path, name)).catch(() => undefined);
+    await removeStaging(exec, { path, staging: name }).catch(() => undefined);
   };
   const commit = async (): Promise<void> => {
     const { mode, modified } = options;

@@ -1,5 +1,5 @@
 import type { AccountRow } from "../db/tables.js";
-import { ServerError } from "../errors.js";
+import { ServerError, suggestionFor } from "../errors.js";
 import { cleaningBytesMax, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
 import type { AccountStores } from "../stores/account-stores.js";
 import { Ledger } from "./ledger.js";
@@ -82,7 +82,7 @@ export class Quota {
       `the account uses ${usedBytes} of ${capBytes} bytes, and ${neededBytes} more are needed`,
       {
         details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes },
-        suggestion: "delete snapshots or workspaces; `chaser billing summary` shows which are large",
+        ...suggestionFor("storage_quota_exceeded"),
       },
     );
   }
@@ -94,7 +94,7 @@ export class Quota {
       `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
       {
         details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes },
-        suggestion: "delete files in it, restore an earlier snapshot, or delete the workspace",
+        ...suggestionFor("workspace_disk_full"),
       },
     );
   }

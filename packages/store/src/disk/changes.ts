@@ -5,8 +5,8 @@
  */
 import type { ChangesMount } from "../api.js";
 import { StoreError } from "../errors.js";
-import { anywhere, isErrno, type Files, type Stat } from "../platform/files.js";
-import { withDirectory } from "../platform/durable.js";
+import { statIfPresent, withDirectory } from "../platform/durable.js";
+import { anywhere, type Files } from "../platform/files.js";
 import { changesName, isOpaque } from "../snapshot/overlay-marks.js";
 import type { DiskDescription } from "./description.js";
 import { workName } from "./generation.js";
@@ -66,13 +66,4 @@ function makeUpper(files: Files, root: string, upper: string, like: string | nul
   if (like === null) files.setMode(anywhere, upper, newMode);
   else copyRootMetadata(files, like, upper);
   files.setModified(anywhere, root, mtimeSeconds, mtimeNanoseconds);
-}
-
-function statIfPresent(files: Files, path: string): Stat | null {
-  try {
-    return files.stat(anywhere, path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return null;
-    throw error;
-  }
 }

@@ -35,7 +35,7 @@ export function cloneDisk(
 ): void {
   const cap = { id, bytes: options.capBytes };
   const ownBytes = cap.bytes === Infinity ? 0 : allocatedUnder(disks.files, disks.upperPath(source));
-  requireWithinCap(disks, repository.regions, cap, { stack: disks.stack(source), built: null }, ownBytes);
+  requireWithinCap(disks, repository.regions, cap, { top: source.top, built: null }, ownBytes);
   buildDisk(disks, id, (staged) => {
     if (source.driver === "directory") {
       copyPlainGeneration(disks.files, disks.upperPath(source), staged.generation, options.work);

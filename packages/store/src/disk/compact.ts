@@ -104,7 +104,7 @@ function buildMerged(disks: DiskRegistry, merged: LayerId[], below: LayerId[], b
     }
     files.syncFilesystem(directory);
   });
-  return { id: newLayerId(), built: build, stack: below, writtenBytes: 0 };
+  return { id: newLayerId(), built: build, top: below[0] ?? null, writtenBytes: 0 };
 }
 
 /** A directory counts itself. Ends early, with at least `stopAt`, where that many were met. */

@@ -21,12 +21,12 @@ export function requireWithinCap(
   disks: DiskRegistry,
   kept: KeptRegions,
   cap: DiskCap,
-  { stack, built }: Pick<ProvidedLayer, "stack" | "built">,
+  { top, built }: Pick<ProvidedLayer, "top" | "built">,
   ownBytes = 0,
 ): void {
   if (cap.bytes === Infinity) return;
   const builtBytes = built === null ? 0 : allocatedUnder(disks.files, built);
-  const usedBytes = stackBytes(disks, kept, stack) + ownBytes;
+  const usedBytes = stackBytes(disks, kept, disks.layers.stack(top)) + ownBytes;
   if (usedBytes + builtBytes > cap.bytes)
     throw quotaExceeded({ usedBytes, capBytes: cap.bytes, neededBytes: builtBytes }, cap.id);
 }

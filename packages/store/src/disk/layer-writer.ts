@@ -4,7 +4,7 @@ import type { Fd, Files } from "../platform/files.js";
 import { Materializer } from "../snapshot/materialize.js";
 import {
   changesName,
-  opaqueAttribute,
+  markOpaque,
   treeAttributeToChanges,
   treeAttributeToOverlay,
 } from "../snapshot/overlay-marks.js";
@@ -106,7 +106,7 @@ class LayerWriter {
   /** Whole, because a layer cannot take back what one below it changed of a tree that lies beneath both. */
   #writeChanges(directory: Fd, before: TreeEntry | null, after: DirectoryTreeEntry, place: Place): void {
     this.#changes.create(directory, after, place);
-    if (before !== null) this.#files.setXattr(directory, after.name, opaqueAttribute, Buffer.from("y"));
+    if (before !== null) markOpaque(this.#files, directory, after.name);
   }
 
   #remove(directory: Fd, name: Buffer): void {

@@ -3,7 +3,7 @@ import type { SnapshotInfo } from "../api.js";
 import { StoreError } from "../errors.js";
 import type { LayerId, TreeId } from "../ids.js";
 import type { Repository } from "../snapshot/repository.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Layers } from "./layers.js";
 
 /**

@@ -3,7 +3,7 @@
  * hard link, so no content is read or written, and what was one file stays one.
  */
 import { isErrno, type Fd, type Files, type FileType } from "../platform/files.js";
-import { changesName, isOpaque, isWhiteout, opaqueAttribute } from "../snapshot/overlay-marks.js";
+import { changesName, isOpaque, isWhiteout, markOpaque } from "../snapshot/overlay-marks.js";
 import { copyDirectoryMetadata } from "./root-metadata.js";
 
 /** What one of the merged layers has under a name. */
@@ -146,7 +146,7 @@ function mergeDirectories(
     const child = files.open(target, name, { directory: true });
     opened.push(child);
     const hides = under.directories.length > 0 || beneath === "unknown";
-    if (here.opaque && hides) files.setXattr(child, ".", opaqueAttribute, Buffer.from("y"));
+    if (here.opaque && hides) markOpaque(files, child, ".");
     const reachesBeneath = holdsChanges || (beneath === "unknown" && !here.opaque && !under.opaque);
     const standsOn: Under = {
       below: here.opaque ? [] : under.directories,

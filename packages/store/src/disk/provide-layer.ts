@@ -22,8 +22,8 @@ import { writePlainly } from "./write-plainly.js";
 export interface ProvidedLayer {
   id: LayerId;
   built: string | null;
-  /** The layers it consists of, without the one that is built. */
-  stack: LayerId[];
+  /** The topmost of the layers it consists of, without the one that is built. */
+  top: LayerId | null;
   writtenBytes: number;
 }
 
@@ -49,7 +49,7 @@ export function provideLayer(
   options: BuildOptions,
 ): ProvidedLayer {
   const found = disks.layers.find(wanted, stack);
-  if (found !== null) return { id: found, built: null, stack: disks.layers.stack(found), writtenBytes: 0 };
+  if (found !== null) return { id: found, built: null, top: found, writtenBytes: 0 };
   const known = topmostKnown(disks.layers, stack, options.trees);
   const before = known === null ? null : readRoot(source, treeDigest(known.tree));
   const after = readRoot(source, treeDigest(wanted));
@@ -93,8 +93,7 @@ export function buildLayer(
     if (exact && layer.tree !== null)
       writePlainly(files, directory, treeFileName, Buffer.from(`${layer.tree}\n`));
     files.syncFilesystem(directory);
-    const stack = layer.parent === null ? [] : disks.layers.stack(layer.parent);
-    return { id: newLayerId(), built: buildPath, stack, writtenBytes };
+    return { id: newLayerId(), built: buildPath, top: layer.parent, writtenBytes };
   });
 }
 

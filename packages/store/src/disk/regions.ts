@@ -1,6 +1,6 @@
 /** The parts of a store that disks take: one a layer and one a disk, each with a stamp that tells whether it may have changed. */
 import type { LayerId } from "../ids.js";
-import { isErrno, anywhere, type Files } from "../platform/files.js";
+import { statIfPresent } from "../platform/durable.js";
 import type { AskedRegion } from "../snapshot/kept-regions.js";
 import { stampOf } from "../platform/stamp.js";
 import { treeFileName } from "./layers.js";
@@ -10,7 +10,7 @@ import { lockName, type DiskRegistry } from "./registry.js";
 export function layerRegion({ files, layers }: DiskRegistry, id: LayerId): AskedRegion {
   const path = layers.path(id);
   const stamp = stampOf(files, path);
-  const treeBytes = fileBytes(files, `${path}/${treeFileName}`);
+  const treeBytes = statIfPresent(files, `${path}/${treeFileName}`)?.allocatedBytes ?? 0;
   return { name: `layers/${id}`, path, stamp: stamp === null ? null : `${stamp}/${treeBytes}` };
 }
 
@@ -24,13 +24,4 @@ export function diskRegions(disks: DiskRegistry, ids: readonly string[]): AskedR
       : [stampOf(disks.files, path), stampOf(disks.files, `${path}/${lockName}`)];
     return { name: `disks/${id}`, path, stamp: stamps.includes(null) ? null : stamps.join("/") };
   });
-}
-
-function fileBytes(files: Files, path: string): number {
-  try {
-    return files.stat(anywhere, path).allocatedBytes;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
-  }
 }

@@ -5,7 +5,7 @@ import { StoreError } from "../errors.js";
 import { BundleImport } from "../maintenance/bundle-import.js";
 import { exportBundle } from "../maintenance/bundle-export.js";
 import { copySnapshots } from "../maintenance/copy.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
 import type { Hooks } from "./hooks.js";

@@ -1,7 +1,7 @@
 /** What follows every deletion. */
 import { collect } from "../maintenance/collect.js";
 import { isDamage } from "../maintenance/check/findings.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
 import type { Hooks } from "./hooks.js";

@@ -5,9 +5,11 @@ import type {
   DiskDriver,
   DiskInfo,
   DiskMount,
+  DiskRestoreOptions,
   DiskUsage,
   IdMap,
   InitialDirectory,
+  LongCall,
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
@@ -28,13 +30,7 @@ export interface DiskSnapshotCall {
   idMap?: IdMap | undefined;
 }
 
-export interface DiskRestoreCall {
-  undo?: boolean | undefined;
-  dryRun?: boolean | undefined;
-  paths?: Uint8Array[] | undefined;
-  capBytes?: number | undefined;
-  idMap?: IdMap | undefined;
-}
+export type DiskRestoreCall = Omit<DiskRestoreOptions, keyof LongCall>;
 
 type RestoredDisk = RestoreResult & { undo: SnapshotInfo | null };
 

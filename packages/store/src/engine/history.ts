@@ -7,7 +7,7 @@ import { listPath, pathHistory, readPath, treeChanges } from "../snapshot/browse
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
 import type { Lease } from "../snapshot/lease.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import { scan } from "../snapshot/scan.js";
 import { loadPreviousWalk, type PreviousWalk } from "../snapshot/stat-cache.js";

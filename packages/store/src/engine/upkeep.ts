@@ -11,7 +11,7 @@ import { measureStore } from "../maintenance/store-bytes.js";
 import { measureUsage } from "../maintenance/usage.js";
 import type { Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Work } from "../snapshot/work.js";
 import type { Hooks } from "./hooks.js";

@@ -2,7 +2,8 @@
 import type { SnapshotInfo } from "../api.js";
 import { StoreError } from "../errors.js";
 import { checkSnapshotName, encodeRecord, type SnapshotRecord } from "../snapshot/record.js";
-import { refFile, type RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
+import { refFile } from "../snapshot/refs.js";
 import type { Repository } from "../snapshot/repository.js";
 
 export interface Admission {

@@ -11,7 +11,7 @@ import type { ChunkWriter } from "../pack/chunks.js";
 import { removeIfPresent, temporaryName } from "../platform/durable.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 import { treeDigest } from "../snapshot/record.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { ClosureChecker } from "../tree/closure.js";

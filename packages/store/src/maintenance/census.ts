@@ -13,7 +13,7 @@ import { bootIdOf } from "../platform/boot-id.js";
 import { readCache, writeCache } from "../platform/durable.js";
 import { WholeFiles, type KeptFiles } from "../platform/whole-files.js";
 import { KnownSnapshots, type KeptSnapshots, type KnownSnapshot } from "../snapshot/known-snapshots.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { PackCounts, type PackCount } from "./pack-counts.js";

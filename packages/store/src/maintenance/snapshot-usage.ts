@@ -2,7 +2,7 @@
 import type { SnapshotInfo, SnapshotUsage } from "../api.js";
 import { digestKey } from "../chunk/hash.js";
 import type { PackId, TreeId } from "../ids.js";
-import type { RefScope } from "../snapshot/refs.js";
+import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { Alone } from "./alone.js";

@@ -1,6 +1,6 @@
 /** The two ways a small file of the store comes into being so that a power cut leaves it whole or absent. */
 import { StoreError } from "../errors.js";
-import { anywhere, isErrno, type Fd, type Files, type OpenOptions } from "./files.js";
+import { anywhere, isErrno, type Fd, type Files, type OpenOptions, type Stat } from "./files.js";
 
 /** Opens a directory, runs, and closes it whatever happens. */
 export function withDirectory<Result>(files: Files, path: string, run: (directory: Fd) => Result): Result {
@@ -106,6 +106,16 @@ export function overwriteCache(
 }
 
 /** Null when there is nothing under the path. */
+export function statIfPresent(files: Files, path: string): Stat | null {
+  try {
+    return files.stat(anywhere, path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return null;
+    throw error;
+  }
+}
+
+/** The same, open. */
 export function openIfPresent(files: Files, path: string, options?: OpenOptions): Fd | null {
   try {
     return files.open(anywhere, path, options);

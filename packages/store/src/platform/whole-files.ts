@@ -2,8 +2,8 @@
  * What a flat directory takes whose files never change under their names: those that it had when it was last looked at are not
  * asked after again. Anything else in it counts as it is found.
  */
-import { withDirectory } from "./durable.js";
-import { anywhere, isErrno, type Fd, type Files } from "./files.js";
+import { statIfPresent, withDirectory } from "./durable.js";
+import { isErrno, type Fd, type Files } from "./files.js";
 import { measureRegion, regionBytes } from "./region.js";
 import { stampOf } from "./stamp.js";
 
@@ -39,13 +39,8 @@ export class WholeFiles {
 
   /** Of everything in it, and of itself, as of the last look; 0 when there is no such directory. */
   allocatedBytes(): number {
-    try {
-      const own = this.#files.stat(anywhere, this.#path).allocatedBytes;
-      return own + this.#fileBytes + this.#othersBytes;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return 0;
-      throw error;
-    }
+    const own = statIfPresent(this.#files, this.#path);
+    return own === null ? 0 : own.allocatedBytes + this.#fileBytes + this.#othersBytes;
   }
 
   /** Looks what came and went. True when anything did. */

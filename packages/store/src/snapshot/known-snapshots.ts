@@ -9,7 +9,8 @@ import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
 import type { Files } from "../platform/files.js";
 import { WholeFiles, type KeptFiles } from "../platform/whole-files.js";
-import { refFile, type RefScope } from "./refs.js";
+import type { RefScope } from "./ref-scope.js";
+import { refFile } from "./refs.js";
 
 const idPattern = /^[0-9a-f]{64}$/;
 const refPattern = /^[0-9a-f]{32}$/;

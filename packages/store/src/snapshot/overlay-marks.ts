@@ -2,7 +2,7 @@
  * How overlayfs marks removal and replacement in an upper directory mounted with `userxattr`, and how it escapes
  * attributes that a user gives the same names (kernel documentation, filesystems/overlayfs.rst).
  */
-import type { Fd, Files, Stat } from "../platform/files.js";
+import type { Fd, Files, Name, Stat } from "../platform/files.js";
 import type { SpecialEntry, TreeEntry, Xattr } from "../tree/entry.js";
 
 const prefix = Buffer.from("user.overlay.");
@@ -67,6 +67,10 @@ export function removalEntry(name: Buffer, owner: { uid: number; gid: number }):
 }
 
 const opaqueXattr: Xattr = { name: opaqueAttribute, value: Buffer.from("y") };
+
+export function markOpaque(files: Files, directory: Fd, name: Name): void {
+  files.setXattr(directory, name, opaqueXattr.name, opaqueXattr.value);
+}
 
 export function withOpaqueMark(xattrs: Xattr[]): Xattr[] {
   return [...xattrs, opaqueXattr].sort((a, b) => a.name.compare(b.name));

@@ -2,10 +2,11 @@
  * The ids among which the newest snapshot of a scope is, so that not every ref is read to find it. Known until another process
  * changes any ref: whoever does gives the lock's file a modification time that it never had, before the change and under the lock.
  */
-import { randomInt } from "node:crypto";
 import type { SnapshotId } from "../ids.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { statIfPresent } from "../platform/durable.js";
+import { anywhere, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
+import { randomBelow } from "../platform/random.js";
 import type { RefScope } from "./ref-scope.js";
 
 export class RecentRefs {
@@ -39,7 +40,7 @@ export class RecentRefs {
   mark(): void {
     if (this.#present() !== this.#mark) this.#ids.clear();
     // No clock gives such a time but by chance, and none need keep it: who remembers does not outlive the machine.
-    this.#files.setModified(anywhere, this.#lockPath, randomInt(2 ** 31), randomInt(1e9));
+    this.#files.setModified(anywhere, this.#lockPath, randomBelow(2 ** 31), randomBelow(1e9));
     this.#mark = this.#present();
   }
 
@@ -61,12 +62,7 @@ export class RecentRefs {
   }
 
   #present(): string | null {
-    try {
-      const { inode, mtimeSeconds, mtimeNanoseconds } = this.#files.stat(anywhere, this.#lockPath);
-      return `${inode}/${mtimeSeconds}.${mtimeNanoseconds}`;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return null;
-      throw error;
-    }
+    const stat = statIfPresent(this.#files, this.#lockPath);
+    return stat === null ? null : `${stat.inode}/${stat.mtimeSeconds}.${stat.mtimeNanoseconds}`;
   }
 }

@@ -21,8 +21,6 @@ import { RecentRefs } from "./recent-refs.js";
 import type { RefScope } from "./ref-scope.js";
 import { removeTree } from "./remove.js";
 
-export type { RefScope };
-
 export class Refs {
   readonly #files: Files;
   readonly #directory: string;

@@ -41,7 +41,8 @@ import {
   treeDigest,
   type SnapshotRecord,
 } from "./record.js";
-import { refFile, Refs, type RefScope } from "./refs.js";
+import type { RefScope } from "./ref-scope.js";
+import { refFile, Refs } from "./refs.js";
 
 const format = {
   format: "chaser-store",

@@ -1,9 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { relay } from "@chaser/server";
-import { WebSocket } from "ws";
 import { apiPath } from "../../client/address.js";
 import type { Session } from "../../client/answers.js";
-import { answerError, connectionError } from "../../client/failure.js";
+import { openWebSocket } from "../../client/web-socket.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
@@ -51,33 +50,19 @@ export async function run(
 
 /** A connection that cannot be carried is reset, and why is told here; others may still work. */
 function carry(context: Context, socket: Socket, path: string): void {
-  const { url, apiKey } = context.server();
-  const fail = ({ message }: Error): void => {
+  let isOpen = false;
+  socket.on("error", () => undefined);
+  const webSocket = openWebSocket(context.server(), path, ({ message }) => {
+    // Of one that was open, or that nobody waits for any more, the socket's own end tells.
+    if (isOpen || socket.destroyed) return;
     context.note(`a connection was refused: ${message}`);
     socket.resetAndDestroy();
-  };
-  socket.on("error", () => undefined);
-  const webSocket = new WebSocket(url.replace(/^http/, "ws") + path, {
-    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
-    perMessageDeflate: false,
   });
   socket.once("close", () => {
-    if (webSocket.readyState === WebSocket.CONNECTING) webSocket.terminate();
-  });
-  const unreachable = (error: Error): void => {
-    if (!socket.destroyed) fail(connectionError(error, url, undefined));
-  };
-  webSocket.once("error", unreachable);
-  webSocket.once("unexpected-response", (_request, response) => {
-    const pieces: Buffer[] = [];
-    response.on("data", (piece: Buffer) => pieces.push(piece));
-    response.on("error", unreachable);
-    response.on("end", () =>
-      fail(answerError(response.statusCode ?? 0, Buffer.concat(pieces).toString(), { url, apiKey })),
-    );
+    if (webSocket.readyState === webSocket.CONNECTING) webSocket.terminate();
   });
   webSocket.once("open", () => {
-    webSocket.off("error", unreachable);
+    isOpen = true;
     relay(webSocket, socket);
     socket.resume();
   });

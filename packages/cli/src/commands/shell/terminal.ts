@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { apiPath } from "../../client/address.js";
-import { answerError, connectionError } from "../../client/failure.js";
+import { answerError } from "../../client/failure.js";
+import { openWebSocket } from "../../client/web-socket.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
@@ -44,11 +45,9 @@ export async function attachTerminal(
     ...(size === undefined ? {} : { columns: String(size.columns), rows: String(size.rows) }),
     ...wanted,
   });
-  const address = `${url.replace(/^http/, "ws")}${apiPath`/v1/sessions/${sessionId}/pty`}?${query.toString()}`;
-  const socket = new WebSocket(address, {
-    headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
-    perMessageDeflate: false,
-  });
+  const path = `${apiPath`/v1/sessions/${sessionId}/pty`}?${query.toString()}`;
+  let failed = (_error: Error): void => undefined;
+  const socket = openWebSocket({ url, apiKey }, path, (error) => failed(error));
   const type = (bytes: Buffer): void => socket.send(bytes);
   const resize = (): void =>
     socket.send(JSON.stringify({ type: "resize", columns: stdout.columns, rows: stdout.rows }));
@@ -57,6 +56,7 @@ export async function attachTerminal(
   const hangUp = (): void => socket.close();
   try {
     return await new Promise<number>((resolve, reject) => {
+      failed = reject;
       socket.on("open", () => {
         process.once("exit", restore);
         makeRaw(stdin);
@@ -71,14 +71,6 @@ export async function attachTerminal(
         else if (message.type === "error") reject(answerError(500, JSON.stringify(message), { url }));
         else if (message.type === "dropped") context.note(`(${message.bytes} bytes of output were lost)`);
       });
-      socket.on("unexpected-response", (_request, response) => {
-        const pieces: Buffer[] = [];
-        response.on("data", (piece: Buffer) => pieces.push(piece));
-        response.on("end", () =>
-          reject(answerError(response.statusCode ?? 0, Buffer.concat(pieces).toString(), { url, apiKey })),
-        );
-      });
-      socket.on("error", (error) => reject(connectionError(error, url, undefined)));
       socket.on("close", () => reject(lost()));
     });
   } finally {
