@@ -23,10 +23,19 @@ export interface ComparisonOptions {
   onStep?: (text: string) => void;
 }
 
-export const operations = ["first", "unchanged", "changed", "diff", "restore", "over", "walk"] as const;
+export const operations = [
+  "first",
+  "unchanged",
+  "changed",
+  "diff",
+  "rediff",
+  "restore",
+  "over",
+  "walk",
+] as const;
 /**
  * `first`: a snapshot into an empty repository. `unchanged`: the same again. `changed`: after ten changed files. `diff`:
- * what these were. `restore`: the last one into an empty directory. `over`: the last one over its source, of which ten
+ * what these were. `rediff`: the same in a process that has asked before. `restore`: the last one into an empty directory. `over`: the last one over its source, of which ten
  * files changed. `walk`: what `find` needs to list the source with sizes and times, beside `unchanged`.
  */
 export type Operation = (typeof operations)[number];
@@ -157,8 +166,9 @@ async function runRound(
   changeFiles(source, paths, 10, seed);
   await run("changed", () => repository.snapshot(source, "changed"));
   const allBytes = await allocatedBytes(home);
-  const { diff, restoreOver } = repository;
+  const { diff, rediff, restoreOver } = repository;
   await run("diff", diff && (() => diff("unchanged", "changed")));
+  await run("rediff", rediff && (() => rediff("unchanged", "changed")));
   await run("restore", () => repository.restore("changed", target));
   await verifyEqual(source, target, contender.fidelity);
   if (restoreOver !== undefined) {

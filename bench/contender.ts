@@ -26,6 +26,8 @@ export interface Repository {
   restoreOver?: (name: string, target: string) => Promise<Measured>;
   /** Says what differs between two that were kept. */
   diff?: (from: string, to: string) => Promise<Measured>;
+  /** The same in a process that has done it before, for what can be embedded: `insideMs` is that of one such call. */
+  rediff?: (from: string, to: string) => Promise<Measured>;
   /** Removes one and gives back its space. Absent where nothing is shared, or space is not given back. */
   remove?: (name: string) => Promise<Measured>;
 }

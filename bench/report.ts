@@ -80,6 +80,7 @@ const titles: Record<Operation, string> = {
   unchanged: "unchanged",
   changed: "10 changed",
   diff: "diff",
+  rediff: "diff again",
   restore: "restore",
   over: "restore of 10",
   walk: "find beside",

@@ -27,6 +27,7 @@ export const chaser: Contender = {
       restore: (name, target) => call("restore", name, target),
       restoreOver: (name, target) => call("over", name, target),
       diff: (from, to) => call("diff", from, to),
+      rediff: (from, to) => call("rediff", from, to),
       remove: (name) => call("remove", name),
     };
   },

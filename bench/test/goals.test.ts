@@ -10,7 +10,7 @@ function row(contender: string, durationsMs: Partial<Rounds>, firstBytes: number
     version: "1",
     settings: "",
     durationsMs: { ...none, ...durationsMs },
-    insideMs: { ...none, ...(contender === "chaser" ? { diff: [4, 9, 3] } : {}) },
+    insideMs: { ...none, ...(contender === "chaser" ? { diff: [4, 9, 3], rediff: [1, 2, 6] } : {}) },
     memoryBytesPeak: none,
     firstBytes,
     allBytes: firstBytes,
@@ -38,6 +38,7 @@ test("goals compare what stood beside each other, and say what is met, missed an
   assert.deepEqual(found("stored size", "tar"), [0.9, true]);
   assert.deepEqual(found("second snapshot", "find"), [1.4, false]);
   assert.deepEqual(found("diff", "5 ms"), [4, true]);
+  assert.deepEqual(found("the same diff", "5 ms"), [2, true]);
   assert.deepEqual(found("gc", "restic"), [null, null]);
   assert.deepEqual(found("restore into", "tar"), [null, null]);
 });
