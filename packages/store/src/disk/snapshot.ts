@@ -2,7 +2,8 @@
 import type { Consistency, SnapshotInfo } from "../api.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { ChunkWriter } from "../pack/chunks.js";
-import type { Alongside, Repository } from "../snapshot/repository.js";
+import type { Alongside } from "../snapshot/publication.js";
+import type { Repository } from "../snapshot/repository.js";
 import type { RecordedWalk } from "../snapshot/recorded-walk.js";
 import type { ScanResult } from "../snapshot/scan.js";
 import { saveWalk } from "../snapshot/stat-cache.js";

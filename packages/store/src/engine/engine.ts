@@ -6,6 +6,7 @@ import { DiskSet } from "../disk/disks.js";
 import { StoreError } from "../errors.js";
 import { cappedFiles } from "../platform/capped-files.js";
 import type { Files } from "../platform/files.js";
+import { createStore } from "../snapshot/format-file.js";
 import { Repository } from "../snapshot/repository.js";
 import { Bundles } from "./bundles.js";
 import { Directories } from "./directories.js";
@@ -69,7 +70,7 @@ export class Engine implements Parts {
       return open();
     } catch (error) {
       if (!create || !(error instanceof StoreError) || error.code !== "not_a_store") throw error;
-      Repository.create(files, root);
+      createStore(files, root);
       return open();
     }
   }

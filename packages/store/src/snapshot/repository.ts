@@ -2,62 +2,26 @@
  * The parts of an open store that snapshots consist of: objects, records and refs, with the order in which they become
  * durable (objects, record, ref). Synchronous; runs in the engine.
  */
-import { dirname } from "node:path";
 import type { Consistency, SnapshotInfo } from "../api.js";
-import { StoreError } from "../errors.js";
-import type { SnapshotId, TreeId } from "../ids.js";
-import { isContentId } from "../ids.js";
-import { directoriesOf, layoutOf, type Layout } from "../layout.js";
-import {
-  chunkBytesAverage,
-  chunkBytesMax,
-  chunkBytesMin,
-  recordsKept,
-  wholeFileBytesMax,
-} from "../limits.js";
-import { Chunks, type ChunkWriter } from "../pack/chunks.js";
-import {
-  ensureDirectory,
-  namesIn,
-  readWhole,
-  removeIfPresent,
-  syncDirectory,
-  withDirectory,
-  writeDurably,
-} from "../platform/durable.js";
-import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
-import { KeptRegions } from "./kept-regions.js";
-import { withLock } from "../platform/lock.js";
-import { StagedFile, syncContents } from "../platform/staged-file.js";
 import type { Digest } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
+import { isContentId, type SnapshotId, type TreeId } from "../ids.js";
+import { layoutOf, type Layout } from "../layout.js";
+import { recordsKept } from "../limits.js";
+import { Chunks, type ChunkWriter } from "../pack/chunks.js";
+import { namesIn, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
+import { anywhere, type Files } from "../platform/files.js";
+import { withLock } from "../platform/lock.js";
+import { syncContents } from "../platform/staged-file.js";
 import { readRoot } from "../tree/directory.js";
 import type { DirectoryTreeEntry } from "../tree/entry.js";
+import { requireStore } from "./format-file.js";
+import { KeptRegions } from "./kept-regions.js";
 import { Lease, type LeaseKind } from "./lease.js";
-import {
-  checkComment,
-  checkSnapshotName,
-  decodeRecord,
-  encodeRecord,
-  treeDigest,
-  type SnapshotRecord,
-} from "./record.js";
+import { prepareSnapshot, type Alongside, type Publication } from "./publication.js";
+import { checkComment, checkSnapshotName, decodeRecord, treeDigest, type SnapshotRecord } from "./record.js";
 import type { RefScope } from "./ref-scope.js";
 import { refFile, Refs } from "./refs.js";
-
-const format = {
-  format: "chaser-store",
-  version: 1,
-  hash: "blake3-256",
-  chunking: {
-    algorithm: "fastcdc-gear32-v1",
-    wholeFileBytesMax,
-    minBytes: chunkBytesMin,
-    averageBytes: chunkBytesAverage,
-    maxBytes: chunkBytesMax,
-  },
-};
-
-const encodedFormat = Buffer.from(`${JSON.stringify(format, null, 2)}\n`);
 
 export interface NewSnapshot {
   scope: RefScope;
@@ -66,25 +30,6 @@ export interface NewSnapshot {
   comment?: string | undefined;
   consistency: Consistency;
   parent: SnapshotId | null;
-}
-
-/** What becomes visible with new objects, in steps that share their waits for the disk with those of the objects. */
-export interface Publication<Result> {
-  /** To be durable before `name`. */
-  contents?: Fd[];
-  /** A directory on a filesystem that is to be durable as a whole before `name`. */
-  filesystem?: string | null;
-  /** To be durable before `publish`, by its own doing. */
-  name?: () => void;
-  publish: () => Result;
-  /** Removes what did not get its name. Idempotent. */
-  discard?: () => void;
-}
-
-/** What else is to be durable before a snapshot's ref is. */
-export interface Alongside {
-  filesystem: string;
-  commit: () => void;
 }
 
 export class Repository {
@@ -105,41 +50,9 @@ export class Repository {
     this.regions = new KeptRegions(files, layout.cache);
   }
 
-  /** Makes an empty store. The directory must be missing or empty; code `store_exists` when it already is a store. */
-  static create(files: Files, root: string): void {
-    const layout = layoutOf(root);
-    if (readWhole(files, layout.formatFile) !== null) {
-      throw new StoreError("store_exists", `${root} already is a store`, { data: { path: root } });
-    }
-    ensureDirectory(files, root);
-    syncParent(files, root);
-    const foreign = withDirectory(files, root, (fd) => files.list(fd)).filter(
-      ({ name }) =>
-        !directoriesOf(layout).includes(`${root}/${name.toString("utf8")}`) && !name.includes(".tmp-"),
-    );
-    if (foreign.length > 0) {
-      throw new StoreError("invalid_argument", `${root} is not empty, a store needs a directory of its own`, {
-        data: { path: root },
-      });
-    }
-    for (const directory of directoriesOf(layout)) ensureDirectory(files, directory);
-    for (const directory of [`${root}/refs`, root]) syncDirectory(files, directory);
-    writeDurably(files, root, "format.json", encodedFormat);
-  }
-
   static open(files: Files, root: string): Repository {
     const layout = layoutOf(root);
-    let content: Buffer | null;
-    try {
-      content = readWhole(files, layout.formatFile);
-    } catch (error) {
-      if (error instanceof StoreError && error.data["errno"] === "ENOTDIR") content = null;
-      else throw error;
-    }
-    if (content === null) {
-      throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
-    }
-    checkFormat(content, root);
+    requireStore(files, root, layout);
     return new Repository(files, layout);
   }
 
@@ -261,7 +174,7 @@ export class Repository {
         newBytes,
       };
       const other = alongside();
-      const publication = this.#prepare({ ...record, name }, other);
+      const publication = prepareSnapshot(this, { ...record, name }, other);
       const publish = (): SnapshotInfo => {
         try {
           return publication.publish();
@@ -290,69 +203,13 @@ export class Repository {
   }
 
   #publish(record: SnapshotRecord): SnapshotInfo {
-    const publication = this.#prepare(record, null);
+    const publication = prepareSnapshot(this, record, null);
     try {
       syncContents(this.files, publication.contents, null);
       publication.name();
       return publication.publish();
     } finally {
       publication.discard();
-    }
-  }
-
-  /** The record, then the ref. Neither stays when either fails. */
-  #prepare(record: SnapshotRecord, other: Alongside | null): Required<Publication<SnapshotInfo>> {
-    const { id, bytes } = encodeRecord(record);
-    const staged: StagedFile[] = [];
-    const discard = (): void => staged.forEach((file) => file.discard());
-    try {
-      staged.push(StagedFile.create(this.files, this.layout.records, bytes));
-      staged.push(this.refs.stage(record.diskId, id));
-    } catch (error) {
-      discard();
-      throw error;
-    }
-    const [recordFile, ref] = staged as [StagedFile, StagedFile];
-    const orWithdraw = <Result>(run: () => Result): Result => {
-      try {
-        return run();
-      } catch (error) {
-        this.#withdraw(record, id, error);
-        throw error;
-      }
-    };
-    return {
-      contents: staged.map(({ fd }) => fd),
-      filesystem: other?.filesystem ?? null,
-      name: () =>
-        orWithdraw(() => {
-          recordFile.name(id);
-          other?.commit();
-          syncDirectory(this.files, this.layout.records);
-        }),
-      publish: () =>
-        orWithdraw(() => {
-          this.refs.swap(record.diskId, record.name, null, id, ref);
-          return decodeRecord(id, bytes);
-        }),
-      discard,
-    };
-  }
-
-  /**
-   * Takes back a record whose ref could not be made. Never leaves a ref without its record: the ref may stand although its
-   * durability failed, or may be that of a twin which another process made in the same millisecond.
-   */
-  #withdraw(record: SnapshotRecord, id: SnapshotId, cause: unknown): void {
-    const isConflict = cause instanceof StoreError && cause.code === "ref_conflict";
-    if (isConflict && cause.data["present"] === id) return;
-    try {
-      if (!isConflict && this.refs.read(record.diskId, record.name) === id) {
-        this.refs.swap(record.diskId, record.name, id, null);
-      }
-      removeIfPresent(this.files, anywhere, `${this.layout.records}/${id}`);
-    } catch {
-      // What caused this says more than what came after it. A record that stays is swept by collection.
     }
   }
 
@@ -461,40 +318,4 @@ export class Repository {
 
 function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
   return b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1);
-}
-
-/** Also where the directory was there: whoever made it may have died before its name was durable. */
-function syncParent(files: Files, root: string): void {
-  try {
-    syncDirectory(files, dirname(root));
-  } catch (error) {
-    // Only whoever may read a directory can open it, and one who may not has not made anything in it.
-    if (!isErrno(error, "EACCES", "EPERM")) throw error;
-  }
-}
-
-function checkFormat(content: Buffer, root: string): void {
-  let found: { format?: unknown; version?: unknown } | null;
-  try {
-    found = JSON.parse(content.toString("utf8")) as typeof found;
-  } catch (error) {
-    throw new StoreError("corrupt", `${root}/format.json is not JSON`, { cause: error });
-  }
-  if (found?.format !== format.format) {
-    throw new StoreError("not_a_store", `${root} is not a store`, { data: { path: root } });
-  }
-  if (found.version !== format.version) {
-    throw new StoreError(
-      "store_version_unsupported",
-      `${root} has store version ${JSON.stringify(found.version)}, this program knows version ${format.version}`,
-      { data: { version: found.version } },
-    );
-  }
-  // All stores of a version have the same parameters, so the file has one content.
-  if (!content.equals(encodedFormat)) {
-    throw new StoreError(
-      "corrupt",
-      `${root}/format.json does not say what a store of version ${format.version} does`,
-    );
-  }
 }

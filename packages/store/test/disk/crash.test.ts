@@ -8,7 +8,7 @@ import { checkStore } from "../../src/maintenance/fsck.js";
 import { anywhere } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { opaqueAttribute } from "../../src/snapshot/overlay-marks.js";
-import { Repository } from "../../src/snapshot/repository.js";
+import { createStore } from "../../src/snapshot/format-file.js";
 import { Work } from "../../src/snapshot/work.js";
 import { Random, seedOfRun } from "../random.js";
 import { depth, drawn } from "../simulation/share.js";
@@ -174,7 +174,7 @@ for (const [name, { prepare, act, made, layersMax }] of Object.entries(operation
     const parent = temporaryDirectoryInMemory();
     t.after(() => removeDirectory(parent));
     const original = path.join(parent, "original");
-    Repository.create(linuxFiles, original);
+    createStore(linuxFiles, original);
     const first = openBench(original);
     setUp(first);
     prepare?.(first);

@@ -10,6 +10,7 @@ import type { DiskMount } from "../../src/api.js";
 import { DiskSet } from "../../src/disk/disks.js";
 import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
+import { createStore } from "../../src/snapshot/format-file.js";
 import { Repository } from "../../src/snapshot/repository.js";
 
 const manifestProgram = fileURLToPath(new URL("./manifest.js", import.meta.url));
@@ -82,7 +83,7 @@ export function openBench(root: string, files: Files = linuxFiles, layersMax?: n
 export function newBench(t: TestContext, layersMax?: number, files: Files = linuxFiles): Bench {
   const parent = temporaryDirectory();
   const root = path.join(parent, "store");
-  Repository.create(linuxFiles, root);
+  createStore(linuxFiles, root);
   const bench = openBench(root, files, layersMax);
   t.after(() => {
     bench.disks.close();
