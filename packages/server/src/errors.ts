@@ -171,6 +171,8 @@ function detailsOf(error: unknown): { details?: Record<string, unknown> } {
   if (error instanceof RuntimeError && error.code === "input_gap")
     return { details: { expected_offset: error.data["expectedOffset"] } };
   if (!(error instanceof StoreError) || error.code !== "quota_exceeded") return {};
-  const { usedBytes, capBytes, neededBytes } = error.data;
+  const { usedBytes, capBytes, neededBytes, usedInodes, capInodes, neededInodes } = error.data;
+  if (capInodes !== undefined)
+    return { details: { used_inodes: usedInodes, cap_inodes: capInodes, needed_inodes: neededInodes } };
   return { details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes } };
 }

@@ -7,6 +7,7 @@ const gigabyte = 1_000_000_000;
 export interface PlanLimits {
   storageBytesMax: number;
   workspaceDiskBytesMax: number;
+  workspaceDiskInodesMax: number;
   workspacesMax: number;
   sessionsMax: number;
 }
@@ -14,6 +15,9 @@ export interface PlanLimits {
 export const personalPlan: PlanLimits = {
   storageBytesMax: 25 * gigabyte,
   workspaceDiskBytesMax: 10 * gigabyte,
+  // Several times what a large project with all its dependencies has. A disk full of bytes has fewer: ext4 makes one inode for each
+  // 16 KiB. More would only make every walk of it take more than some seconds, and use up the inodes of all.
+  workspaceDiskInodesMax: 1_000_000,
   workspacesMax: 1000,
   sessionsMax: 50,
 };
@@ -93,6 +97,7 @@ export const watchIntervalMs = 200;
  * fast writer gets done between crossing the cap and being stopped. Beyond, only deleting and restoring are left.
  */
 export const cleaningBytesMax = 2 * gigabyte;
+export const cleaningInodesMax = 200_000;
 
 /** Host uids for accounts when the server is root: one each, from this range, so that no account can touch another's files. */
 export const hostUidBaseDefault = 200_000;

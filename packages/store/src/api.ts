@@ -343,14 +343,22 @@ export interface DiskAttachment {
   detach(): Promise<void>;
 }
 
-/** What a disk takes on the filesystem, in allocated bytes. */
-export interface DiskUsage {
+/** What is written to a disk: what the layers under it take does not count. */
+export interface UpperUsage {
+  /** Allocated bytes of the writable upper alone. */
+  upperBytes: number;
+  /** Files, directories and whatever else has a name in the writable upper and around it. */
+  upperInodes: number;
+}
+
+/** What a disk takes on the filesystem, in allocated bytes, and in inodes: files, directories and whatever else has a name. */
+export interface DiskUsage extends UpperUsage {
   /** Allocated bytes of the writable upper and of the layers that no other disk stands on. */
   exclusiveBytes: number;
   /** Allocated bytes of all layers under it and the upper. */
   referencedBytes: number;
-  /** Allocated bytes of the writable upper alone. */
-  upperBytes: number;
+  /** Inodes of all layers under it and the upper. */
+  referencedInodes: number;
 }
 
 /** Bytes of the device, each counted once however many files share it. */
@@ -384,6 +392,8 @@ export interface DiskCloneOptions {
    * take more; then there is no new disk.
    */
   capBytes?: number;
+  /** The same for `referencedInodes`. */
+  capInodes?: number;
   /** With `snapshot`: how owner ids of the tree become those on disk. Default: as they are. */
   idMap?: IdMap;
 }
@@ -401,8 +411,18 @@ export interface DiskRestoreOptions extends LongCall {
    * disk shows what it showed. A disk of the driver `directory` is put back in place and not held to it.
    */
   capBytes?: number;
+  /** The same for inodes. */
+  capInodes?: number;
   /** How owner ids of the snapshot become those on disk. Default: as they are. */
   idMap?: IdMap;
+}
+
+/** A cap that was crossed. */
+export interface CapCrossed {
+  /** What it is on. */
+  unit: "bytes" | "inodes";
+  /** In this unit. */
+  used: number;
 }
 
 /** A cap for what processes write, which nothing stops by itself: it is looked, and said when it is crossed. */
@@ -410,15 +430,17 @@ export interface GrowthOptions {
   /** Allocated bytes. Who is beyond it from the start may write a little more, so as to clean up. */
   capBytes: number;
   /** Called once. What was written stays: stop who writes. */
-  onCrossed: (usedBytes: number) => void;
+  onCrossed: (crossed: CapCrossed) => void;
   /** A look failed; the next comes all the same. */
   onError: (error: unknown) => void;
-  /** How often the filesystem is asked whether it lost space, which takes microseconds. Walks take at most 2 % of the time, near the cap 10 %. Default 200. */
+  /** How often the filesystem is asked whether it lost space or inodes, which takes microseconds. Walks take at most 2 % of the time, near the cap 10 %. Default 200. */
   intervalMs?: number;
 }
 
 /** A cap for what processes write to one disk. */
 export interface DiskGrowthOptions extends GrowthOptions {
+  /** The most inodes that it may have, as `referencedInodes` of `usage` counts them. Default: no limit. */
+  capInodes?: number;
   /** Called where the disk is walked because as much may have been written as is left below the cap. */
   pause?: PauseHook;
 }
@@ -474,10 +496,10 @@ export interface Disks {
   usage(id: string): Promise<DiskUsage>;
   /** The same of all disks, in the order of their `id`s, for little more than what one of them costs. */
   usages(): Promise<(DiskUsage & { id: string })[]>;
-  /** `upperBytes` of `usage` alone, for a fraction of its cost: the part that grows while the disk is attached. */
-  upperBytes(id: string): Promise<number>;
+  /** This part of `usage` alone, for a fraction of its cost: it grows while the disk is attached. */
+  upperUsage(id: string): Promise<UpperUsage>;
   /**
-   * Holds an attached disk to a cap on `referencedBytes` of `usage`. Whoever writes faster than it is looked gets beyond the cap by what it
+   * Holds an attached disk to caps on `referencedBytes` and `referencedInodes` of `usage`. Whoever writes faster than it is looked gets beyond the cap by what it
    * writes in between.
    */
   watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch;

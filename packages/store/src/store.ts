@@ -34,6 +34,7 @@ import type { EngineChannel } from "./engine/channel.js";
 import { startThread } from "./engine/start-thread.js";
 import { EngineDisks } from "./engine/disks.js";
 import { watchGrowth } from "./engine/growth-watch.js";
+import type { Taken } from "./platform/allocated.js";
 import { byteStream, importStream, itemStream } from "./engine/piecewise.js";
 
 /** Opens the store in a directory. Codes: `invalid_argument`, `not_a_store`, `store_version_unsupported`, `permission_denied`. */
@@ -102,7 +103,8 @@ class EngineStore implements Store {
   }
 
   watchGrowth(options: GrowthOptions): GrowthWatch {
-    return watchGrowth(this.directory, () => this.onDiskBytes(), options);
+    const measure = async (): Promise<Taken> => ({ bytes: await this.onDiskBytes(), inodes: 0 });
+    return watchGrowth(this.directory, measure, { bytes: options.capBytes, inodes: Infinity }, options);
   }
 
   snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {

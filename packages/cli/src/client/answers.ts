@@ -159,7 +159,13 @@ interface UsageWindow {
 
 export interface BillingSummary {
   plan: string;
-  limits: { sessions: number; workspaces: number; workspace_disk_bytes: number; storage_cap_bytes: number };
+  limits: {
+    sessions: number;
+    workspaces: number;
+    workspace_disk_bytes: number;
+    workspace_disk_inodes: number;
+    storage_cap_bytes: number;
+  };
   sessions: number;
   workspaces: number;
   storage: {

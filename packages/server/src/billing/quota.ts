@@ -1,6 +1,6 @@
 import type { AccountRow } from "../db/tables.js";
 import { ServerError, suggestionFor } from "../errors.js";
-import { cleaningBytesMax, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
+import { cleaningBytesMax, cleaningInodesMax, usageFigureAgeMsMax, type PlanLimits } from "../limits.js";
 import type { AccountStores } from "../stores/account-stores.js";
 import { Ledger } from "./ledger.js";
 
@@ -14,6 +14,7 @@ export interface Reservation {
 
 /** The least that anything stored takes: a file and its directory, a record and its ref. */
 const leastBytes = 8192;
+const least = { bytes: leastBytes, inodes: 1 };
 
 /**
  * Refuses what would make an account or a workspace's disk grow beyond its cap. What the processes of sessions write is watched
@@ -24,6 +25,8 @@ export class Quota {
   readonly #stores: AccountStores;
   readonly #accounts = new Map<string, Ledger>();
   readonly #disks = new Map<string, Ledger>();
+  /** Of disks, found whenever their bytes were. */
+  readonly #inodes = new Map<string, number>();
 
   constructor(plan: PlanLimits, stores: AccountStores) {
     this.plan = plan;
@@ -52,6 +55,7 @@ export class Quota {
       }
     };
     await extend(room.bytes);
+    if (room.diskId !== undefined) await this.#requireInodes(account, room.diskId);
     return { extend, release: () => undo.splice(0).forEach((settle) => settle()) };
   }
 
@@ -65,12 +69,14 @@ export class Quota {
   async assertDiskRoom(account: AccountRow, diskId: string): Promise<void> {
     const ledger = this.#disk(account, diskId);
     ledger.settle(await ledger.take(leastBytes, { graceBytes: cleaningBytesMax, whenUnknown: "grant" }));
+    await this.#requireInodes(account, diskId, cleaningInodesMax);
   }
 
   /** Measures both. Codes `workspace_disk_full` and `storage_quota_exceeded` when what was written already lies beyond a cap. */
   async assertWithinCaps(account: AccountRow, diskId: string): Promise<void> {
     const diskBytes = await this.diskBytes(account, diskId);
-    if (diskBytes > this.plan.workspaceDiskBytesMax) throw this.diskFull(diskBytes);
+    if (diskBytes > this.plan.workspaceDiskBytesMax) throw this.diskFull("bytes", diskBytes);
+    await this.#requireInodes(account, diskId);
     const accountBytes = await this.accountBytes(account);
     if (accountBytes > this.plan.storageBytesMax) throw this.accountFull(accountBytes);
   }
@@ -87,13 +93,14 @@ export class Quota {
     );
   }
 
-  diskFull(usedBytes: number, neededBytes = leastBytes): ServerError {
-    const capBytes = this.plan.workspaceDiskBytesMax;
+  diskFull(unit: "bytes" | "inodes", used: number, needed = least[unit]): ServerError {
+    const { workspaceDiskBytesMax, workspaceDiskInodesMax } = this.plan;
+    const cap = unit === "bytes" ? workspaceDiskBytesMax : workspaceDiskInodesMax;
     return new ServerError(
       "workspace_disk_full",
-      `the workspace's disk holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
+      `the workspace's disk holds ${used} of at most ${cap} ${unit}, and ${needed} more are needed`,
       {
-        details: { used_bytes: usedBytes, cap_bytes: capBytes, needed_bytes: neededBytes },
+        details: { [`used_${unit}`]: used, [`cap_${unit}`]: cap, [`needed_${unit}`]: needed },
         ...suggestionFor("workspace_disk_full"),
       },
     );
@@ -120,7 +127,26 @@ export class Quota {
       if (ledger.isDue(nowMs, usageFigureAgeMsMax)) await ledger.measure();
     for (const [diskId, ledger] of [...this.#disks])
       if (ledger.isDue(nowMs, usageFigureAgeMsMax))
-        await ledger.measure().catch(() => this.#disks.delete(diskId));
+        await ledger.measure().catch(() => {
+          this.#disks.delete(diskId);
+          this.#inodes.delete(diskId);
+        });
+  }
+
+  /**
+   * Code `workspace_disk_full` when a disk has more inodes than it may, and than are granted beyond. Nobody can say beforehand how many
+   * they need, so none are promised: an upload's come from a session that is watched.
+   */
+  async #requireInodes(account: AccountRow, diskId: string, grace = 0): Promise<void> {
+    const isFull = (): boolean => this.#inodesOf(diskId) >= this.plan.workspaceDiskInodesMax + grace;
+    if (!isFull()) return;
+    await this.#disk(account, diskId).measure();
+    if (isFull()) throw this.diskFull("inodes", this.#inodesOf(diskId));
+  }
+
+  /** By the last figure. */
+  #inodesOf(diskId: string): number {
+    return this.#inodes.get(diskId) ?? 0;
   }
 
   #account(account: AccountRow): Ledger {
@@ -134,8 +160,13 @@ export class Quota {
   #disk(account: AccountRow, diskId: string): Ledger {
     return ledgerIn(this.#disks, diskId, {
       capBytes: this.plan.workspaceDiskBytesMax,
-      measure: async () => (await (await this.#stores.get(account)).disks.usage(diskId)).referencedBytes,
-      full: (usedBytes, neededBytes) => this.diskFull(usedBytes, neededBytes),
+      measure: async () => {
+        const { disks } = await this.#stores.get(account);
+        const { referencedBytes, referencedInodes } = await disks.usage(diskId);
+        this.#inodes.set(diskId, referencedInodes);
+        return referencedBytes;
+      },
+      full: (usedBytes, neededBytes) => this.diskFull("bytes", usedBytes, neededBytes),
     });
   }
 }

@@ -186,6 +186,7 @@ export function registerWorkspaces(app: App, context: Context): void {
       {
         workspace_id: row.id,
         referenced_bytes: figures.referencedBytes,
+        referenced_inodes: figures.referencedInodes,
         exclusive_bytes: figures.exclusiveBytes,
         shared_bytes: figures.referencedBytes - figures.exclusiveBytes,
         written_bytes: figures.upperBytes,

@@ -109,6 +109,10 @@ export const usageSchema = z
   .object({
     workspace_id: id,
     referenced_bytes: bytes.openapi({ description: "allocated bytes that the disk can reach" }),
+    referenced_inodes: z
+      .number()
+      .int()
+      .openapi({ description: "files, directories and whatever else has a name on what the disk can reach" }),
     exclusive_bytes: bytes.openapi({ description: "allocated bytes that only this disk uses" }),
     shared_bytes: bytes.openapi({ description: "referenced minus exclusive" }),
     written_bytes: bytes.openapi({ description: "allocated bytes written since the disk was last frozen" }),

@@ -27,9 +27,10 @@ export class SessionGrowth {
     const { id: accountId } = session.account;
     const disk = store.disks.watchGrowth(session.diskId, {
       capBytes: quota.plan.workspaceDiskBytesMax,
+      capInodes: quota.plan.workspaceDiskInodesMax,
       intervalMs: watchIntervalMs,
       pause: () => session.pause(),
-      onCrossed: (usedBytes) => stop(session, quota.diskFull(usedBytes)),
+      onCrossed: ({ unit, used }) => stop(session, quota.diskFull(unit, used)),
       onError: (error) => log.error("growth", error, { session_id: session.id }),
     });
     this.#disks.set(session, disk);
@@ -37,8 +38,8 @@ export class SessionGrowth {
     const account = store.watchGrowth({
       capBytes: quota.plan.storageBytesMax,
       intervalMs: watchIntervalMs,
-      onCrossed: (usedBytes) => {
-        for (const other of this.#of(accountId)) stop(other, quota.accountFull(usedBytes));
+      onCrossed: ({ used }) => {
+        for (const other of this.#of(accountId)) stop(other, quota.accountFull(used));
       },
       onError: (error) => log.error("growth", error, { account_id: accountId }),
     });

@@ -107,6 +107,7 @@ export class Snapshots {
         undo: !options.dryRun,
         dryRun: options.dryRun,
         capBytes: quota.plan.workspaceDiskBytesMax,
+        capInodes: quota.plan.workspaceDiskInodesMax,
         idMap: idMap(account),
         ...(options.paths === undefined
           ? {}

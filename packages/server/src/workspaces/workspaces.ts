@@ -117,8 +117,8 @@ export class Workspaces {
       if (session !== undefined && snapshot === undefined) throw cloneRefused(source, session.id);
       return this.#make(account, copy, async (store, id) => {
         // The present state is within its cap: sessions are watched.
-        const capBytes = this.#on.quota.plan.workspaceDiskBytesMax;
-        const from = snapshot === undefined ? {} : { snapshot, capBytes };
+        const { workspaceDiskBytesMax: capBytes, workspaceDiskInodesMax: capInodes } = this.#on.quota.plan;
+        const from = snapshot === undefined ? {} : { snapshot, capBytes, capInodes };
         await store.disks.clone(source.id, { id, ...from, idMap: idMap(account) });
       });
     });

@@ -30,6 +30,31 @@ describe("what a session writes", { skip: await sandboxMissing() }, () => {
     await server.expect(204, "DELETE", "/v1/workspaces/w?force=true");
   });
 
+  test("ends at the disk's cap on files, which is named, while other sessions go on", async () => {
+    const cap = 200;
+    await using server = await testServer({ limits: { workspaceDiskInodesMax: cap } });
+    await server.workspace("w");
+    await server.workspace("other");
+    const other = server.exec("other", "until [ -e over ]; do sleep 0.05; done; echo went on");
+    const error = await server.refused(413, "workspace_disk_full", "POST", "/v1/exec", {
+      workspace: "w",
+      command: "n=0; while :; do : > $n; n=$((n + 1)); [ $((n % 50)) = 0 ] && sleep 0.02; done",
+    });
+    assert.deepEqual(Object.keys(error.details), ["used_inodes", "cap_inodes", "needed_inodes"]);
+    assert.equal(error.details.cap_inodes, cap);
+    assert.ok(error.details.used_inodes > cap);
+    assert.match(error.message, /of at most 200 inodes/);
+    const { referenced_inodes } = await server.expect<any>(200, "GET", "/v1/workspaces/w/usage");
+    assert.ok(referenced_inodes > cap);
+    await server.exec("other", "touch over");
+    assert.equal(await other, "went on\n");
+
+    await server.exec("w", "find . -type f -delete");
+    await server.idle("w");
+    await server.exec("w", "for n in 1 2 3; do : > $n; done");
+    await server.expect(204, "DELETE", "/v1/workspaces/w?force=true");
+  });
+
   test("ends at the account's cap, on a stream too", async () => {
     const cap = 6 * MB;
     await using server = await testServer({ limits: { storageBytesMax: cap } });

@@ -2,14 +2,14 @@
 import type { SnapshotInfo } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { treeDigest } from "../snapshot/record.js";
-import { allocatedUnder } from "../platform/allocated.js";
+import { takenUnder } from "../platform/allocated.js";
 import { syncDirectory } from "../platform/durable.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { buildDisk, describe, publish, syncStaged } from "./create.js";
 import { firstGeneration, type DiskDescription } from "./description.js";
-import { requireWithinCap } from "./disk-cap.js";
+import { isCapped, requireWithinCap, type DiskCap } from "./disk-cap.js";
 import { freeze, isPristine } from "./freeze.js";
 import { filesName, makeGeneration, makePlainGeneration } from "./generation.js";
 import { pinLiveTrees } from "./live-trees.js";
@@ -19,8 +19,7 @@ import { descriptionName, type DiskRegistry } from "./registry.js";
 import { discard } from "./trash.js";
 
 export interface CloneOptions {
-  /** On the bytes of the copy; Infinity for none. */
-  capBytes: number;
+  cap: DiskCap;
   owners: Owners;
   work: Work;
 }
@@ -33,9 +32,12 @@ export function cloneDisk(
   id: string,
   options: CloneOptions,
 ): void {
-  const cap = { id, bytes: options.capBytes };
-  const ownBytes = cap.bytes === Infinity ? 0 : allocatedUnder(disks.files, disks.upperPath(source));
-  requireWithinCap(disks, repository.regions, cap, { top: source.top, built: null }, ownBytes);
+  const { cap } = options;
+  // No walk where nothing is asked of it.
+  if (isCapped(cap)) {
+    const own = takenUnder(disks.files, disks.upperPath(source));
+    requireWithinCap(disks, repository.regions, cap, { top: source.top, built: null }, own);
+  }
   buildDisk(disks, id, (staged) => {
     if (source.driver === "directory") {
       copyPlainGeneration(disks.files, disks.upperPath(source), staged.generation, options.work);
@@ -93,7 +95,7 @@ export function cloneSnapshot(
             ...options,
             trees,
           });
-          requireWithinCap(disks, repository.regions, { id, bytes: options.capBytes }, layer);
+          requireWithinCap(disks, repository.regions, options.cap, layer);
           const from =
             layer.built === null ? disks.layers.filesPath(layer.id) : `${layer.built}/${filesName}`;
           makeGeneration(disks.files, staged.generation, from);

@@ -2,31 +2,39 @@
  * Holds a disk that is made or put back to a cap before anything names what it would stand on. What processes write onto an
  * attached disk is watched instead; see `engine/growth-watch.ts`.
  */
-import { allocatedUnder } from "../platform/allocated.js";
+import { takenUnder, type Taken } from "../platform/allocated.js";
 import { quotaExceeded } from "../platform/capped-files.js";
 import type { KeptRegions } from "../snapshot/kept-regions.js";
 import type { ProvidedLayer } from "./provide-layer.js";
 import type { DiskRegistry } from "./registry.js";
-import { stackBytes } from "./usage.js";
+import { stackTaken } from "./usage.js";
 
-export interface DiskCap {
+/** On what a disk's layers take, with what it writes itself. Infinity for none. */
+export interface DiskCap extends Taken {
   /** Of the disk. */
   id: string;
-  /** On its layers, with what it writes itself. Infinity for none. */
-  bytes: number;
 }
 
-/** `ownBytes`: of what the disk has beside layers. Code `quota_exceeded`, with the disk in `data`. */
+const nothing: Taken = { bytes: 0, inodes: 0 };
+
+/** `own`: what the disk has beside layers. Code `quota_exceeded`, with the disk in `data`. */
 export function requireWithinCap(
   disks: DiskRegistry,
   kept: KeptRegions,
   cap: DiskCap,
   { top, built }: Pick<ProvidedLayer, "top" | "built">,
-  ownBytes = 0,
+  own = nothing,
 ): void {
-  if (cap.bytes === Infinity) return;
-  const builtBytes = built === null ? 0 : allocatedUnder(disks.files, built);
-  const usedBytes = stackBytes(disks, kept, disks.layers.stack(top)) + ownBytes;
-  if (usedBytes + builtBytes > cap.bytes)
-    throw quotaExceeded({ usedBytes, capBytes: cap.bytes, neededBytes: builtBytes }, cap.id);
+  if (!isCapped(cap)) return;
+  const needed = built === null ? nothing : takenUnder(disks.files, built);
+  const standing = stackTaken(disks, kept, disks.layers.stack(top));
+  for (const unit of ["bytes", "inodes"] as const) {
+    const used = standing[unit] + own[unit];
+    if (used + needed[unit] > cap[unit])
+      throw quotaExceeded({ unit, used, cap: cap[unit], needed: needed[unit] }, cap.id);
+  }
+}
+
+export function isCapped({ bytes, inodes }: Taken): boolean {
+  return bytes !== Infinity || inodes !== Infinity;
 }

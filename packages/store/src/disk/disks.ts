@@ -13,10 +13,11 @@ import type {
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
+  UpperUsage,
 } from "../api.js";
 import { StoreError } from "../errors.js";
 import { layersMax } from "../limits.js";
-import { allocatedUnder } from "../platform/allocated.js";
+import { takenUnder } from "../platform/allocated.js";
 import type { AskedRegion } from "../snapshot/kept-regions.js";
 import type { Lock } from "../platform/lock.js";
 import { owners as ownersOf, type Owners } from "../snapshot/owners.js";
@@ -25,6 +26,7 @@ import { Work } from "../snapshot/work.js";
 import { provideChanges } from "./changes.js";
 import { cloneDisk, cloneSnapshot } from "./clone.js";
 import { compactWhenLong } from "./compact.js";
+import type { DiskCap } from "./disk-cap.js";
 import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
 import { deleteDisk } from "./deletion.js";
 import type { DiskDescription } from "./description.js";
@@ -39,6 +41,15 @@ import { buildName } from "./provide-layer.js";
 import { discard, removeFromTrash } from "./trash.js";
 import { diskRegions, layerRegion } from "./regions.js";
 import { diskUsages, layersBytes } from "./usage.js";
+
+interface CapOptions {
+  capBytes?: number | undefined;
+  capInodes?: number | undefined;
+}
+
+function capOf(id: string, { capBytes = Infinity, capInodes = Infinity }: CapOptions): DiskCap {
+  return { id, bytes: capBytes, inodes: capInodes };
+}
 
 export class DiskSet {
   readonly #repository: Repository;
@@ -117,19 +128,20 @@ export class DiskSet {
 
   clone(
     sourceId: string,
-    options: { id: string; snapshot?: string | undefined; capBytes?: number | undefined },
+    options: { id: string; snapshot?: string | undefined } & CapOptions,
     work = new Work("write"),
     owners: Owners = ownersOf(),
   ): DiskInfo {
-    const { id, snapshot, capBytes = Infinity } = options;
+    const { id, snapshot } = options;
+    const how = { cap: capOf(id, options), owners, work };
     if (snapshot === undefined) {
       this.#held(sourceId, (source) =>
-        cloneDisk(this.#disks, this.#repository, this.#compacted(source), id, { capBytes, owners, work }),
+        cloneDisk(this.#disks, this.#repository, this.#compacted(source), id, how),
       );
     } else {
       const source = this.#disks.read(sourceId);
       const wanted = this.#repository.getSnapshot(sourceId, snapshot);
-      cloneSnapshot(this.#disks, this.#repository, source, wanted, id, { capBytes, owners, work });
+      cloneSnapshot(this.#disks, this.#repository, source, wanted, id, how);
     }
     return this.get(id);
   }
@@ -173,13 +185,12 @@ export class DiskSet {
       undo?: boolean | undefined;
       dryRun?: boolean | undefined;
       paths?: Uint8Array[] | undefined;
-      capBytes?: number | undefined;
-    } = {},
+    } & CapOptions = {},
     owners: Owners = ownersOf(),
     work = new Work("restore"),
   ): RestoreResult & { undo: SnapshotInfo | null } {
     const startedAt = performance.now();
-    const { undo = false, dryRun = false, paths = null, capBytes = Infinity } = options;
+    const { undo = false, dryRun = false, paths = null } = options;
     return this.#held(id, (disk) => {
       const wanted = this.#repository.getSnapshot(id, snapshot);
       const standing = dryRun ? disk : this.#compacted(disk);
@@ -187,7 +198,7 @@ export class DiskSet {
       const present = kept === null ? standing : settle(this.#disks, id);
       let counts;
       try {
-        const how = { dryRun, paths, capBytes, owners, work };
+        const how = { dryRun, paths, cap: capOf(id, options), owners, work };
         counts = restoreDisk(this.#disks, this.#repository, present, wanted, how);
       } catch (error) {
         if (error instanceof StoreError && error.code === "quota_exceeded") {
@@ -230,9 +241,10 @@ export class DiskSet {
   }
 
   /** As `usage` says it. */
-  upperBytes(id: string): number {
+  upperUsage(id: string): UpperUsage {
     const { id: known } = this.#disks.read(id);
-    return allocatedUnder(this.#disks.files, this.#disks.path(known));
+    const { bytes, inodes } = takenUnder(this.#disks.files, this.#disks.path(known));
+    return { upperBytes: bytes, upperInodes: inodes };
   }
 
   /** What `sweepLayers` would remove, trash not counted. */

@@ -17,7 +17,7 @@ import { entryAt } from "../tree/path.js";
 import { captureStack } from "./capture.js";
 import { nextGeneration, type DiskDescription } from "./description.js";
 import { countDifferences } from "../tree/diff.js";
-import { requireWithinCap } from "./disk-cap.js";
+import { requireWithinCap, type DiskCap } from "./disk-cap.js";
 import { freeze, isPristine } from "./freeze.js";
 import { copySubvolumeGeneration, filesName, makeGeneration, syncGeneration } from "./generation.js";
 import { graft } from "./graft.js";
@@ -31,8 +31,8 @@ export interface DiskRestoreOptions {
   dryRun: boolean;
   /** Null: everything. */
   paths: Uint8Array[] | null;
-  /** On the bytes of the disk that comes of it; Infinity for none. */
-  capBytes: number;
+  /** Of the disk that comes of it. */
+  cap: DiskCap;
   owners: Owners;
   work: Work;
 }
@@ -183,8 +183,7 @@ class OverlayRestore {
       disks,
       () => {
         const layer = provide();
-        const cap = { id: disk.id, bytes: this.#options.capBytes };
-        requireWithinCap(disks, this.#repository.regions, cap, layer);
+        requireWithinCap(disks, this.#repository.regions, this.#options.cap, layer);
         const from = layer.built === null ? disks.layers.filesPath(layer.id) : `${layer.built}/${filesName}`;
         this.#discard([upper]);
         makeGeneration(disks.files, this.#nextPath(disk), from);

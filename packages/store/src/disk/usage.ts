@@ -5,7 +5,8 @@
 import type { DiskUsage } from "../api.js";
 import type { LayerId } from "../ids.js";
 import { StoreError } from "../errors.js";
-import { emptyRegion, measureRegion, regionBytes, type Region } from "../platform/region.js";
+import type { Taken } from "../platform/allocated.js";
+import { emptyRegion, measureRegion, regionsTaken, type Region } from "../platform/region.js";
 import type { KeptRegions } from "../snapshot/kept-regions.js";
 import { diskRegions, layerRegion } from "./regions.js";
 import type { DiskRegistry } from "./registry.js";
@@ -24,22 +25,26 @@ export function diskUsages(disks: DiskRegistry, kept: KeptRegions, ids: readonly
   const swept = layers.filter((id) => !standing.has(id)).map((id) => `layers/${id}`);
   return ids.map((id) => {
     const stack = stacks.get(id) ?? [];
-    const own = stack.filter((layer) => standing.get(layer) === 1);
+    const alone = stack.filter((layer) => standing.get(layer) === 1);
     const at = (names: string[]): Region[] => names.map((name) => regionOf.get(name) ?? emptyRegion);
     const layerNames = (of: LayerId[]): string[] => of.map((layer) => `layers/${layer}`);
     const upper = at([`disks/${id}`]);
-    const gone = [...upper, ...at(layerNames(own))];
+    const gone = [...upper, ...at(layerNames(alone))];
+    const own = regionsTaken(upper);
+    const referenced = regionsTaken([...upper, ...at(layerNames(stack))]);
     return {
-      upperBytes: regionBytes(upper),
+      upperBytes: own.bytes,
+      upperInodes: own.inodes,
       exclusiveBytes: freedBytes(gone, at(swept)),
-      referencedBytes: regionBytes([...upper, ...at(layerNames(stack))]),
+      referencedBytes: referenced.bytes,
+      referencedInodes: referenced.inodes,
     };
   });
 }
 
 /** What the layers of a stack take. */
-export function stackBytes(disks: DiskRegistry, kept: KeptRegions, stack: LayerId[]): number {
-  return regionBytes(kept.askSome(stack.map((id) => layerRegion(disks, id))));
+export function stackTaken(disks: DiskRegistry, kept: KeptRegions, stack: LayerId[]): Taken {
+  return regionsTaken(kept.askSome(stack.map((id) => layerRegion(disks, id))));
 }
 
 /** What removing the layers would free. */

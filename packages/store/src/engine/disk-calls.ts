@@ -13,6 +13,7 @@ import type {
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
+  UpperUsage,
 } from "../api.js";
 import type { DiskSet } from "../disk/disks.js";
 import { owners } from "../snapshot/owners.js";
@@ -97,7 +98,7 @@ export class DiskCalls {
     if (!cap.isSet) return restore();
     // Written in place, so it must not stop half way: what it comes to is known well enough before.
     const { logicalBytes } = this.#repository.getSnapshot(id, snapshot);
-    cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.upperBytes(id)));
+    cap.expect(Math.max(leastBytes, logicalBytes - this.#disks.upperUsage(id).upperBytes));
     return restore();
   }
 
@@ -119,7 +120,7 @@ export class DiskCalls {
     return this.#disks.usages();
   }
 
-  upperBytes(_hooks: Hooks, id: string): number {
-    return this.#disks.upperBytes(id);
+  upperUsage(_hooks: Hooks, id: string): UpperUsage {
+    return this.#disks.upperUsage(id);
   }
 }

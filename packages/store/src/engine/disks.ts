@@ -16,7 +16,9 @@ import type {
   RestoreResult,
   SnapshotInfo,
   SnapshotResult,
+  UpperUsage,
 } from "../api.js";
+import type { Taken } from "../platform/allocated.js";
 import type { EngineChannel } from "./channel.js";
 import { watchGrowth } from "./growth-watch.js";
 
@@ -96,21 +98,24 @@ export class EngineDisks implements Disks {
     return this.#engine.call("disks.usages", []);
   }
 
-  upperBytes(id: string): Promise<number> {
-    return this.#engine.call("disks.upperBytes", [id]);
+  upperUsage(id: string): Promise<UpperUsage> {
+    return this.#engine.call("disks.upperUsage", [id]);
   }
 
   watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch {
     // The layers below do not change while a disk is attached, so they are measured once.
-    let layersBytes: number | null = null;
-    const used = async (): Promise<number> => {
-      if (layersBytes !== null) return layersBytes + (await this.upperBytes(id));
-      const { referencedBytes, upperBytes } = await this.usage(id);
-      layersBytes = referencedBytes - upperBytes;
-      return referencedBytes;
+    let layers: Taken | null = null;
+    const used = async (): Promise<Taken> => {
+      if (layers !== null) {
+        const { upperBytes, upperInodes } = await this.upperUsage(id);
+        return { bytes: layers.bytes + upperBytes, inodes: layers.inodes + upperInodes };
+      }
+      const { referencedBytes: bytes, referencedInodes: inodes, ...upper } = await this.usage(id);
+      layers = { bytes: bytes - upper.upperBytes, inodes: inodes - upper.upperInodes };
+      return { bytes, inodes };
     };
     const { pause } = options;
-    const measure = async (isUrgent: boolean): Promise<number> => {
+    const measure = async (isUrgent: boolean): Promise<Taken> => {
       if (!isUrgent || pause === undefined) return used();
       const resume = await pause();
       try {
@@ -119,6 +124,7 @@ export class EngineDisks implements Disks {
         await resume();
       }
     };
-    return watchGrowth(this.#directory, measure, options);
+    const { capBytes, capInodes = Infinity } = options;
+    return watchGrowth(this.#directory, measure, { bytes: capBytes, inodes: capInodes }, options);
   }
 }

@@ -1,40 +1,43 @@
 /**
- * Watches what processes write, and says when it crosses a cap. Asking the filesystem for its free space
- * costs next to nothing; what grew is walked only when space was lost since the last walk, or some seconds have passed,
+ * Watches what processes write, and says when it crosses a cap. Asking the filesystem for its free space and inodes
+ * costs next to nothing; what grew is walked only when some were lost since the last walk, or some seconds have passed,
  * and then at most 2 % of the time, or 10 % when as much was lost as is left below the cap.
  */
 import { statfs } from "node:fs/promises";
-import type { GrowthOptions, GrowthWatch } from "../api.js";
+import type { CapCrossed, GrowthOptions, GrowthWatch } from "../api.js";
+import type { Taken } from "../platform/allocated.js";
+import { CapGauge } from "./cap-gauge.js";
 
 /** What is used now. `isUrgent`: as much may have been written as was left, so writers had better stand still meanwhile. */
-export type Measure = (isUrgent: boolean) => Promise<number>;
+export type Measure = (isUrgent: boolean) => Promise<Taken>;
 
 /** How often it is looked. */
 const intervalMsDefault = 200;
 /** A walk may take one part in this many of the time. */
 const calmFactor = 50;
 const urgentFactor = 10;
-/** After this it is walked although no space was lost: somebody else may have freed as much as was written here. */
+/** After this it is walked although nothing was lost: somebody else may have freed as much as was written here. */
 const quietMsMax = 10_000;
-/** What is over the cap from the start may be read and cleaned, for which some small things have to be written. */
-const cleaningBytes = 4 * 1024 * 1024;
 
-/** `directory`: on the filesystem that is written to. */
-export function watchGrowth(directory: string, measure: Measure, options: GrowthOptions): GrowthWatch {
+/** `directory`: on the filesystem that is written to. `cap`: Infinity for none. */
+export function watchGrowth(
+  directory: string,
+  measure: Measure,
+  cap: Taken,
+  { intervalMs = intervalMsDefault, onCrossed, onError }: Omit<GrowthOptions, "capBytes">,
+): GrowthWatch {
+  const looking = new Looking(directory, measure, cap);
   let isClosed = false;
-  const free = async (): Promise<number> => {
-    const { bavail, bsize } = await statfs(directory);
-    return bavail * bsize;
+  const look = async (): Promise<void> => {
+    const crossed = await looking.look();
+    if (crossed !== null && !isClosed) onCrossed(crossed);
   };
-  const looking = new Looking(options.capBytes, free, measure, (usedBytes) => {
-    if (!isClosed) options.onCrossed(usedBytes);
-  });
   const timer = setInterval(() => {
-    looking.look().catch((error: unknown) => {
+    look().catch((error: unknown) => {
       // A disk that goes away is taken from under the walk.
-      if (!isClosed) options.onError(error);
+      if (!isClosed) onError(error);
     });
-  }, options.intervalMs ?? intervalMsDefault).unref();
+  }, intervalMs).unref();
   return {
     close: () => {
       isClosed = true;
@@ -44,65 +47,52 @@ export function watchGrowth(directory: string, measure: Measure, options: Growth
 }
 
 class Looking {
-  readonly #capBytes: number;
-  readonly #free: () => Promise<number>;
+  readonly #directory: string;
   readonly #measureUsed: Measure;
-  readonly #onCrossed: (usedBytes: number) => void;
-  #limitBytes: number | null = null;
-  #usedBytes = 0;
-  #freeBytes = 0;
-  #measuredAtMs = 0;
+  readonly #gauges: readonly CapGauge[];
+  #measuredAtMs: number | null = null;
   #walkMs = 0;
   #isLooking = false;
   #hasCrossed = false;
 
-  constructor(
-    capBytes: number,
-    free: () => Promise<number>,
-    measure: Measure,
-    onCrossed: (usedBytes: number) => void,
-  ) {
-    this.#capBytes = capBytes;
-    this.#free = free;
+  constructor(directory: string, measure: Measure, { bytes, inodes }: Taken) {
+    this.#directory = directory;
     this.#measureUsed = measure;
-    this.#onCrossed = onCrossed;
+    this.#gauges = [new CapGauge("bytes", bytes), new CapGauge("inodes", inodes)];
   }
 
-  /** Looks once. Returns at once while the last look is not done. Rejects as `free` and `measure` do. */
-  async look(): Promise<void> {
-    if (this.#isLooking || this.#hasCrossed) return;
+  /** Looks once. Null when nothing was crossed, and at once while the last look is not done. Rejects as `statfs` and `measure` do. */
+  async look(): Promise<CapCrossed | null> {
+    if (this.#isLooking || this.#hasCrossed) return null;
     this.#isLooking = true;
     try {
-      const freeBytes = await this.#free();
-      const lostBytes = this.#freeBytes - freeBytes;
-      const isFirst = this.#limitBytes === null;
-      const isUrgent = !isFirst && lostBytes > 0 && lostBytes >= this.#leftBytes;
-      if (isFirst || this.#isDue(lostBytes, isUrgent)) await this.#measure(freeBytes, isUrgent);
+      const { bavail, bsize, ffree } = await statfs(this.#directory);
+      const free = { bytes: bavail * bsize, inodes: ffree };
+      for (const gauge of this.#gauges) gauge.see(free);
+      const isUrgent = this.#measuredAtMs !== null && this.#gauges.some(({ mayBeCrossed }) => mayBeCrossed);
+      return this.#isDue(isUrgent) ? await this.#measure(free, isUrgent) : null;
     } finally {
       this.#isLooking = false;
     }
   }
 
-  get #leftBytes(): number {
-    return (this.#limitBytes ?? 0) - this.#usedBytes;
-  }
-
-  #isDue(lostBytes: number, isUrgent: boolean): boolean {
+  #isDue(isUrgent: boolean): boolean {
+    if (this.#measuredAtMs === null) return true;
     const sinceMs = performance.now() - this.#measuredAtMs;
     if (isUrgent) return sinceMs >= this.#walkMs * urgentFactor;
-    return sinceMs >= this.#walkMs * calmFactor && (lostBytes > 0 || sinceMs >= quietMsMax);
+    const isLosing = this.#gauges.some((gauge) => gauge.isLosing);
+    return sinceMs >= this.#walkMs * calmFactor && (isLosing || sinceMs >= quietMsMax);
   }
 
-  async #measure(freeBytes: number, isUrgent: boolean): Promise<void> {
+  async #measure(free: Taken, isUrgent: boolean): Promise<CapCrossed | null> {
     const startedAt = performance.now();
-    this.#usedBytes = await this.#measureUsed(isUrgent);
+    const used = await this.#measureUsed(isUrgent);
     this.#measuredAtMs = performance.now();
     this.#walkMs = this.#measuredAtMs - startedAt;
-    this.#freeBytes = freeBytes;
-    const capBytes = this.#capBytes;
-    this.#limitBytes ??= this.#usedBytes > capBytes ? this.#usedBytes + cleaningBytes : capBytes;
-    if (this.#leftBytes >= 0) return;
+    for (const gauge of this.#gauges) gauge.set(used, free);
+    const crossed = this.#gauges.find(({ isCrossed }) => isCrossed);
+    if (crossed === undefined) return null;
     this.#hasCrossed = true;
-    this.#onCrossed(this.#usedBytes);
+    return { unit: crossed.unit, used: used[crossed.unit] };
   }
 }

@@ -72,7 +72,7 @@ export class StoreCap implements Room {
   #require(bytes: number): void {
     const usedBytes = this.#measure();
     if (this.#left() < bytes)
-      throw quotaExceeded({ usedBytes, capBytes: this.#capBytes, neededBytes: bytes });
+      throw quotaExceeded({ unit: "bytes", used: usedBytes, cap: this.#capBytes, needed: bytes });
   }
 
   #isTrusted(): boolean {

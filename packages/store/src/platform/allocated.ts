@@ -1,28 +1,43 @@
-/** Allocated bytes (`st_blocks * 512`) of everything at and below a path, each inode once, as `du -s -B1` counts. */
+/** What everything at and below a path takes: each inode once, and its allocated bytes (`st_blocks * 512`), as `du -s -B1` counts. */
 import { openIfPresent } from "./durable.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+
+export interface Taken {
+  /** Allocated. */
+  bytes: number;
+  /** Files, directories and whatever else has a name. */
+  inodes: number;
+}
 
 /** Is told every name of a file that has several; `key` says which file it is. */
 export type OnLink = (key: string, stat: Stat) => void;
 
-/** 0 when there is nothing. `seen` holds inodes that were counted already. */
-export function allocatedUnder(
-  files: Files,
-  path: string,
-  seen = new Set<string>(),
-  onLink: OnLink = () => undefined,
-): number {
+/** Bytes alone. 0 when there is nothing. */
+export function allocatedUnder(files: Files, path: string): number {
+  return takenUnder(files, path).bytes;
+}
+
+/** Nothing when there is nothing. */
+export function takenUnder(files: Files, path: string, onLink: OnLink = () => undefined): Taken {
+  const taken = { bytes: 0, inodes: 0 };
   const directory = openIfPresent(files, path, { directory: true });
-  if (directory === null) return 0;
+  if (directory === null) return taken;
   try {
-    return files.statOpen(directory).allocatedBytes + below(files, directory, seen, onLink);
+    add(taken, files.statOpen(directory));
+    addBelow(files, directory, taken, new Set(), onLink);
+    return taken;
   } finally {
     files.close(directory);
   }
 }
 
-function below(files: Files, directory: Fd, seen: Set<string>, onLink: OnLink): number {
-  let total = 0;
+function add(taken: Taken, { allocatedBytes }: Stat): void {
+  taken.bytes += allocatedBytes;
+  taken.inodes += 1;
+}
+
+/** `seen`: inodes that were counted already. */
+function addBelow(files: Files, directory: Fd, taken: Taken, seen: Set<string>, onLink: OnLink): void {
   for (const { name } of files.list(directory)) {
     try {
       const stat = files.stat(directory, name);
@@ -32,11 +47,11 @@ function below(files: Files, directory: Fd, seen: Set<string>, onLink: OnLink): 
         if (seen.has(key)) continue;
         seen.add(key);
       }
-      total += stat.allocatedBytes;
+      add(taken, stat);
       if (stat.type !== "directory") continue;
       const child = files.open(directory, name, { directory: true });
       try {
-        total += below(files, child, seen, onLink);
+        addBelow(files, child, taken, seen, onLink);
       } finally {
         files.close(child);
       }
@@ -46,5 +61,4 @@ function below(files: Files, directory: Fd, seen: Set<string>, onLink: OnLink): 
       if (!isErrno(error, "ENOENT", "EACCES")) throw error;
     }
   }
-  return total;
 }

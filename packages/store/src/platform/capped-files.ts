@@ -3,6 +3,7 @@
  * disk does, and what holds for that holds here: whoever writes leaves everything as it was.
  */
 import { StoreError } from "../errors.js";
+import type { Taken } from "./allocated.js";
 import type { Files } from "./files.js";
 
 /** What is charged for a directory, and the unit in which files grow: a block of ext4, XFS and btrfs. */
@@ -39,19 +40,27 @@ function blocks(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;
 }
 
+const named: Record<CapUnit, (used: number, cap: number, needed: number) => Record<string, number>> = {
+  bytes: (usedBytes, capBytes, neededBytes) => ({ usedBytes, capBytes, neededBytes }),
+  inodes: (usedInodes, capInodes, neededInodes) => ({ usedInodes, capInodes, neededInodes }),
+};
+
+/** What a cap may be on. */
+export type CapUnit = keyof Taken;
+
 /**
  * `disk`: whose cap it is; null for that of the store. `EDQUOT`, the kernel's own word for it, lets work that can be left undone treat
  * both alike.
  */
 export function quotaExceeded(
-  figures: { usedBytes: number; capBytes: number; neededBytes: number },
+  figures: { unit: CapUnit; used: number; cap: number; needed: number },
   disk: string | null = null,
 ): StoreError {
-  const { usedBytes, capBytes, neededBytes } = figures;
+  const { unit, used, cap, needed } = figures;
   const what = disk === null ? "the store" : `disk ${JSON.stringify(disk)}`;
   return new StoreError(
     "quota_exceeded",
-    `${what} holds ${usedBytes} of at most ${capBytes} bytes, and ${neededBytes} more are needed`,
-    { data: { ...figures, disk, errno: "EDQUOT" } },
+    `${what} holds ${used} of at most ${cap} ${unit}, and ${needed} more are needed`,
+    { data: { ...named[unit](used, cap, needed), disk, errno: "EDQUOT" } },
   );
 }

@@ -1,5 +1,5 @@
-/** Allocated bytes of parts of a directory tree, so measured that they can be kept apart and added up: each inode counts once. */
-import { allocatedUnder } from "./allocated.js";
+/** What parts of a directory tree take, so measured that it can be kept apart and added up: each inode counts once. */
+import { takenUnder, type Taken } from "./allocated.js";
 import type { Files } from "./files.js";
 
 /** A file with names inside and outside of a region. */
@@ -11,42 +11,51 @@ export interface LinkedFile {
   links: number;
 }
 
-export interface Region {
-  /** Of everything that has no name outside, directories included. */
-  bytes: number;
+/** Bytes and inodes: of everything that has no name outside, directories included. */
+export interface Region extends Taken {
   /** By device and inode. */
   linked: ReadonlyMap<string, LinkedFile>;
 }
 
-export const emptyRegion: Region = { bytes: 0, linked: new Map() };
+export const emptyRegion: Region = { bytes: 0, inodes: 0, linked: new Map() };
 
 /** Walks everything at and below a path. Empty when there is nothing. */
 export function measureRegion(files: Files, path: string): Region {
   const linked = new Map<string, LinkedFile>();
-  let bytes = allocatedUnder(files, path, new Set(), (key, { allocatedBytes, links }) => {
+  const own = takenUnder(files, path, (key, { allocatedBytes, links }) => {
     const file = linked.get(key) ?? { allocatedBytes, names: 0, links };
     file.names += 1;
     linked.set(key, file);
   });
   for (const [key, { allocatedBytes, names, links }] of linked) {
     if (names === links) linked.delete(key);
-    else bytes -= allocatedBytes;
+    else {
+      own.bytes -= allocatedBytes;
+      own.inodes -= 1;
+    }
   }
-  return { bytes, linked };
+  return { ...own, linked };
 }
 
-/** What several regions take together. */
-export function regionBytes(regions: Iterable<Region>, seen = new Set<string>()): number {
-  let total = 0;
-  for (const { bytes, linked } of regions) {
-    total += bytes;
+/** What several regions take together. `seen` holds inodes that were counted already. */
+export function regionsTaken(regions: Iterable<Region>, seen = new Set<string>()): Taken {
+  const total = { bytes: 0, inodes: 0 };
+  for (const { bytes, inodes, linked } of regions) {
+    total.bytes += bytes;
+    total.inodes += inodes;
     for (const [key, { allocatedBytes }] of linked) {
       if (seen.has(key)) continue;
       seen.add(key);
-      total += allocatedBytes;
+      total.bytes += allocatedBytes;
+      total.inodes += 1;
     }
   }
   return total;
+}
+
+/** Bytes alone. */
+export function regionBytes(regions: Iterable<Region>, seen?: Set<string>): number {
+  return regionsTaken(regions, seen).bytes;
 }
 
 /**

@@ -102,14 +102,21 @@ function saved(kept: Map<string, KeptRegion>): [string, KeptRegion][] {
   return [...kept].filter(([, { region }]) => region.bytes >= savedBytesMin || region.linked.size > 0);
 }
 
-/** A line with a digest of the rest, one that names the boot, then one a region. Names and stamps have no spaces. */
+/** Another where lines say something else: what an earlier version kept is then walked again. */
+const linesVersion = 2;
+
+/** A line with a digest of the rest, one that names version and boot, then one a region. Names and stamps have no spaces. */
 function encode(bootId: string, kept: Map<string, KeptRegion>): Buffer {
   const lines = saved(kept).map(([name, { stamp, region }]) => {
     const linked = [...region.linked].map(([key, f]) => `${key},${f.allocatedBytes},${f.names},${f.links}`);
-    return [name, stamp, region.bytes, ...linked].join(" ");
+    return [name, stamp, region.bytes, region.inodes, ...linked].join(" ");
   });
-  const body = [bootId, ...lines].map((line) => `${line}\n`).join("");
+  const body = [firstLine(bootId), ...lines].map((line) => `${line}\n`).join("");
   return Buffer.from(`${hash(Buffer.from(body)).toString("hex")}\n${body}`);
+}
+
+function firstLine(bootId: string): string {
+  return `${linesVersion} ${bootId}`;
 }
 
 /** Null for anything that `encode` did not make since the system was started. */
@@ -118,10 +125,10 @@ function decode(bootId: string, bytes: Buffer): Map<string, KeptRegion> | null {
   const body = text.slice(65);
   if (hash(Buffer.from(body)).toString("hex") !== text.slice(0, 64)) return null;
   const [boot, ...lines] = body.split("\n");
-  if (boot !== bootId) return null;
+  if (boot !== firstLine(bootId)) return null;
   return new Map(
     lines.slice(0, -1).map((line) => {
-      const [name = "", stamp = "", size, ...files] = line.split(" ");
+      const [name = "", stamp = "", bytes, inodes, ...files] = line.split(" ");
       const linked = new Map(
         files.map((file): [string, LinkedFile] => {
           const [key = "", allocatedBytes, names, links] = file.split(",");
@@ -131,7 +138,7 @@ function decode(bootId: string, bytes: Buffer): Map<string, KeptRegion> | null {
           ];
         }),
       );
-      return [name, { stamp, region: { bytes: Number(size), linked } }];
+      return [name, { stamp, region: { bytes: Number(bytes), inodes: Number(inodes), linked } }];
     }),
   );
 }

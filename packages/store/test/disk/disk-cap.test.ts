@@ -72,3 +72,21 @@ void test("a copy that would be beyond its cap is not made", (t) => {
   disks.clone("one", { id: "two", snapshot: "first", capBytes: 3 * MiB });
   disks.clone("one", { id: "three", capBytes: 5 * MiB });
 });
+
+void test("a cap on inodes holds restores and copies, and is named", (t) => {
+  const { disks } = makeBench(t);
+  const { referencedInodes } = disks.usage("one");
+  const ofInodes = (id: string) => (error: unknown) => {
+    assert.ok(error instanceof StoreError && error.code === "quota_exceeded", String(error));
+    const { disk, usedInodes, neededInodes, capInodes, capBytes } = error.data;
+    assert.deepEqual([disk, capBytes], [id, undefined]);
+    assert.ok(Number(usedInodes) + Number(neededInodes) > Number(capInodes), JSON.stringify(error.data));
+    assert.match(error.message, /inodes/);
+    return true;
+  };
+  assert.throws(() => disks.restore("one", "first", { paths, capInodes: 3 }), ofInodes("one"));
+  assert.throws(() => disks.clone("one", { id: "two", capInodes: 2 }), ofInodes("two"));
+  assert.throws(() => disks.clone("one", { id: "two", snapshot: "first", capInodes: 2 }), ofInodes("two"));
+  disks.restore("one", "first", { paths, capInodes: 2 * referencedInodes });
+  disks.clone("one", { id: "two", snapshot: "first", capInodes: 2 * referencedInodes });
+});

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { linkSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { DiskMount, GrowthWatch, Store } from "../../src/api.js";
+import type { CapCrossed, DiskMount, GrowthWatch, Store } from "../../src/api.js";
 import { openStore } from "../../src/store.js";
 import { temporaryDirectory } from "../temporary.js";
 
@@ -29,10 +29,10 @@ function pathOf(mount: DiskMount): string {
 function crossing(
   t: TestContext,
   watch: (options: {
-    onCrossed: (usedBytes: number) => void;
+    onCrossed: (crossed: CapCrossed) => void;
     onError: (error: unknown) => void;
   }) => GrowthWatch,
-): Promise<number> {
+): Promise<CapCrossed> {
   return new Promise((resolve, reject) => {
     const watching = watch({ onCrossed: resolve, onError: reject });
     t.after(() => watching.close());
@@ -40,11 +40,15 @@ function crossing(
 }
 
 /** Writes more and more, until something is told. */
-async function writing(path: string, told: Promise<unknown>): Promise<void> {
+async function writing(
+  path: string,
+  told: Promise<unknown>,
+  write = (n: number) => writeFileSync(`${path}/${n % 40}`, Buffer.alloc(MiB, "content")),
+): Promise<void> {
   let isTold = false;
   void told.finally(() => (isTold = true));
   for (let n = 0; !isTold; n++) {
-    writeFileSync(`${path}/${n % 40}`, Buffer.alloc(MiB, "content"));
+    write(n);
     await pause(intervalMs);
   }
 }
@@ -67,7 +71,9 @@ describe("what processes write to an attached disk", () => {
       }),
     );
     await writing(path, crossed);
-    assert.ok((await crossed) > capBytes);
+    const { unit, used } = await crossed;
+    assert.equal(unit, "bytes");
+    assert.ok(used > capBytes);
     // Space that others lose on the same filesystem may bring about haste, too, so that there may be several.
     assert.equal(resumes, pauses);
   });
@@ -77,13 +83,35 @@ describe("what processes write to an attached disk", () => {
     const capBytes = (await store.onDiskBytes()) + 2 * MiB;
     const crossed = crossing(t, (on) => store.watchGrowth({ ...on, capBytes, intervalMs }));
     await writing(path, crossed);
-    assert.ok((await crossed) > capBytes);
+    assert.ok((await crossed).used > capBytes);
+  });
+
+  test("is told when it has more files than the disk may, empty ones and links to one another alike", async (t) => {
+    const { store, path } = await makeDisk(t);
+    const before = await store.disks.usage("disk");
+    const capInodes = before.referencedInodes + 20;
+    const crossed = crossing(t, (on) =>
+      store.disks.watchGrowth("disk", { ...on, capBytes: Infinity, capInodes, intervalMs }),
+    );
+    writeFileSync(`${path}/file`, "");
+    let links = 0;
+    await writing(path, crossed, (n) => {
+      // Names of one file are one inode.
+      linkSync(`${path}/file`, `${path}/link${n}`);
+      links += 1;
+      writeFileSync(`${path}/${n}`, "");
+    });
+    assert.equal((await crossed).unit, "inodes");
+    const { referencedInodes } = await store.disks.usage("disk");
+    assert.ok((await crossed).used > capInodes);
+    assert.equal(referencedInodes, before.referencedInodes + 1 + links);
+    assert.equal((await store.disks.upperUsage("disk")).upperInodes, referencedInodes);
   });
 
   test("may be beyond the cap from the start, to be read and cleaned", async (t) => {
     const { store, path } = await makeDisk(t);
     writeFileSync(`${path}/file`, Buffer.alloc(4 * MiB, "content"));
-    const crossed: number[] = [];
+    const crossed: CapCrossed[] = [];
     const usage = store.disks.usage.bind(store.disks);
     let watching: GrowthWatch | undefined;
     await new Promise<void>((resolve, reject) => {
@@ -92,7 +120,7 @@ describe("what processes write to an attached disk", () => {
         resolve();
         return found;
       };
-      const onCrossed = (usedBytes: number): void => void crossed.push(usedBytes);
+      const onCrossed = (what: CapCrossed): void => void crossed.push(what);
       watching = store.disks.watchGrowth("disk", { capBytes: MiB, intervalMs, onCrossed, onError: reject });
     });
     writeFileSync(`${path}/small`, "small");

@@ -66,11 +66,7 @@ describe("the bytes of a store with disks", () => {
     }
     assert.deepEqual(audited(engine), [], `seed ${random.seed}`);
     for (const usage of engine.disks.usages({}))
-      assert.deepEqual(engine.disks.usage({}, usage.id), {
-        upperBytes: usage.upperBytes,
-        exclusiveBytes: usage.exclusiveBytes,
-        referencedBytes: usage.referencedBytes,
-      });
+      assert.deepEqual({ id: usage.id, ...engine.disks.usage({}, usage.id) }, usage);
   });
 
   test("see what was written to a disk by a process that died", async (t) => {

@@ -14,7 +14,10 @@ function describe(summary: BillingSummary): string {
     ["plan", summary.plan],
     ["workspaces", `${formatCount(summary.workspaces)} of ${formatCount(limits.workspaces)}`],
     ["sessions", `${formatCount(summary.sessions)} of ${formatCount(limits.sessions)}`],
-    ["disk each", `at most ${formatBytes(limits.workspace_disk_bytes)}`],
+    [
+      "disk each",
+      `at most ${formatBytes(limits.workspace_disk_bytes)} and ${limits.workspace_disk_inodes} files`,
+    ],
     ["last 24 h", describeWindow(usage.last_24h)],
     ["last 30 d", describeWindow(usage.last_30d)],
   ]);
