@@ -78,8 +78,8 @@ export const COMMANDS_KEPT_MAX = 100;
 /** Of what was run, as lists show it. */
 export const COMMAND_TITLE_LENGTH_MAX = 1024;
 
-/** Input is handed to the kernel in pieces of this size: what a pipe holds. */
-export const INPUT_PIECE_BYTES = 64 * KiB;
+/** What a pipe holds: no more is written to one, or read from one, at once. */
+export const PIPE_BYTES = 64 * KiB;
 /** A writer whose command does not read is told to come again after this time. */
 export const INPUT_WAIT_MS = 20_000;
 

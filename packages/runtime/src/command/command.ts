@@ -9,6 +9,7 @@ import type {
 } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { OutputEnd } from "../exec/output-end.js";
+import { drain } from "../exec/output-pipe.js";
 import type { RunningExecution } from "../exec/execution.js";
 import { COMMAND_TITLE_LENGTH_MAX } from "../limits.js";
 import { checkTerminalSize } from "../sandbox/spec.js";
@@ -104,8 +105,8 @@ export class SessionCommand implements Command {
       ["stdout", stdout],
       ["stderr", stderr],
     ] as const)
-      stream.on("data", (chunk: Buffer) => {
-        log.append(name, chunk);
+      drain(stream, (bytes) => {
+        log.append(name, bytes);
         onOutput();
       });
     const completed = this.#execution.completed.catch(() => undefined);

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { InputState, InputWrite, InputWritten } from "../api.js";
 import { RuntimeError } from "../errors.js";
-import { INPUT_PIECE_BYTES, INPUT_WAIT_MS } from "../limits.js";
+import { PIPE_BYTES, INPUT_WAIT_MS } from "../limits.js";
 
 /**
  * A command's standard input as a numbered run of bytes, so that a sender who does not know whether its last piece
@@ -46,9 +46,9 @@ export class CommandInput {
       if (this.#stream.writableNeedDrain && !(await this.#drained(signal))) break;
       this.#assertOpen();
       // Copied: the caller's memory is the caller's again once this has settled.
-      this.#stream.write(Buffer.from(rest.subarray(0, INPUT_PIECE_BYTES)));
-      this.#receivedBytes += Math.min(rest.length, INPUT_PIECE_BYTES);
-      rest = rest.subarray(INPUT_PIECE_BYTES);
+      this.#stream.write(Buffer.from(rest.subarray(0, PIPE_BYTES)));
+      this.#receivedBytes += Math.min(rest.length, PIPE_BYTES);
+      rest = rest.subarray(PIPE_BYTES);
     }
     const takenBytes = bytes.length - rest.length;
     if (end === true && rest.length === 0 && !this.#ended) {

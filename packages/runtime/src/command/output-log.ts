@@ -21,7 +21,8 @@ interface Segment {
 
 /** Counted for each segment, so that a byte on one stream and a byte on the other, for ever, stay within the cap. */
 const SEGMENT_COST_BYTES = 128;
-const JOINED_BYTES_MAX = 16 * 1024;
+/** Given to a reader as one piece. */
+const SEGMENT_BYTES_MAX = LOG_READ_BYTES_MAX;
 /** Below, there would be no room for more than a few segments. */
 const LOG_BYTES_MIN = 4096;
 /** So that dropping one leaves most of what may be kept. */
@@ -37,7 +38,7 @@ export class OutputLog {
   readonly #maxBytes: number;
   readonly #segmentBytesMax: number;
   #segments: Segment[] = [];
-  /** Memory of a segment that was dropped, for the next: a flood then leaves no garbage that lives long. */
+  /** Memory of a full segment that was dropped, for the next: a flood then leaves no garbage. */
   #spare: Buffer | null = null;
   /** Segments before it have been dropped. */
   #first = 0;
@@ -48,7 +49,7 @@ export class OutputLog {
 
   constructor(maxBytes: number) {
     this.#maxBytes = Math.max(maxBytes, LOG_BYTES_MIN);
-    this.#segmentBytesMax = this.#maxBytes / SEGMENTS_MIN - SEGMENT_COST_BYTES;
+    this.#segmentBytesMax = Math.min(SEGMENT_BYTES_MAX, this.#maxBytes / SEGMENTS_MIN - SEGMENT_COST_BYTES);
   }
 
   /** Of the oldest byte that is kept: so many have been dropped. */
@@ -71,24 +72,18 @@ export class OutputLog {
     return this.#closed;
   }
 
+  /** `chunk` is copied. */
   append(stream: OutputName, chunk: Buffer): void {
     if (chunk.length === 0 || this.#closed) return;
-    for (let at = 0; at < chunk.length; at += this.#segmentBytesMax)
-      this.#append(stream, chunk.subarray(at, at + this.#segmentBytesMax));
+    for (let at = 0; at < chunk.length;) {
+      const segment = this.#withRoom(stream, chunk.length - at);
+      const copied = chunk.copy(segment.buffer, segment.length, at);
+      segment.length += copied;
+      at += copied;
+      this.#endOffset += copied;
+      while (this.#costBytes > this.#maxBytes && this.dropOldest());
+    }
     this.#wake();
-  }
-
-  #append(stream: OutputName, chunk: Buffer): void {
-    const last = this.#segments.at(-1);
-    if (last?.stream === stream && last.length + chunk.length <= this.#joinedBytesMax)
-      this.#join(last, chunk);
-    else this.#add(stream, chunk);
-    this.#endOffset += chunk.length;
-    while (this.#costBytes > this.#maxBytes && this.dropOldest());
-  }
-
-  get #joinedBytesMax(): number {
-    return Math.min(JOINED_BYTES_MAX, this.#segmentBytesMax);
   }
 
   /** Forgets the oldest segment. False when there is none. */
@@ -96,7 +91,7 @@ export class OutputLog {
     const segment = this.#segments[this.#first];
     if (segment === undefined) return false;
     this.#costBytes -= costOf(segment);
-    this.#spare = segment.buffer;
+    if (segment.buffer.length === this.#segmentBytesMax) this.#spare = segment.buffer;
     this.#first += 1;
     if (this.#first * 2 > this.#segments.length) {
       this.#segments = this.#segments.slice(this.#first);
@@ -133,32 +128,31 @@ export class OutputLog {
     }
   }
 
-  #join(last: Segment, chunk: Buffer): void {
-    const length = last.length + chunk.length;
-    if (length > last.buffer.length) {
-      this.#costBytes -= costOf(last);
-      const larger = Buffer.allocUnsafeSlow(Math.min(this.#joinedBytesMax, length * 2));
-      last.buffer.copy(larger, 0, 0, last.length);
-      last.buffer = larger;
-      this.#costBytes += costOf(last);
+  /** The last segment, or a new one where it is full or of the other stream. As large as its content until that is more than fits. */
+  #withRoom(stream: OutputName, wantedBytes: number): Segment {
+    let segment = this.#segments.at(-1);
+    const isOther = segment?.stream !== stream;
+    if (segment === undefined || isOther || segment.length === this.#segmentBytesMax) {
+      // Who filled one will fill the next.
+      if (!isOther) wantedBytes = this.#segmentBytesMax;
+      segment = { stream, offset: this.#endOffset, buffer: Buffer.alloc(0), length: 0 };
+      this.#segments.push(segment);
+      this.#costBytes += costOf(segment);
     }
-    chunk.copy(last.buffer, last.length);
-    last.length = length;
-  }
-
-  #add(stream: OutputName, chunk: Buffer): void {
-    const buffer = this.#takeSpare(chunk.length) ?? Buffer.allocUnsafeSlow(chunk.length);
-    chunk.copy(buffer);
-    const segment = { stream, offset: this.#endOffset, buffer, length: chunk.length };
-    this.#segments.push(segment);
+    const { buffer, length } = segment;
+    if (length < buffer.length) return segment;
+    this.#costBytes -= costOf(segment);
+    segment.buffer = this.#memory(Math.max(length + wantedBytes, 2 * length));
+    buffer.copy(segment.buffer, 0, 0, length);
     this.#costBytes += costOf(segment);
+    return segment;
   }
 
-  #takeSpare(length: number): Buffer | null {
+  #memory(bytes: number): Buffer {
+    if (bytes < this.#segmentBytesMax) return Buffer.allocUnsafeSlow(bytes);
     const spare = this.#spare;
-    if (spare === null || spare.length < length || spare.length > 2 * length) return null;
     this.#spare = null;
-    return spare;
+    return spare ?? Buffer.allocUnsafeSlow(this.#segmentBytesMax);
   }
 
   #segmentAt(offset: number): Segment | undefined {

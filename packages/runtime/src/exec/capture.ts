@@ -1,6 +1,7 @@
 import type { ExecResult, Execution } from "../api.js";
 import { CAPTURE_OUTPUT_BYTES_DEFAULT } from "../limits.js";
 import { OutputEnd } from "./output-end.js";
+import { drain } from "./output-pipe.js";
 
 export interface CapturedResult extends ExecResult {
   stdout: Buffer;
@@ -33,8 +34,7 @@ class OutputBuffer {
     this.totalBytes += chunk.length;
     const room = this.maxBytes - this.#keptBytes;
     if (room <= 0) return;
-    // Copied: a slice would keep the whole read buffer alive.
-    const kept = chunk.length <= room ? chunk : Buffer.from(chunk.subarray(0, room));
+    const kept = Buffer.from(chunk.subarray(0, room));
     this.#keptBytes += kept.length;
     this.#all.push(kept);
     this.#streams[stream].push(kept);
@@ -58,8 +58,8 @@ export async function capture(execution: Execution, options: CaptureOptions = {}
   );
   const end = new OutputEnd(execution);
   for (const name of ["stdout", "stderr"] as const)
-    execution[name].on("data", (chunk: Buffer) => {
-      buffer.add(name, chunk);
+    drain(execution[name], (bytes) => {
+      buffer.add(name, bytes);
     });
   const abort = (): void => {
     execution.kill("SIGKILL");

@@ -7,7 +7,8 @@ import type { TerminalSize } from "../api.js";
 import { createPipe } from "../platform/libc.js";
 import { openTerminal, setTerminalSize } from "../platform/terminal.js";
 import type { HostUser } from "../sandbox/spec.js";
-import { keepHead, type Head } from "./head.js";
+import { Head, headOf } from "./head.js";
+import { OutputPipe } from "./output-pipe.js";
 
 export interface Stdio {
   /** What the command gets as 0, 1 and 2. */
@@ -47,13 +48,13 @@ export function openPipes(user: HostUser | null): Stdio {
   };
   try {
     const [input, output, errors] = [pipe(), pipe(), pipe()];
-    const stderr = quiet(new Socket({ fd: errors.readEnd, readable: true, writable: false }));
+    const head = new Head();
     return {
       childEnds: [input.readEnd, output.writeEnd, errors.writeEnd],
       stdin: quiet(new Socket({ fd: input.writeEnd, readable: false, writable: true })),
-      stdout: quiet(new Socket({ fd: output.readEnd, readable: true, writable: false })),
-      stderr,
-      head: keepHead(stderr),
+      stdout: quiet(new OutputPipe(output.readEnd)),
+      stderr: quiet(new OutputPipe(errors.readEnd, head)),
+      head,
       resize: null,
     };
   } catch (error) {
@@ -83,7 +84,7 @@ export function openTerminalStdio(user: HostUser | null, size: TerminalSize): St
     ),
     stdout,
     stderr: Readable.from([]),
-    head: keepHead(stdout),
+    head: headOf(stdout),
     resize: (changed) => {
       if (!stdout.destroyed) setTerminalSize(master, changed);
     },
