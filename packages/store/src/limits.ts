@@ -89,6 +89,8 @@ export const indexSegmentsMax = 8;
 export const segmentRowsMax = 2 ** 26;
 /** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. */
 export const looseRowsMax = 2 ** 20;
+/** Rows of packs that a check compares with segments at a time, 92 MB: the fewer they are, the more often segments are read. */
+export const comparedRowsMax = 2 ** 21;
 /** Snapshot records kept in memory, some 500 bytes each: every list of snapshots asks for all of its scope. */
 export const recordsKept = 10_000;
 /**

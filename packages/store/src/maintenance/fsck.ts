@@ -5,7 +5,6 @@
  * Others may write meanwhile, so what names is listed before what is named: refs before segments, segments before packs.
  */
 import type { FsckFinding, FsckReport, SnapshotInfo } from "../api.js";
-import type { DigestLengths } from "../chunk/digest-lengths.js";
 import type { PackId } from "../ids.js";
 import { DiskRegistry } from "../disk/registry.js";
 import { Layers } from "../disk/layers.js";
@@ -14,7 +13,8 @@ import type { Work } from "../snapshot/work.js";
 import { checkDisks } from "./check/disks.js";
 import { Findings } from "./check/findings.js";
 import { checkNames } from "./check/names.js";
-import { surveyPacks } from "./check/packs.js";
+import { surveyPacks, type PackSurvey } from "./check/packs.js";
+import { presentObjects, type PresentObjects } from "./check/present.js";
 import { checkReferences } from "./check/references.js";
 import { SegmentCheck } from "./check/segments.js";
 import { checkRefs, checkTrees, type DamagedRef } from "./check/snapshots.js";
@@ -36,8 +36,7 @@ export interface StoreCheck {
   damagedSnapshots: SnapshotInfo[];
   /** The right counts of references, where those that are kept are wrong. */
   rightReferences: References | null;
-  /** Bytes of every object that can be read. */
-  present: DigestLengths;
+  present: PresentObjects;
 }
 
 /** The check alone: nothing is changed. */
@@ -65,12 +64,12 @@ export function checkStore(repository: Repository, work: Work, readData: boolean
   const { missing, strays } = checkNames(repository, findings);
   const damagedRefs: DamagedRef[] = [];
   const snapshots = checkRefs(repository, findings, damagedRefs);
-  const segments = new SegmentCheck(repository, findings);
-  const survey = surveyPacks(repository, work, readData, findings, (pack) => segments.compare(pack));
-  segments.finish(survey.packs);
-  const trees = new TreeCheck(repository.chunks, survey.present, work);
-  const damagedSnapshots = checkTrees(trees, snapshots, findings);
+  // First, because it takes the most memory: what the rest leaves behind is not added to it.
   const rightReferences = checkReferences(repository, work, findings);
+  const { survey, indexIsWrong } = checkObjects(repository, work, readData, findings);
+  const present = presentObjects(repository, survey, { indexIsWrong });
+  const trees = new TreeCheck(repository.chunks, present, work);
+  const damagedSnapshots = checkTrees(trees, snapshots, findings);
   checkDisks(disksOf(repository), findings);
   return {
     findings: findings.all,
@@ -79,13 +78,29 @@ export function checkStore(repository: Repository, work: Work, readData: boolean
     missingDirectories: missing,
     strays,
     damagedRefs,
-    indexIsWrong: segments.wrong,
+    indexIsWrong,
     packs: survey.packs,
-    damagedPacks: survey.damaged,
+    damagedPacks: new Set(survey.damaged.keys()),
     damagedSnapshots,
     rightReferences,
-    present: survey.present,
+    present,
   };
+}
+
+function checkObjects(
+  repository: Repository,
+  work: Work,
+  readData: boolean,
+  findings: Findings,
+): { survey: PackSurvey; indexIsWrong: boolean } {
+  const segments = new SegmentCheck(repository, findings);
+  try {
+    const survey = surveyPacks(repository, work, readData, findings, (pack) => segments.compare(pack));
+    segments.finish(survey.packs);
+    return { survey, indexIsWrong: segments.wrong };
+  } finally {
+    segments.close();
+  }
 }
 
 export function disksOf({ files, layout }: Repository): DiskRegistry {

@@ -12,7 +12,7 @@ const fileName = "references";
 
 export function countAnew({ chunks }: Repository, wanted: ReadonlySet<TreeId>, work: Work): References {
   const known = chunks.index.packs().reduce((sum, { chunkCount }) => sum + chunkCount, 0);
-  const references = new References([], new ReferenceTable(undefined, known));
+  const references = new References([], new ReferenceTable(null, known));
   references.advance(chunks, wanted, () => work.step());
   return references;
 }

@@ -4,7 +4,7 @@ import type { ChunkEntry, FrameEntry, PackContents } from "../pack/format.js";
 import { readPackContents } from "../pack/reader.js";
 import { lengthWord } from "../pack/segment-rows.js";
 import type { IndexedPack } from "../pack/segment-format.js";
-import { packPath } from "../pack/writer.js";
+import { packPath, type WrittenPack } from "../pack/writer.js";
 import { anywhere, isErrno } from "../platform/files.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { References } from "./references.js";
@@ -102,6 +102,12 @@ export function readContents({ files, layout }: Repository, id: PackId): PackCon
   } finally {
     files.close(fd);
   }
+}
+
+export function readPack(repository: Repository, id: PackId): WrittenPack {
+  const { files, layout } = repository;
+  const contents = readContents(repository, id);
+  return { ...contents, fileBytes: files.stat(anywhere, packPath(layout.packs, id)).sizeBytes };
 }
 
 /** Does anything need the object, and from this pack? */

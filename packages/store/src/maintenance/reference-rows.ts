@@ -11,6 +11,8 @@ export interface ReferenceRows {
   ids: Uint32Array;
   roles: Uint8Array;
   counts: Uint32Array;
+  /** How many would fit where they lie. */
+  room: number;
 }
 
 export function allocateRows(count: number): ReferenceRows {
@@ -18,6 +20,22 @@ export function allocateRows(count: number): ReferenceRows {
     ids: new Uint32Array(count * idWords),
     roles: new Uint8Array(count),
     counts: new Uint32Array(count),
+    room: count,
+  };
+}
+
+/** No rows yet, in memory that `mergeRows` puts so many into: the kernel gives it when it is first written to. */
+export function roomForRows(count: number): ReferenceRows {
+  return firstRows(allocateRows(count), 0);
+}
+
+/** As many as are wanted, up to all that there is room for. */
+function firstRows({ ids, roles, counts, room }: ReferenceRows, count: number): ReferenceRows {
+  return {
+    ids: new Uint32Array(ids.buffer, ids.byteOffset, count * idWords),
+    roles: new Uint8Array(roles.buffer, roles.byteOffset, count),
+    counts: new Uint32Array(counts.buffer, counts.byteOffset, count),
+    room,
   };
 }
 
@@ -77,26 +95,37 @@ export function firstRow({ ids, roles, counts }: ReferenceRows, id: Digest, role
   return low;
 }
 
-/** Leaves out rows at zero. No row is in both. */
+/**
+ * Leaves out rows at zero. No row is in both. What `a` has room for is merged in its place, from the end on, because there may be as many
+ * rows as memory takes once.
+ */
 export function mergeRows(a: ReferenceRows, b: ReferenceRows): ReferenceRows {
-  const kept = ({ counts }: ReferenceRows): number =>
-    counts.reduce((total, count) => total + (count === 0 ? 0 : 1), 0);
-  const [fromA, fromB] = [kept(a), kept(b)];
-  if (fromA === 0 && fromB === b.counts.length) return b;
-  if (fromB === 0 && fromA === a.counts.length) return a;
-  const merged = allocateRows(fromA + fromB);
-  let at = 0;
-  const take = (from: ReferenceRows, row: number): void => {
-    if (from.counts[row] !== 0) copyRow(from, row, merged, at++);
-  };
-  let [left, right] = [0, 0];
-  while (left < a.counts.length || right < b.counts.length) {
-    const isLeft =
-      right === b.counts.length || (left < a.counts.length && compareRows(a, left, b, right) < 0);
-    if (isLeft) take(a, left++);
-    else take(b, right++);
+  const [kept, added] = [withoutZeros(a), withoutZeros(b)];
+  if (added.counts.length === 0) return kept;
+  const count = kept.counts.length + added.counts.length;
+  const isRoom = kept.room >= count;
+  if (kept.counts.length === 0 && !isRoom) return added;
+  const merged = isRoom ? firstRows(kept, count) : allocateRows(count);
+  let [left, right] = [kept.counts.length - 1, added.counts.length - 1];
+  for (let at = count - 1; at >= 0; at--) {
+    if (right < 0 && isRoom) break;
+    if (right < 0 || (left >= 0 && compareRows(kept, left, added, right) > 0))
+      copyRow(kept, left--, merged, at);
+    else copyRow(added, right--, merged, at);
   }
   return merged;
+}
+
+/** In place. */
+function withoutZeros(rows: ReferenceRows): ReferenceRows {
+  const size = rows.counts.length;
+  let at = 0;
+  for (let row = 0; row < size; row++) {
+    if (rows.counts[row] === 0) continue;
+    if (at !== row) copyRow(rows, row, rows, at);
+    at += 1;
+  }
+  return at === size ? rows : firstRows(rows, at);
 }
 
 /** For walks through rows of an index: each object that is referred to is claimed by the first that meets it. */

@@ -6,12 +6,12 @@ import type { Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
 import { NewReferences } from "./new-references.js";
 import {
-  allocateRows,
   Claims,
   findRow,
   firstRow,
   isAt,
   mergeRows,
+  roomForRows,
   type ReferenceRows,
 } from "./reference-rows.js";
 
@@ -23,8 +23,8 @@ export class ReferenceTable {
   #new: NewReferences;
 
   /** `newRows`: how many are to come, as far as it is known. */
-  constructor(rows: ReferenceRows = allocateRows(0), newRows = 0) {
-    this.#rows = rows;
+  constructor(rows: ReferenceRows | null = null, newRows = 0) {
+    this.#rows = rows ?? roomForRows(newRows);
     this.#new = new NewReferences(Math.min(newRows, newRowsMax));
   }
 
@@ -57,6 +57,11 @@ export class ReferenceTable {
   count(id: Digest, role: number): number {
     const row = findRow(this.#rows, id, role);
     return row >= 0 ? (this.#rows.counts[row] as number) : this.#new.count(id, role);
+  }
+
+  /** True when nothing names anything. */
+  get isEmpty(): boolean {
+    return this.rows().counts.length === 0;
   }
 
   /** True when anything names the object, in whatever role. */

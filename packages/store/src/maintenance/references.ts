@@ -5,10 +5,10 @@
  *
  * The counts are a cache, kept in `cache/references` between collections, and say for which trees they were made:
  *
- *     magic "CHSRREFS", u32 version 1, u32 tree count T, u32 row count N, u32 zero
+ *     magic "CHSRREFS", u32 version 2, u32 tree count T, u32 row count N, u32 zero
  *     trees T x 32, sorted
  *     ids N x 32, sorted; counts N x u32; roles N x u8
- *     digest 32 of all before
+ *     digest 32 of the digests of the four parts: up to the end of the trees, ids, counts, roles
  */
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import type { TreeId } from "../ids.js";
@@ -19,6 +19,7 @@ import { namedBy, type MetObject } from "../tree/reach.js";
 import type { Claims } from "./reference-rows.js";
 import { ReferenceTable } from "./reference-table.js";
 
+const version = 2;
 const headerBytes = 24;
 /** A tree node; content with levels of lists has their number as its role. */
 const nodeRole = listDepthMax + 1;
@@ -40,6 +41,11 @@ export class References {
   /** At least as many as `encode` writes. */
   get rowCount(): number {
     return this.#table.size;
+  }
+
+  /** True when nothing is needed. */
+  get isEmpty(): boolean {
+    return this.#table.isEmpty;
   }
 
   /** True when something that is needed names the object. */
@@ -121,26 +127,25 @@ export class References {
     return Buffer.concat(this.encodedParts());
   }
 
-  /** What `encode` gives, before it is put together. */
+  /** What `encode` gives, in parts: there may be much of it, and this is most of it where it lies. */
   encodedParts(): Uint8Array[] {
     const { ids, counts, roles } = this.#table.rows();
     const trees = [...this.#trees].sort();
     const header = Buffer.alloc(headerBytes);
     header.write("CHSRREFS", 0, "latin1");
-    header.writeUInt32LE(1, 8);
+    header.writeUInt32LE(version, 8);
     header.writeUInt32LE(trees.length, 12);
     header.writeUInt32LE(counts.length, 16);
-    const body = Buffer.concat([
-      header,
-      Buffer.from(trees.join(""), "hex"),
+    const parts = [
+      Buffer.concat([header, Buffer.from(trees.join(""), "hex")]),
       new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
       new Uint8Array(counts.buffer, counts.byteOffset, counts.byteLength),
       roles,
-    ]);
-    return [body, hash(body)];
+    ];
+    return [...parts, digestOf(parts)];
   }
 
-  /** Null for anything that `encode` did not make. */
+  /** Null for anything that `encode` did not make. The bytes become those of the counts. */
   static decode(bytes: Buffer): References | null {
     if (bytes.length < headerBytes + digestBytes || bytes.toString("latin1", 0, 8) !== "CHSRREFS")
       return null;
@@ -150,23 +155,23 @@ export class References {
     const countsAt = idsAt + rowCount * digestBytes;
     const rolesAt = countsAt + rowCount * 4;
     const end = rolesAt + rowCount;
+    const bounds = [0, idsAt, countsAt, rolesAt, end];
+    const partsOf = (): Uint8Array[] => bounds.slice(1).map((to, n) => bytes.subarray(bounds[n], to));
     const sound =
-      bytes.readUInt32LE(8) === 1 &&
+      bytes.readUInt32LE(8) === version &&
       bytes.length === end + digestBytes &&
-      hash(bytes.subarray(0, end)).equals(bytes.subarray(end));
+      digestOf(partsOf()).equals(bytes.subarray(end));
     if (!sound) return null;
     const trees = Array.from(
       { length: treeCount },
       (_, n) =>
         bytes.toString("hex", headerBytes + n * digestBytes, headerBytes + (n + 1) * digestBytes) as TreeId,
     );
-    // Copies, so that the words are aligned.
-    const wordsOf = (from: number, to: number): Uint32Array =>
-      new Uint32Array(new Uint8Array(bytes.subarray(from, to)).buffer);
     const table = new ReferenceTable({
-      ids: wordsOf(idsAt, countsAt),
-      counts: wordsOf(countsAt, rolesAt),
+      ids: wordsOf(bytes.subarray(idsAt, countsAt)),
+      counts: wordsOf(bytes.subarray(countsAt, rolesAt)),
       roles: bytes.subarray(rolesAt, end),
+      room: rowCount,
     });
     return new References(trees, table);
   }
@@ -186,4 +191,14 @@ export class References {
       for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
     }
   }
+}
+
+function digestOf(parts: Uint8Array[]): Digest {
+  return hash(Buffer.concat(parts.map((part) => hash(part))));
+}
+
+/** Words are aligned; a small buffer may start anywhere in one that it shares. */
+function wordsOf(bytes: Buffer): Uint32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
 }

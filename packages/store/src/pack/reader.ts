@@ -21,9 +21,9 @@ const openPacksMax = 64;
 const cachedFramesMax = 32;
 const frameRoomBytes = Math.max(frameBytesTarget, chunkBytesMax);
 
-/** Reads and checks the contents of an open pack. */
-export function readPackContents(files: Files, fd: Fd, expected: PackId): PackContents {
-  return readEnds(files, fd, expected, decodePackEnds);
+/** Reads and checks the contents of an open pack. The digests are views of `room` where that is large enough. */
+export function readPackContents(files: Files, fd: Fd, expected: PackId, room?: Buffer): PackContents {
+  return readEnds(files, fd, expected, decodePackEnds, room);
 }
 
 /** Header, contents and trailer of an open pack, decoded. */
@@ -32,6 +32,7 @@ function readEnds<Contents extends { id: PackId }>(
   fd: Fd,
   expected: PackId,
   decode: (ends: Buffer, fileBytes: number) => Contents,
+  room?: Buffer,
 ): Contents {
   const fileBytes = files.statOpen(fd).sizeBytes;
   if (fileBytes < packHeaderBytes + packTrailerBytes) {
@@ -40,7 +41,9 @@ function readEnds<Contents extends { id: PackId }>(
   const trailer = Buffer.alloc(packTrailerBytes);
   files.read(fd, trailer, fileBytes - packTrailerBytes);
   const { contentsOffset, contentsBytes } = decodePackTrailer(trailer, fileBytes);
-  const ends = Buffer.alloc(packHeaderBytes + contentsBytes + packTrailerBytes);
+  const endsBytes = packHeaderBytes + contentsBytes + packTrailerBytes;
+  const ends =
+    room !== undefined && endsBytes <= room.length ? room.subarray(0, endsBytes) : Buffer.alloc(endsBytes);
   files.read(fd, ends.subarray(0, packHeaderBytes), 0);
   files.read(fd, ends.subarray(packHeaderBytes), contentsOffset);
   const contents = decode(ends, fileBytes);

@@ -11,6 +11,7 @@ import {
   decodeSegmentHead,
   decodeSegmentHeader,
   segmentHeaderBytes,
+  segmentName,
   type IndexedPack,
   type SegmentHead,
 } from "./segment-format.js";
@@ -51,6 +52,8 @@ export class Segment {
   readonly chunkCount: number;
   /** How many first bits of an id make the number of its block. */
   readonly bits: number;
+  /** What its file is to be called; null when it is in memory alone. */
+  readonly name: string | null;
   /** Set when a block did not match its digest. */
   isDamaged = false;
   readonly #starts: Uint32Array;
@@ -63,8 +66,9 @@ export class Segment {
   readonly #isRead: Uint8Array;
   #file: OpenFile | null;
 
-  private constructor(head: SegmentHead, rows: Uint32Array, file: OpenFile | null) {
+  private constructor(head: SegmentHead, name: string | null, rows: Uint32Array, file: OpenFile | null) {
     this.packs = head.packs;
+    this.name = name;
     this.bits = head.bits;
     this.chunkCount = head.starts[2 ** head.bits] as number;
     this.#starts = head.starts;
@@ -81,7 +85,7 @@ export class Segment {
   /** Of one block of rows in memory. */
   static ofRows(packs: IndexedPack[], rows: Uint32Array): Segment {
     const starts = Uint32Array.of(0, rows.length / rowWords);
-    return new Segment({ packs, bits: 0, starts, blockDigests: Buffer.alloc(0) }, rows, null);
+    return new Segment({ packs, bits: 0, starts, blockDigests: Buffer.alloc(0) }, null, rows, null);
   }
 
   /** What a pack says of itself. */
@@ -102,12 +106,13 @@ export class Segment {
   /** Of the bytes of a whole file, all of it verified. Code `corrupt`. */
   static decode(bytes: Buffer): Segment {
     const { headBytes } = decodeSegmentHeader(bytes, bytes.length);
-    const head = decodeSegmentHead(bytes.subarray(0, headBytes));
+    const headIs = bytes.subarray(0, headBytes);
+    const head = decodeSegmentHead(headIs);
     let body: Uint8Array = bytes.subarray(headBytes);
     // Words are aligned; a small buffer may start anywhere in one that it shares.
     if (body.byteOffset % 4 !== 0) body = new Uint8Array(body);
     const rows = new Uint32Array(body.buffer, body.byteOffset, body.length / 4);
-    const segment = new Segment(head, rows, null);
+    const segment = new Segment(head, segmentName(headIs), rows, null);
     for (let block = 0; block < 2 ** head.bits; block++) segment.#check(block, segment.#wordsOf(block));
     return segment;
   }
@@ -127,8 +132,9 @@ export class Segment {
         bytes = Buffer.alloc(headBytes);
         files.read(fd, bytes, 0);
       }
-      const head = decodeSegmentHead(bytes.subarray(0, headBytes));
-      const segment = new Segment(head, new Uint32Array(), { files, fd, rowsAt: headBytes });
+      const headIs = bytes.subarray(0, headBytes);
+      const file = { files, fd, rowsAt: headBytes };
+      const segment = new Segment(decodeSegmentHead(headIs), segmentName(headIs), new Uint32Array(), file);
       isKept = true;
       return segment;
     } finally {
@@ -156,15 +162,15 @@ export class Segment {
   }
 
   /**
-   * Tells of each row, in the order of ids: the words that hold it, where its prefix and its rest are among them, and the
-   * number of its pack in `packs`.
+   * Tells of each row, in the order of ids: the words of its block, where its prefix and its rest are among them, the
+   * number of its pack in `packs`, and that of the block.
    */
-  scan(visit: (words: Uint32Array, prefix: number, rest: number, pack: number) => void): void {
+  scan(visit: (words: Uint32Array, prefix: number, rest: number, pack: number, block: number) => void): void {
     for (let block = 0; block < 2 ** this.bits; block++) {
       const words = this.block(block);
       const count = words.length / rowWords;
       for (let row = 0, rest = count; row < count; row++, rest += restWords) {
-        visit(words, row, rest, this.#packOf(words[rest + frameWord] as number));
+        visit(words, row, rest, this.#packOf(words[rest + frameWord] as number), block);
       }
     }
   }

@@ -180,7 +180,7 @@ export interface ForgedRow extends Omit<Location, "pack"> {
 export function forgeSegment(
   root: string,
   change: (packs: IndexedPack[], rows: ForgedRow[]) => void,
-  { sorted = true } = {},
+  { sorted = true, blockTold = "all" }: { sorted?: boolean; blockTold?: "all" | "wrong" } = {},
 ): void {
   const [path, ...others] = filesIn(`${root}/index`);
   if (path === undefined || others.length > 0) throw new Error("a store with one segment is wanted");
@@ -200,8 +200,21 @@ export function forgeSegment(
     return Buffer.concat([id.subarray(4), Buffer.from(words.buffer)]);
   });
   const block = Buffer.concat([...rows.map(({ id }) => id.subarray(0, 4)), ...rests]);
-  const starts = Uint32Array.of(0, rows.length);
-  const head = encodeSegmentHead({ packs, bits: 0, starts, blockDigests: hash(block) });
+  const head =
+    blockTold === "all"
+      ? encodeSegmentHead({
+          packs,
+          bits: 0,
+          starts: Uint32Array.of(0, rows.length),
+          blockDigests: hash(block),
+        })
+      : encodeSegmentHead({
+          packs,
+          bits: 1,
+          // Everything in the second block, whatever its first bit.
+          starts: Uint32Array.of(0, 0, rows.length),
+          blockDigests: Buffer.concat([hash(Buffer.alloc(0)), hash(block)]),
+        });
   rmSync(path);
   writeFileSync(`${root}/index/${segmentName(head)}`, Buffer.concat([head, block]));
 }
@@ -217,7 +230,9 @@ export function forgeReferences({ engine, root }: MadeStore, change: (counts: Ui
   const counts = new Uint32Array(new Uint8Array(bytes.subarray(countsAt, countsAt + 4 * rows)).buffer);
   change(counts);
   bytes.set(new Uint8Array(counts.buffer), countsAt);
-  writeFileSync(path, Buffer.concat([bytes, hash(bytes)]));
+  const bounds = [0, countsAt - 32 * rows, countsAt, countsAt + 4 * rows, bytes.length];
+  const digests = bounds.slice(1).map((end, n) => hash(bytes.subarray(bounds[n], end)));
+  writeFileSync(path, Buffer.concat([bytes, hash(Buffer.concat(digests))]));
 }
 
 /** A snapshot of a file `f` whose list says that its first chunk is longer than it is. */

@@ -1,6 +1,6 @@
 /** Checks packs: what their contents say, and with `readData` every frame and every object. */
 import type { PackId } from "../../ids.js";
-import { DigestLengths } from "../../chunk/digest-lengths.js";
+import { DigestSet } from "../../chunk/digest-set.js";
 import { hash } from "../../chunk/hash.js";
 import type { ChunkEntry } from "../../pack/format.js";
 import { packsIn } from "../../pack/index.js";
@@ -11,12 +11,13 @@ import type { Repository } from "../../snapshot/repository.js";
 import type { Work } from "../../snapshot/work.js";
 import { isDamage, type Findings } from "./findings.js";
 
+/** The tables of most packs: up to some 90,000 objects. Larger ones have memory of their own. */
+const contentsBytesOrdinary = 4 * 1024 * 1024;
+
 export interface PackSurvey {
   packs: Set<PackId>;
-  /** Of these something cannot be read, or is not what it should be. */
-  damaged: Set<PackId>;
-  /** Bytes of every object that stands in some pack, and with `readData` is whole there. */
-  present: DigestLengths;
+  /** Those that are not what they should be, each with its objects that are not whole; null where its contents cannot be read. */
+  damaged: Map<PackId, DigestSet | null>;
   checkedChunks: number;
 }
 
@@ -30,26 +31,29 @@ export function surveyPacks(
 ): PackSurvey {
   const { files, layout } = repository;
   const packs = new Set(packsIn(files, layout.packs));
-  const survey: PackSurvey = { packs, damaged: new Set(), present: new DigestLengths(), checkedChunks: 0 };
+  // Of each pack what is read is used up before the next one is.
+  const room = Buffer.allocUnsafeSlow(contentsBytesOrdinary);
+  const survey: PackSurvey = { packs, damaged: new Map(), checkedChunks: 0 };
   for (const id of packs) {
     work.step();
     const object = `packs/${id}.pack`;
     const sound = findings.guard("pack_damaged", object, () => {
       const fd = openPack(repository, id);
-      // Collected meanwhile.
-      if (fd === null) return;
+      if (fd === null) {
+        packs.delete(id);
+        return;
+      }
       try {
-        const pack = { ...readPackContents(files, fd, id), fileBytes: files.statOpen(fd).sizeBytes };
+        const pack = { ...readPackContents(files, fd, id, room), fileBytes: files.statOpen(fd).sizeBytes };
         onContents(pack);
-        if (!readData) {
-          survey.checkedChunks += pack.chunks.length;
-          for (const chunk of pack.chunks) survey.present.set(chunk.id, chunk.length);
-        } else if (!readObjects(repository, work, fd, pack, findings, survey)) survey.damaged.add(id);
+        survey.checkedChunks += pack.chunks.length;
+        const lost = readData ? lostObjects(repository, work, fd, pack, findings) : null;
+        if (lost !== null) survey.damaged.set(id, lost);
       } finally {
         files.close(fd);
       }
     });
-    if (!sound) survey.damaged.add(id);
+    if (!sound) survey.damaged.set(id, null);
   }
   return survey;
 }
@@ -63,17 +67,17 @@ function openPack({ files, layout }: Repository, id: PackId): Fd | null {
   }
 }
 
-/** True when all frames and objects of the pack are what their digests say. */
-function readObjects(
+/** Null when all frames and objects of the pack are what their digests say. */
+function lostObjects(
   { files }: Repository,
   work: Work,
   fd: Fd,
   pack: WrittenPack,
   findings: Findings,
-  survey: PackSurvey,
-): boolean {
+): DigestSet | null {
   const object = `packs/${pack.id}.pack`;
-  let whole = true;
+  const lost = new DigestSet();
+  let isWhole = true;
   const byFrame = new Map<number, ChunkEntry[]>();
   for (const chunk of pack.chunks) {
     const chunks = byFrame.get(chunk.frame);
@@ -85,21 +89,19 @@ function readObjects(
     const plain = readOrReason(() => readFrame(files, fd, frame));
     if (!Buffer.isBuffer(plain)) {
       findings.add("frame_damaged", object, `frame ${number}: ${plain}`);
-      whole = false;
+      for (const { id } of byFrame.get(number) ?? []) lost.add(id);
+      isWhole = false;
       continue;
     }
     for (const { id, offset, length } of byFrame.get(number) ?? []) {
-      survey.checkedChunks += 1;
       work.addBytes(length);
-      if (hash(plain.subarray(offset, offset + length)).equals(id)) {
-        survey.present.set(id, length);
-        continue;
-      }
-      whole = false;
+      if (hash(plain.subarray(offset, offset + length)).equals(id)) continue;
+      lost.add(id);
+      isWhole = false;
       findings.add("chunk_damaged", object, `chunk ${id.toString("hex")} has other content`);
     }
   }
-  return whole;
+  return isWhole ? null : lost;
 }
 
 /** What is wrong, when it cannot be read. */

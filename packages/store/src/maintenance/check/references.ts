@@ -1,4 +1,5 @@
-/** Checks the counts that a collection relies on: what it would take over from the last one, against a count of all trees. */
+/** Checks the counts that a collection relies on: what it would take over from the last one. */
+import type { TreeId } from "../../ids.js";
 import type { Repository } from "../../snapshot/repository.js";
 import type { Work } from "../../snapshot/work.js";
 import { countAnew, keptReferencesOf } from "../kept-references.js";
@@ -9,11 +10,10 @@ import { isDamage, type Findings } from "./findings.js";
 /** Returns the right counts where those that are kept are wrong. */
 export function checkReferences(repository: Repository, work: Work, findings: Findings): References | null {
   try {
-    const kept = keptReferencesOf(repository, whatIsNeeded(repository).trees, work);
-    const right = kept === null ? null : countsInsteadOf(kept, repository, work);
-    if (right !== null) {
-      findings.add("references_wrong", "cache/references", "counts other references than the trees have");
-    }
+    const { trees } = whatIsNeeded(repository);
+    if (areRight(repository, trees, work)) return null;
+    const right = countAnew(repository, trees, work);
+    findings.add("references_wrong", "cache/references", "counts other references than the trees have");
     return right;
   } catch (error) {
     // What is missing is found where it is missing, and then nothing is collected.
@@ -22,8 +22,20 @@ export function checkReferences(repository: Repository, work: Work, findings: Fi
   }
 }
 
-/** Null when the counts are right. */
-function countsInsteadOf(counts: References, repository: Repository, work: Work): References | null {
-  const counted = countAnew(repository, counts.trees, work);
-  return counted.encode().equals(counts.encode()) ? null : counted;
+/**
+ * Takes all trees away from the counts: when nothing is left of them, and nothing was missing, they were those that counting anew
+ * would give, which takes as much memory again. For what is followed on the way is then what was counted, all of it
+ * can be reached from the trees, and each count was as high as there are names.
+ */
+function areRight(repository: Repository, trees: ReadonlySet<TreeId>, work: Work): boolean {
+  const kept = keptReferencesOf(repository, trees, work);
+  if (kept === null) return true;
+  try {
+    kept.advance(repository.chunks, new Set(), () => work.step());
+    return kept.isEmpty;
+  } catch (error) {
+    // Too low a count, or a damaged tree: counting anew tells.
+    if (isDamage(error)) return false;
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 /** Walks the trees of snapshots and tells which paths are not whole. What was found whole is not walked again. */
-import type { DigestLengths } from "../../chunk/digest-lengths.js";
+import type { PresentObjects } from "./present.js";
 import { digestKey, type Digest } from "../../chunk/hash.js";
 import { treeDepthMax } from "../../limits.js";
 import type { ObjectSource } from "../../pack/chunks.js";
@@ -34,7 +34,7 @@ export class TreeCheck {
   readonly #sound = new Map<string, TreeSums>();
 
   /** `present`: bytes of every object that can be read. */
-  constructor(objects: ObjectSource, present: DigestLengths, work: Work) {
+  constructor(objects: ObjectSource, present: PresentObjects, work: Work) {
     this.#holdings = {
       get: (id) => objects.get(id),
       lengthOf: (id) => present.get(id),

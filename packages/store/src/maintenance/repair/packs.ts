@@ -4,14 +4,15 @@ import { DigestLengths } from "../../chunk/digest-lengths.js";
 import { DigestSet } from "../../chunk/digest-set.js";
 import { hash, type Digest } from "../../chunk/hash.js";
 import type { ChunkEntry, PackKind } from "../../pack/format.js";
-import { readPackContents } from "../../pack/reader.js";
 import { PackWriter, packPath, type WrittenPack } from "../../pack/writer.js";
 import { anywhere, type Fd } from "../../platform/files.js";
 import type { Repository } from "../../snapshot/repository.js";
 import type { Work } from "../../snapshot/work.js";
 import { isMetadata } from "../../tree/metadata.js";
 import { isDamage } from "../check/findings.js";
+import type { PresentObjects } from "../check/present.js";
 import type { StoreCheck } from "../fsck.js";
+import { readPack } from "../packs.js";
 import { salvagePack } from "./salvage.js";
 
 export interface PackRepair {
@@ -19,8 +20,8 @@ export interface PackRepair {
   savedChunks: number;
   /** Objects that no pack holds any more. */
   lostChunks: number;
-  /** Bytes of every object that can be read now. */
-  present: DigestLengths;
+  /** Those that can be read now. */
+  present: PresentObjects;
 }
 
 /** The damaged packs are still in their place after it, and no segment names them. */
@@ -101,14 +102,6 @@ function* wholePacks(repository: Repository, { packs, damagedPacks }: StoreCheck
 function* following<Item>(first: Iterable<Item>, second: Iterable<Item>): Generator<Item> {
   yield* first;
   yield* second;
-}
-
-function readPack(repository: Repository, id: PackId): WrittenPack {
-  const { files } = repository;
-  return withPack(repository, id, (fd) => ({
-    ...readPackContents(files, fd, id),
-    fileBytes: files.statOpen(fd).sizeBytes,
-  }));
 }
 
 function withPack<Result>({ files, layout }: Repository, id: PackId, run: (fd: Fd) => Result): Result {

@@ -4,13 +4,13 @@
  */
 import type { SnapshotInfo } from "../../api.js";
 import type { SnapshotId } from "../../ids.js";
-import type { DigestLengths } from "../../chunk/digest-lengths.js";
 import { hash } from "../../chunk/hash.js";
 import { readWhole, writeDurably } from "../../platform/durable.js";
 import { decodeRecord, encodeRecord, treeDigest } from "../../snapshot/record.js";
 import { refFile } from "../../snapshot/refs.js";
 import type { Repository } from "../../snapshot/repository.js";
 import { isDamage } from "../check/findings.js";
+import type { PresentObjects } from "../check/present.js";
 import { refPath, type DamagedRef } from "../check/snapshots.js";
 import type { TreeCheck } from "../check/trees.js";
 
@@ -25,7 +25,7 @@ export interface RefRepair {
 export function repairRefs(
   repository: Repository,
   damaged: DamagedRef[],
-  present: DigestLengths,
+  present: PresentObjects,
   trees: TreeCheck,
 ): RefRepair {
   const repair: RefRepair = { restored: [], useless: [] };
@@ -33,7 +33,7 @@ export function repairRefs(
   const orphans = orphanRecords(repository);
   for (const ref of damaged) {
     const fits = ({ name, diskId, tree }: SnapshotInfo): boolean =>
-      refFile(name) === ref.file && diskId === ref.scope && present.has(treeDigest(tree));
+      refFile(name) === ref.file && diskId === ref.scope && present.get(treeDigest(tree)) !== null;
     const bytes = ref.record === null ? null : recordBytes(repository, ref.record);
     const named = bytes === null ? null : decodedOrNull(idOf(bytes), bytes);
     const isTrue = named !== null && fits(named) && trees.check(treeDigest(named.tree), named).length === 0;
