@@ -29,6 +29,7 @@ const tests = [
   { command: "rsync", package: "rsync", why: "compares restored trees independently of our own code" },
   { command: "setfattr", package: "attr", why: "makes files with extended attributes" },
   { command: "setfacl", package: "acl", why: "makes files with access control lists" },
+  { command: "mkfs.ext4", package: "e2fsprogs", why: "the server is tested on a filesystem that is full" },
   { command: "mkfs.btrfs", package: "btrfs-progs", why: "disks are tested on a filesystem with subvolumes" },
   { command: "mkfs.xfs", package: "xfsprogs", why: "disks are tested on a filesystem with shared extents" },
   { command: "busybox", package: "busybox-static", why: "images for tests consist of it" },

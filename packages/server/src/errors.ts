@@ -148,6 +148,11 @@ export function toServerError(error: unknown): ServerError {
       : error instanceof RuntimeError
         ? runtimeCodes[error.code]
         : undefined;
+  if (code === undefined && isOutOfSpace(error))
+    return new ServerError("storage_quota_exceeded", "there is no space left on the server's filesystem", {
+      cause: error,
+      ...suggestionFor("storage_quota_exceeded"),
+    });
   if (code === undefined)
     return new ServerError("internal", "an unexpected error occurred on the server", { cause: error });
   return new ServerError(code, (error as Error).message, {
@@ -155,6 +160,13 @@ export function toServerError(error: unknown): ServerError {
     ...detailsOf(error),
     ...suggestionFor(code),
   });
+}
+
+/** What the kernel and the database say of a full filesystem, wherever something is written. */
+const outOfSpaceCodes: unknown[] = ["ENOSPC", "EDQUOT", "SQLITE_FULL"];
+
+function isOutOfSpace(error: unknown): boolean {
+  return error instanceof Error && outOfSpaceCodes.includes((error as NodeJS.ErrnoException).code);
 }
 
 export function suggestionFor(code: ErrorCode): { suggestion?: string } {
