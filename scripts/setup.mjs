@@ -1,7 +1,7 @@
 // Makes a bare clone ready: system packages, npm packages, native addons, build. What is done already is skipped,
 // so that it can stand in front of every other script. Only Node's own modules are used: it runs before npm does.
 //
-//     node scripts/setup.mjs [--for=quickstart|test|bench]
+//     node scripts/setup.mjs [--for=lint|quickstart|test|bench]
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,7 +27,7 @@ function checkNode() {
   );
 }
 
-/** What the installed npm packages and addons were made for. */
+/** What the addons were compiled for. */
 function installationKey() {
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
@@ -54,22 +54,32 @@ async function setUp(purpose) {
   await installNeeds(needs[purpose]);
 
   const state = readState();
-  const installation = installationKey();
-  if (state.installation !== installation || !npmPackagesInstalled(root)) {
-    await installNpmPackages(root);
-    await installAddons(root);
-    state.installation = installation;
+  if (!npmPackagesInstalled(root)) {
+    // The addons go with the packages that they lie in.
+    delete state.installation;
     writeState(state);
+    await installNpmPackages(root);
   }
+  // The C++ compiler ends with one large file on one core: the TypeScript compiler has the other.
+  await Promise.all([purpose === "lint" ? null : ensureAddons(state), ensureBuilt(state)]);
+  linkPrograms(root);
+}
 
+async function ensureAddons(state) {
+  const installation = installationKey();
+  if (state.installation === installation) return;
+  await installAddons(root);
+  state.installation = installation;
+  writeState(state);
+}
+
+async function ensureBuilt(state) {
   // Taken before the compiler reads the sources: what changes meanwhile is compiled next time.
   const sources = sourceFingerprint(root);
-  if (state.sources !== sources || !isBuilt(root)) {
-    await build(root);
-    state.sources = sources;
-    writeState(state);
-  }
-  linkPrograms(root);
+  if (state.sources === sources && isBuilt(root)) return;
+  await build(root);
+  state.sources = sources;
+  writeState(state);
 }
 
 const { values } = parseArgs({ options: { for: { type: "string", default: "quickstart" } } });

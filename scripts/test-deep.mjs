@@ -1,5 +1,6 @@
-// Runs the tests of power cuts, deaths, faults and damage, simulated and with real processes, many times as deep as `npm test` does,
-// and takes away each of the things that keep attacks out of a sandbox, of which `npm test` tries two:
+// Runs the tests of power cuts, deaths, faults and damage, simulated and with real processes, and of random work on disks,
+// many times as deep as `npm test` does, and the largest directory; and takes away each of the things that keep attacks out
+// of a sandbox, of which `npm test` tries two:
 //
 //     npm run test:deep [N]        N times the outcomes, 10 when not given; CHASER_TEST_SEED=S repeats a run
 import { spawnSync } from "node:child_process";
@@ -14,8 +15,10 @@ if (!Number.isInteger(depth) || depth < 1) {
   process.exit(2);
 }
 
-const files = compiledTests(root, ["packages/store", "packages/runtime"]).filter((file) =>
-  /\/(simulation|processes|verification)\/|\/(damage|decoders|mitigations|disk\/crash)\.test\.js$/.test(file),
+const files = compiledTests(root, ["packages/store", "packages/runtime", "packages/server"]).filter((file) =>
+  /\/(simulation|processes|verification)\/|\/(damage|decoders|mitigations|crash|disk\/(changes|model)|snapshot\/many)\.test\.js$/.test(
+    file,
+  ),
 );
 const started = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], {
   cwd: root,

@@ -12,14 +12,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const privilegeDependent = ["packages/store", "packages/runtime", "packages/server", "packages/cli"];
 /**
  * Where it makes no difference who runs them: formats, simulated disks, disks that are mounted in a namespace of their own in any case, large
- * trees, the words of commands and routes.
+ * trees, the words of commands and routes. What sandboxes and killed servers do is tested as both in the runtime's own tests, and the server as
+ * a whole in `story`, `abuse` and the routes that move files between users.
  */
 const sameForEverybody = new RegExp(
   `^packages/(${[
     "store/dist/test/(chunk|maintenance|pack|processes|simulation|tree|verification)/",
-    "store/dist/test/(decoders|golden-store|disk/(changes|compact|crash|model)|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
+    "store/dist/test/(decoders|golden-store|disk/(changes|compact|crash|filesystems|model)|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
     "server/dist/test/(auth|billing|db|schemas|workspaces)/",
-    "server/dist/test/routes/(?!exec|files|images|snapshots)",
+    "server/dist/test/(crash|sessions/kept-output)[.]",
+    "server/dist/test/routes/(?!files|images)",
     "cli/dist/test/(client|output)/",
     "cli/dist/test/commands/(cp|completion|exec|forward|store)",
   ].join("|")})`,

@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { toolchain } from "./needs.mjs";
 import { nodeGypProgram } from "./packages.mjs";
-import { SetupError, findCommand, run, seconds, step } from "./run.mjs";
+import { SetupError, findCommand, run, step } from "./run.mjs";
 import { installNeeds, installPackages } from "./system.mjs";
 
 /** `check` is a program that fails when the addon in `addon` cannot do its work. */
@@ -80,7 +80,6 @@ async function installHeaders() {
 }
 
 async function compile(root, addon) {
-  const startedMs = performance.now();
   const folder = join(root, "node_modules", addon.name);
   const env = { ...process.env, JOBS: String(availableParallelism()), ...addon.env };
   const prefix = headersPrefix();
@@ -90,7 +89,6 @@ async function compile(root, addon) {
   // Object files are many times the size of the binary, which is all that is ever loaded.
   rmSync(join(folder, "build"), { recursive: true, force: true });
   copyWhole(keptFile(root, addon), installedFile(root, addon));
-  process.stdout.write(`${addon.name} ${seconds(performance.now() - startedMs)}, `);
 }
 
 /** Uses what an earlier set-up compiled. False when there is nothing, or nothing that loads. */
@@ -111,9 +109,10 @@ export async function installAddons(root) {
 
   await installNeeds(toolchain);
   await installHeaders();
-  const names = toCompile.map((addon) => addon.name).join(", ");
-  await step(`native addons (${names}; one to three minutes)`, () =>
-    Promise.all(toCompile.map((addon) => compile(root, addon))),
+  await Promise.all(
+    toCompile.map((addon) =>
+      step(`native addon ${addon.name}, up to three minutes`, () => compile(root, addon)),
+    ),
   );
   for (const addon of toCompile) {
     const failure = await loadFailure(root, addon);

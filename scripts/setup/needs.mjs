@@ -54,6 +54,8 @@ const contenders = [
 
 /** What the set-up is for decides what must be there. */
 export const needs = {
+  // What npm and the compiler make is enough.
+  lint: [],
   quickstart: product,
   test: [...product, ...tests],
   bench: [...product, ...contenders],

@@ -46,7 +46,6 @@ export function npmPackagesInstalled(root) {
 }
 
 export async function installNpmPackages(root) {
-  if (npmPackagesInstalled(root)) return;
   await step("npm packages", () =>
     run(process.execPath, [npmProgram(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: root }),
   );

@@ -43,18 +43,18 @@ export function findCommand(name) {
   return null;
 }
 
-/** Shows one step: what is being done, then its time. */
+/** Shows one step: what is being done, then its time, on lines of their own, as another step may be under way. */
 export async function step(title, work) {
   const startedMs = performance.now();
-  process.stdout.write(`  ${title} ... `);
+  process.stdout.write(`  ${title} ...\n`);
   let result;
   try {
     result = await work();
   } catch (error) {
-    process.stdout.write("failed\n");
+    process.stdout.write(`  ${title}: failed\n`);
     throw error;
   }
-  process.stdout.write(`${seconds(performance.now() - startedMs)}\n`);
+  process.stdout.write(`  ${title}: ${seconds(performance.now() - startedMs)}\n`);
   return result;
 }
 

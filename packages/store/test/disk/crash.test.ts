@@ -16,7 +16,7 @@ import { crashingFiles } from "./crashing-files.js";
 import { openBench, removeDirectory, temporaryDirectoryInMemory, type Bench } from "./mounted.js";
 
 /** Of up to some 100 changes, as many as end within seconds; `npm run test:deep` takes all. */
-const killsPerOperation = 12;
+const killsPerOperation = 6 * depth;
 
 /** Changes the upper as overlayfs would have, so that hundreds of runs need no mount. */
 function write(bench: Bench, id: string, run: (upper: string) => void): void {
@@ -222,7 +222,7 @@ for (const [name, { prepare, act, made, layersMax }] of Object.entries(operation
     const changes = onCopy((root) => runKilled(root, Infinity));
     assert.ok(changes > 3);
     const everyPoint = Array.from({ length: changes }, (_, n) => n + 1);
-    const killed = drawn(everyPoint, killsPerOperation * depth, (end) => random.below(end));
+    const killed = drawn(everyPoint, killsPerOperation, (end) => random.below(end));
     for (const crashAt of killed) {
       onCopy((root) => {
         runKilled(root, crashAt);

@@ -1,5 +1,5 @@
 /**
- * Thousands of random operations on mounted disks, each followed on a plain directory that gets the same; snapshots, clones,
+ * Very many random operations on mounted disks, each followed on a plain directory that gets the same; snapshots, clones,
  * restores and evictions in between, at random. Whatever happens, a disk shows what its directory shows.
  */
 import assert from "node:assert/strict";
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { DiskDriver } from "../../src/api.js";
 import { layersMax } from "../../src/limits.js";
 import { Random, seedOfRun } from "../random.js";
+import { depth } from "../simulation/share.js";
 import { randomOperation, type NumberedOperation } from "./model/operations.js";
 import {
   isRoot,
@@ -32,19 +33,19 @@ void test(
   "overlay: a disk shows what a directory shows that got the same operations",
   { skip: noOverlay },
   (t) => {
-    new Model(t, newBench(t, layersMax, withoutSyncs), "overlay").run(9);
+    new Model(t, newBench(t, layersMax, withoutSyncs), "overlay").run(5 * depth);
   },
 );
 
 void test("overlay: so it does when its layers are merged over and over", { skip: noOverlay }, (t) => {
-  new Model(t, newBench(t, 3, withoutSyncs), "overlay").run(7);
+  new Model(t, newBench(t, 3, withoutSyncs), "overlay").run(4 * depth);
 });
 
 void test(
   "directory: a disk shows what a directory shows that got the same operations",
   { skip: noOverlay },
   (t) => {
-    new Model(t, newBench(t, layersMax, withoutSyncs), "directory").run(5);
+    new Model(t, newBench(t, layersMax, withoutSyncs), "directory").run(3 * depth);
   },
 );
 

@@ -12,7 +12,9 @@ import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { createStore } from "../../src/snapshot/format-file.js";
 import { Repository } from "../../src/snapshot/repository.js";
+import { manifest } from "./manifest.js";
 
+/** For what stands in another mount namespace. */
 const manifestProgram = fileURLToPath(new URL("./manifest.js", import.meta.url));
 
 /** Why overlay disks cannot be mounted here, or false. For the `skip` option of a test. */
@@ -123,19 +125,27 @@ function run(argv: string[]): string {
   return result.stdout;
 }
 
-/** Attaches, runs a script on the mounted disk, and detaches. */
-export function onDisk(bench: Bench, id: string, script: string): string {
+function attached<Result>(bench: Bench, id: string, use: (mount: DiskMount) => Result): Result {
   const mount = bench.disks.attach(id);
   try {
-    return runMounted(mount, script);
+    return use(mount);
   } finally {
     bench.disks.detach(id);
   }
 }
 
+/** Attaches, runs a script on the mounted disk, and detaches. */
+export function onDisk(bench: Bench, id: string, script: string): string {
+  return attached(bench, id, (mount) => runMounted(mount, script));
+}
+
 /** What the mounted disk shows. */
 export function manifestOf(bench: Bench, id: string): string {
-  return onDisk(bench, id, `"${process.execPath}" "${manifestProgram}"`);
+  return attached(bench, id, (mount) =>
+    mount.driver === "directory"
+      ? `${manifest(mount.path).join("\n")}\n`
+      : runMounted(mount, `"${process.execPath}" "${manifestProgram}"`),
+  );
 }
 
 /** Copies what the mounted disk shows, by means of its own, to a new directory. */

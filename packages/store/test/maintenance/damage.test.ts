@@ -18,7 +18,7 @@ import { depth, drawn } from "../simulation/share.js";
 import { openStore, put, sourceRoot, storeRoot } from "../simulation/sources.js";
 
 /** Of each kind of damage; `npm run test:deep` tries many times as many, and 25 times as many are all. */
-const triesPerKind = 200 * depth;
+const triesPerKind = 100 * depth;
 
 const witnessRoot = "/data/witness";
 

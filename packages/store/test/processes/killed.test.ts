@@ -16,7 +16,7 @@ import { filesIn } from "./dying-files.js";
 
 const program = fileURLToPath(new URL("./dying.js", import.meta.url));
 const nothing = (): void => undefined;
-const scenariosMax = 6 * depth;
+const scenariosMax = 3 * depth;
 const killsPerOperation = 2 * depth;
 
 /** A directory in which things are tried on copies of what was made once. */

@@ -13,7 +13,7 @@ import type { Scenario } from "./scenario.js";
 import { perform, prepared, scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 
-const faultsPerOperation = 3 * depth;
+const faultsPerOperation = 2 * depth;
 
 const needSpace = new Set<keyof Files>([
   "write",

@@ -16,7 +16,7 @@ import { perform, scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 import { openStore, sourceRoot } from "./sources.js";
 
-const deathsPerOperation = 2 * depth;
+const deathsPerOperation = depth;
 const outcomesPerDeath = 3 * depth;
 
 /** The disk as the kernel has it when a process dies before change `at`, a number from 1. */

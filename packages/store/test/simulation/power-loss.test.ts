@@ -8,7 +8,7 @@ import { expectationAt, record } from "./recording.js";
 import { scenarios } from "./scenarios.js";
 import { depth, drawn } from "./share.js";
 
-const outcomesPerOperation = 8 * depth;
+const outcomesPerOperation = 4 * depth;
 
 describe("after a power cut anywhere, what was acknowledged is there and the rest is whole or absent", () => {
   for (const scenario of scenarios) {
@@ -21,7 +21,7 @@ describe("after a power cut anywhere, what was acknowledged is there and the res
       const last = recording.moments.length - 1;
       const acknowledged = drawn(
         possible.filter(({ n }) => n === last),
-        4 * depth,
+        2 * depth,
         (end) => random.below(end),
       );
       const chosen = drawn(

@@ -11,7 +11,7 @@ import { unseen } from "./unseen.js";
 
 const testUrl = new URL("../", import.meta.url);
 const program = fileURLToPath(new URL("./without.js", import.meta.url));
-const refusalsTried = 3 * depth;
+const refusalsTried = 2 * depth;
 /** Tests that hang have noticed. */
 const timeoutMs = 120_000;
 
