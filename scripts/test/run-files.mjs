@@ -1,15 +1,14 @@
 // Runs test files with node's runner as whoever starts this, from the folder it is started in:
 //
 //     node run-files.mjs FILE...
-import { availableParallelism } from "node:os";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { skipIsAllowed } from "./allowed-skips.mjs";
 
 /** The machine may be slow and its disk slower; this only ends what hangs. Covers one file with all its tests. */
 const fileTimeoutMs = 600_000;
-/** Tests start servers, sandboxes and worker threads of their own; one more than cores fills the time in which they wait. */
-const filesAtOnce = availableParallelism() + 1;
+/** Tests start servers, sandboxes and worker threads of their own: a third file at once made each slower and the whole no faster. */
+const filesAtOnce = 2;
 
 const files = process.argv.slice(2);
 const skips = [];
