@@ -46,6 +46,39 @@ describe("the mode of a name", () => {
   });
 });
 
+test("what is done by a name is done to a link, never to what it points to", (t) => {
+  const place = temporaryDirectory(t);
+  mkdirSync(`${place}/outside`);
+  writeFileSync(`${place}/outside/file`, "precious");
+  symlinkSync("outside/file", `${place}/to-file`);
+  symlinkSync("outside", `${place}/to-directory`);
+  symlinkSync("nothing", `${place}/dangling`);
+  withDirectory(linuxFiles, place, (directory) => {
+    for (const access of ["read", "readwrite", "lock"] as const)
+      assert.throws(
+        () => linuxFiles.open(directory, "to-file", { access }),
+        (error) => isErrno(error, "ELOOP"),
+        access,
+      );
+    assert.throws(
+      () => linuxFiles.open(directory, "dangling", { access: "lock" }),
+      (error) => isErrno(error, "ELOOP"),
+    );
+    assert.throws(
+      () => linuxFiles.open(directory, "to-directory", { directory: true }),
+      (error) => isErrno(error, "ELOOP", "ENOTDIR"),
+    );
+    assert.equal(linuxFiles.stat(directory, "to-file").type, "symlink");
+    // Of what is not there, all of this would fail.
+    const { uid, gid } = linuxFiles.stat(directory, "dangling");
+    linuxFiles.setOwner(directory, "dangling", uid, gid);
+    linuxFiles.setModified(directory, "dangling", 1, 0);
+    assert.deepEqual(linuxFiles.xattrNames(directory, "dangling"), []);
+    assert.equal(linuxFiles.stat(directory, "dangling").mtimeSeconds, 1);
+  });
+  assert.deepEqual(readdirSync(place).sort(), ["dangling", "outside", "to-directory", "to-file"]);
+});
+
 test("states of many entries are asked by names that lie in one buffer", (t) => {
   const root = temporaryDirectory(t);
   mkdirSync(`${root}/directory`);

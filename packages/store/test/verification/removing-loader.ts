@@ -12,5 +12,8 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
   if (url !== removal.url) return loaded;
   const source = Buffer.from(loaded.source as Uint8Array).toString("utf8");
-  return { ...loaded, source: `${source.slice(0, removal.start)}undefined${source.slice(removal.end)}` };
+  return {
+    ...loaded,
+    source: `${source.slice(0, removal.start)}${removal.instead}${source.slice(removal.end)}`,
+  };
 };

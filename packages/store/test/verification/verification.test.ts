@@ -1,13 +1,14 @@
 /** Takes each verification of what is read away in turn: the tests of the code around it must then fail. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Random, seedOfRun } from "../random.js";
 import { depth, drawn } from "../simulation/share.js";
 import { allRefusals, sourceUrl, type Refusal } from "./refusals.js";
 import { unseen } from "./unseen.js";
+import type { Removal } from "./without.js";
 
 const testUrl = new URL("../", import.meta.url);
 const program = fileURLToPath(new URL("./without.js", import.meta.url));
@@ -39,10 +40,13 @@ function testsFor({ file }: Refusal): string[] {
   return [...(existsSync(new URL(own, testUrl)) ? [own] : []), ...(testedIn[file] ?? [])];
 }
 
-function isNoticed(refusal: Refusal): boolean {
-  const { file, start, end } = refusal;
-  const removal = { url: new URL(file, sourceUrl).href, start, end };
-  const tests = testsFor(refusal).map((name) => new URL(name, testUrl).href);
+function isNoticed(
+  { file, start, end }: Pick<Refusal, "file" | "start" | "end">,
+  names: readonly string[],
+  instead = "undefined",
+): boolean {
+  const removal: Removal = { url: new URL(file, sourceUrl).href, start, end, instead };
+  const tests = names.map((name) => new URL(name, testUrl).href);
   const { status } = spawnSync(process.execPath, [program, JSON.stringify({ removal, tests })], {
     timeout: timeoutMs,
     stdio: "ignore",
@@ -64,7 +68,7 @@ describe("without one of the verifications, a test fails", () => {
   )) {
     test(nameOf(refusal), (t) => {
       t.diagnostic(`seed ${random.seed}`);
-      assert.ok(isNoticed(refusal), "all tests pass without it");
+      assert.ok(isNoticed(refusal, testsFor(refusal)), "all tests pass without it");
     });
   }
 
@@ -73,4 +77,21 @@ describe("without one of the verifications, a test fails", () => {
     const known = new Set(refusals.map(nameOf));
     for (const name of unseen.keys()) assert.ok(known.has(name), name);
   });
+});
+
+describe("without one of the flags against following links, a test fails", () => {
+  const file = "platform/linux.js";
+  const source = readFileSync(new URL(file, sourceUrl), "utf8");
+  const flags = [...source.matchAll(/\bflag\.(?:noFollow|atSymlinkNoFollow)\b/g)];
+
+  test("they are found", () => assert.ok(flags.length >= 6, `${flags.length}`));
+
+  for (const [number, { 0: text, index }] of flags.entries())
+    test(`${text}, number ${number + 1}`, () => {
+      const end = index + text.length;
+      assert.ok(
+        isNoticed({ file, start: index, end }, ["platform/linux.test.js"], "0"),
+        "all tests pass without it",
+      );
+    });
 });

@@ -1,4 +1,4 @@
-/** Runs test files in this process with one piece of the compiled source taken out: `{ file, start, end, tests }` as JSON. */
+/** Runs test files in this process with one piece of the compiled source taken out: `{ removal, tests }` as JSON. */
 import { register } from "node:module";
 
 export interface Removal {
@@ -6,6 +6,8 @@ export interface Removal {
   url: string;
   start: number;
   end: number;
+  /** What stands there then. */
+  instead: string;
 }
 
 const { removal, tests } = JSON.parse(process.argv[2] ?? "") as { removal: Removal; tests: string[] };
