@@ -32,6 +32,7 @@ const tests = [
   { command: "mkfs.ext4", package: "e2fsprogs", why: "the server is tested on a filesystem that is full" },
   { command: "mkfs.btrfs", package: "btrfs-progs", why: "disks are tested on a filesystem with subvolumes" },
   { command: "mkfs.xfs", package: "xfsprogs", why: "disks are tested on a filesystem with shared extents" },
+  { command: "mkfs.ext4", package: "e2fsprogs", why: "disks are tested on a filesystem with project quotas" },
   { command: "busybox", package: "busybox-static", why: "images for tests consist of it" },
   { command: "docker-registry", package: "docker-registry", why: "images are pulled from a real registry" },
   {

@@ -499,8 +499,9 @@ export interface Disks {
   /** This part of `usage` alone, for a fraction of its cost: it grows while the disk is attached. */
   upperUsage(id: string): Promise<UpperUsage>;
   /**
-   * Holds an attached disk to caps on `referencedBytes` and `referencedInodes` of `usage`. Whoever writes faster than it is looked gets beyond the cap by what it
-   * writes in between.
+   * Holds an attached disk to caps on `referencedBytes` and `referencedInodes` of `usage`. Where `kernelHoldsDisks`, from the first look on the
+   * kernel ends a write that would cross one (`ENOSPC` on XFS, `EDQUOT` on ext4), and `onCrossed` is not called; not so for a disk that held
+   * more than directories before it was first attached there. Elsewhere whoever writes faster than it is looked gets beyond the cap by what it writes in between.
    */
   watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch;
 }

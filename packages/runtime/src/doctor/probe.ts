@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 import { probeCgroup } from "./cgroup.js";
+import { probeDiskCaps } from "./disk-caps.js";
 import { probeImages } from "./images.js";
 import { probeKernel } from "./kernel.js";
 import { probeUserNamespaces } from "./namespaces.js";
@@ -29,6 +30,7 @@ export async function probe(options: { directory?: string } = {}): Promise<Capab
       await probeBubblewrap(),
       await probeUserNamespaces(user),
       await probeOverlay(directory, user),
+      await probeDiskCaps(directory),
       await probeSession("sandbox session", directory, user, "none"),
       await probeSession("network nat", directory, user, "nat"),
       await probeImages(directory, user),

@@ -18,6 +18,7 @@ describe("probe", () => {
         "bubblewrap",
         "user namespaces",
         "overlay disks",
+        "disk caps",
         "sandbox session",
         "network nat",
         "images",

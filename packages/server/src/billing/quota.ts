@@ -16,6 +16,9 @@ export interface Reservation {
 const leastBytes = 8192;
 const least = { bytes: leastBytes, inodes: 1 };
 
+/** A disk that the kernel holds is full with less than this left: what its limit leaves out, and a write that it ended. */
+const kernelSlack = { bytes: 1024 * 1024, inodes: 64 };
+
 /**
  * Refuses what would make an account or a workspace's disk grow beyond its cap. What the processes of sessions write is watched
  * instead, see `sessions/growth.ts`, and what the store writes stops at the account's cap by itself.
@@ -79,6 +82,25 @@ export class Quota {
     await this.#requireInodes(account, diskId);
     const accountBytes = await this.accountBytes(account);
     if (accountBytes > this.plan.storageBytesMax) throw this.accountFull(accountBytes);
+  }
+
+  /**
+   * What to answer where the kernel ended a write onto a disk for want of room: the disk's figures where it was at its cap. Elsewhere the filesystem
+   * itself is full, and `error` says so.
+   */
+  async noRoom(
+    account: AccountRow,
+    diskId: string,
+    { neededBytes, error }: { neededBytes: number; error: unknown },
+  ): Promise<unknown> {
+    const { workspaceDiskBytesMax, workspaceDiskInodesMax } = this.plan;
+    const usedBytes = await this.diskBytes(account, diskId);
+    if (workspaceDiskBytesMax - usedBytes < Math.max(neededBytes, kernelSlack.bytes))
+      return this.diskFull("bytes", usedBytes, Math.max(neededBytes, leastBytes));
+    const usedInodes = this.#inodesOf(diskId);
+    return workspaceDiskInodesMax - usedInodes < kernelSlack.inodes
+      ? this.diskFull("inodes", usedInodes)
+      : error;
   }
 
   accountFull(usedBytes: number, neededBytes = leastBytes): ServerError {

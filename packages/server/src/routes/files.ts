@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { z } from "@hono/zod-openapi";
-import { openPath, type FileInfo } from "@chaser/runtime";
+import { openPath, RuntimeError, type FileInfo } from "@chaser/runtime";
 import type { Reservation } from "../billing/quota.js";
 import type { Context } from "../context.js";
 import { ServerError } from "../errors.js";
@@ -86,6 +86,8 @@ export function registerFiles(app: App, context: Context): void {
       // Of what is still to come nothing is read, so the connection cannot carry another request.
       c.header("Connection", "close");
       if (c.req.raw.signal.aborted) throw new ServerError("invalid_request", "the client went away");
+      if (session.stoppedBy === undefined && error instanceof RuntimeError && error.code === "disk_full")
+        throw await quota.noRoom(account, session.diskId, { neededBytes: room.bytes, error });
       throw session.stoppedBy ?? error;
     } finally {
       reservation?.release();

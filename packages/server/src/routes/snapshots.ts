@@ -79,6 +79,7 @@ const remove = apiRoute(
     path: "/v1/workspaces/{workspace}/snapshots/{snapshot}",
     tags,
     summary: "Delete a snapshot",
+    description: "It is answered when the bytes are free again: `freed_bytes` counts what came back.",
     request: { params: one },
     responses: { 200: { description: "what that freed", ...json(deletedSnapshotSchema) } },
   },

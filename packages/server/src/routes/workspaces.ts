@@ -89,7 +89,8 @@ const remove = apiRoute(
     path: "/v1/workspaces/{workspace}",
     tags,
     summary: "Delete a workspace with its snapshots",
-    description: "Clones of it are not affected. `force` ends an active session first.",
+    description:
+      "Clones of it are not affected. `force` ends an active session first. It is answered when the bytes are free again.",
     request: { params, query: forceQuery },
     responses: { 204: { description: "deleted" } },
   },

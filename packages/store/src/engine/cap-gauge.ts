@@ -3,7 +3,7 @@ import type { CapUnit } from "../platform/capped-files.js";
 import type { Taken } from "../platform/allocated.js";
 
 /** What is over a cap from the start may be read and cleaned, for which some small things have to be written. */
-const cleaning: Taken = { bytes: 4 * 1024 * 1024, inodes: 1000 };
+export const cleaning: Taken = { bytes: 4 * 1024 * 1024, inodes: 1000 };
 
 export class CapGauge {
   readonly unit: CapUnit;

@@ -18,14 +18,17 @@ import type {
   SnapshotResult,
   UpperUsage,
 } from "../api.js";
-import type { Taken } from "../platform/allocated.js";
+import type { DiskProject } from "../disk/project.js";
 import type { EngineChannel } from "./channel.js";
-import { watchGrowth } from "./growth-watch.js";
+import { projectOfDisk, watchDiskGrowth } from "./disk-growth.js";
 
 export class EngineDisks implements Disks {
   readonly #engine: EngineChannel;
 
   readonly #directory: string;
+
+  /** Of the attached disks that are in one. */
+  readonly #projects = new Map<string, DiskProject>();
 
   /** `directory`: that of the store. */
   constructor(engine: EngineChannel, directory: string) {
@@ -47,12 +50,23 @@ export class EngineDisks implements Disks {
 
   async attach(id: string): Promise<DiskAttachment> {
     const mount = await this.#engine.call("disks.attach", [id]);
+    const detach = (): Promise<void> => {
+      this.#projects.delete(id);
+      return this.#engine.call("disks.detach", [id]);
+    };
+    try {
+      const project = await projectOfDisk(mount);
+      if (project !== null) this.#projects.set(id, project);
+    } catch (error) {
+      await detach();
+      throw error;
+    }
     let detached: Promise<void> | null = null;
     return {
       diskId: id,
       mount,
       changes: () => this.#engine.call("disks.changes", [id]),
-      detach: () => (detached ??= this.#engine.call("disks.detach", [id])),
+      detach: () => (detached ??= detach()),
     };
   }
 
@@ -103,28 +117,7 @@ export class EngineDisks implements Disks {
   }
 
   watchGrowth(id: string, options: DiskGrowthOptions): GrowthWatch {
-    // The layers below do not change while a disk is attached, so they are measured once.
-    let layers: Taken | null = null;
-    const used = async (): Promise<Taken> => {
-      if (layers !== null) {
-        const { upperBytes, upperInodes } = await this.upperUsage(id);
-        return { bytes: layers.bytes + upperBytes, inodes: layers.inodes + upperInodes };
-      }
-      const { referencedBytes: bytes, referencedInodes: inodes, ...upper } = await this.usage(id);
-      layers = { bytes: bytes - upper.upperBytes, inodes: inodes - upper.upperInodes };
-      return { bytes, inodes };
-    };
-    const { pause } = options;
-    const measure = async (isUrgent: boolean): Promise<Taken> => {
-      if (!isUrgent || pause === undefined) return used();
-      const resume = await pause();
-      try {
-        return await used();
-      } finally {
-        await resume();
-      }
-    };
-    const { capBytes, capInodes = Infinity } = options;
-    return watchGrowth(this.#directory, measure, { bytes: capBytes, inodes: capInodes }, options);
+    const project = this.#projects.get(id) ?? null;
+    return watchDiskGrowth(this, { id, directory: this.#directory, project }, options);
   }
 }

@@ -9,6 +9,7 @@ import { isRoot, removeDirectory, temporaryDirectory } from "./mounted.js";
 
 const programs = {
   suite: fileURLToPath(new URL("./suite.test.js", import.meta.url)),
+  projectQuota: fileURLToPath(new URL("./project-quota.js", import.meta.url)),
   sharing: fileURLToPath(new URL("./sharing.js", import.meta.url)),
 };
 /** XFS makes no smaller one; the file is sparse. */
@@ -32,8 +33,15 @@ function runOn(directory: string, prepare: string, program: string): string | nu
   return null;
 }
 
+interface Filesystem {
+  /** As a skip names it. */
+  type: string;
+  make: string;
+  options: string;
+}
+
 /** In a mount namespace of its own, so that nothing stays mounted whatever happens. */
-function onLoop(t: TestContext, type: "btrfs" | "xfs", program: string): void {
+function onLoop(t: TestContext, { type, make, options }: Filesystem, program: string): void {
   const parent = temporaryDirectory();
   t.after(() => removeDirectory(parent));
   const image = path.join(parent, "image");
@@ -41,15 +49,27 @@ function onLoop(t: TestContext, type: "btrfs" | "xfs", program: string): void {
   fs.mkdirSync(mounted);
   fs.writeFileSync(image, "");
   fs.truncateSync(image, imageBytes);
-  const complaint = runOn(mounted, `mkfs.${type} -q "${image}" && mount -o loop "${image}" "$1"`, program);
-  if (complaint !== null) t.skip(`needs a ${type} filesystem: ${complaint}`);
+  const complaint = runOn(mounted, `${make} -q "${image}" && mount -o ${options} "${image}" "$1"`, program);
+  if (complaint !== null) t.skip(`needs a filesystem of type ${type}: ${complaint}`);
 }
 
 const skip = isRoot ? false : "needs root to mount a filesystem";
 
-for (const type of ["btrfs", "xfs"] as const) {
-  void test(`the suite on ${type}`, { skip }, (t) => onLoop(t, type, programs.suite));
-  void test(`what a directory disk shares on ${type}`, { skip }, (t) => onLoop(t, type, programs.sharing));
+for (const type of ["btrfs", "xfs"]) {
+  const filesystem = { type, make: `mkfs.${type}`, options: "loop" };
+  void test(`the suite on ${type}`, { skip }, (t) => onLoop(t, filesystem, programs.suite));
+  void test(`what a directory disk shares on ${type}`, { skip }, (t) =>
+    onLoop(t, filesystem, programs.sharing),
+  );
+}
+
+for (const { type, make } of [
+  { type: "xfs", make: "mkfs.xfs" },
+  { type: "ext4", make: "mkfs.ext4 -O quota,project -E quotatype=prjquota" },
+]) {
+  const filesystem = { type: `${type} with project quotas`, make, options: "loop,prjquota" };
+  void test(`the suite on ${filesystem.type}`, { skip }, (t) => onLoop(t, filesystem, programs.suite));
+  void test(`caps on ${filesystem.type}`, { skip }, (t) => onLoop(t, filesystem, programs.projectQuota));
 }
 
 void test("the suite on tmpfs", (t) => {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
 import type { DiskMount } from "../../src/api.js";
 import { DiskSet } from "../../src/disk/disks.js";
+import { provideProject } from "../../src/disk/project.js";
 import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { createStore } from "../../src/snapshot/format-file.js";
@@ -128,6 +129,8 @@ function run(argv: string[]): string {
 function attached<Result>(bench: Bench, id: string, use: (mount: DiskMount) => Result): Result {
   const mount = bench.disks.attach(id);
   try {
+    // As who watches an attached disk does, so that all that disks do is tried in projects where there are any.
+    if (isRoot) provideProject(mount);
     return use(mount);
   } finally {
     bench.disks.detach(id);
