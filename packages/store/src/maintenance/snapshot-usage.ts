@@ -6,6 +6,7 @@ import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { Alone } from "./alone.js";
+import { KnownAlone } from "./known-alone.js";
 import { countNeeded } from "./needed.js";
 import { allocatedBytesOf, framesOf, packStates, type Needs, type PackState } from "./packs.js";
 import { freedBytesOf, planCollection } from "./plan.js";
@@ -14,17 +15,28 @@ import type { References } from "./references.js";
 /** Of one scope, newest first. To be asked while nothing is collected. */
 export function snapshotUsages(repository: Repository, scope: RefScope, work: Work): SnapshotUsage[] {
   const { needed, references } = countNeeded(repository, work);
-  const states = packStates(repository, references, needed.packs);
-  const alone = new Alone(repository, states, work);
+  const claims = references.claims();
+  const states = packStates(repository, references, needed.packs, claims);
   const sharers = new Map<TreeId, number>();
   for (const { tree } of repository.allSnapshots()) sharers.set(tree, (sharers.get(tree) ?? 0) + 1);
-  return repository.listSnapshots(scope).map((snapshot) => {
+  const { index } = repository.chunks;
+  // What stands in packs that are still being written is not counted yet.
+  const areExact = needed.packs.size === 0 && !claims.metAgain && !index.hasSharedObjects();
+  const alone = new Alone(repository, states, work);
+  const known = KnownAlone.of(repository);
+  const snapshots = repository.listSnapshots(scope);
+  const trees = snapshots.map(({ tree }) => tree);
+  const aloneBytes = known.ask(trees, { packs: index.presentPacks(), areExact }, (tree) =>
+    alone.packBytes(tree),
+  );
+  known.forgetOthers(sharers);
+  return snapshots.map((snapshot) => {
     const isAlone = sharers.get(snapshot.tree) === 1;
     const ownBytes = repository.snapshotFilesBytes(snapshot);
     const exclusiveBytes =
       ownBytes + (isAlone ? freedFromPacks(repository, references, states, snapshot, work) : 0);
     // Deleting it may tip a pack over to where it is worth being rewritten, and then frees what was dead in it before, too.
-    const referencedBytes = Math.max(ownBytes + alone.packBytes(snapshot.tree), exclusiveBytes);
+    const referencedBytes = Math.max(ownBytes + (aloneBytes.get(snapshot.tree) ?? 0), exclusiveBytes);
     return { snapshot, referencedBytes, exclusiveBytes, sharedBytes: referencedBytes - exclusiveBytes };
   });
 }

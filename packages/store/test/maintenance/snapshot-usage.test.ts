@@ -34,7 +34,7 @@ function change(random: Random, source: string): void {
 
 describe("the exclusive bytes of a snapshot", () => {
   test("are exactly what its deletion frees, after any history", (t) => {
-    const { engine, root, source } = makeStore(t);
+    const { engine, root, source, again } = makeStore(t);
     const random = new Random(seedOfRun());
     const names: string[] = [];
     for (let step = 0; step < 40; step++) {
@@ -45,6 +45,8 @@ describe("the exclusive bytes of a snapshot", () => {
       }
       const [name] = names.splice(random.below(names.length), 1) as [string];
       const usages = engine.upkeep.snapshotUsage({}, null);
+      // What it kept in mind is what one finds who knows nothing.
+      assert.deepEqual(usages, again().upkeep.snapshotUsage({}, null), `seed ${random.seed}, step ${step}`);
       const foretold = usages.find(({ snapshot }) => snapshot.name === name)?.exclusiveBytes;
       const before = snapshotBytes(root);
       engine.directories.deleteSnapshot({}, name);
