@@ -496,6 +496,11 @@ export interface Disks {
   usage(id: string): Promise<DiskUsage>;
   /** The same of all disks, in the order of their `id`s, for little more than what one of them costs. */
   usages(): Promise<(DiskUsage & { id: string })[]>;
+  /**
+   * How long the files are that a disk shows, all together, holes included and each name by itself. Takes a walk of what was written since
+   * the last snapshot, and reads no file.
+   */
+  logicalBytes(id: string): Promise<number>;
   /** This part of `usage` alone, for a fraction of its cost: it grows while the disk is attached. */
   upperUsage(id: string): Promise<UpperUsage>;
   /**

@@ -51,6 +51,7 @@ export interface RestoreAnswer {
 
 export interface WorkspaceUsage {
   workspace_id: string;
+  logical_bytes: number;
   referenced_bytes: number;
   exclusive_bytes: number;
   shared_bytes: number;

@@ -186,6 +186,7 @@ export function registerWorkspaces(app: App, context: Context): void {
     return c.json(
       {
         workspace_id: row.id,
+        logical_bytes: await workspaces.logicalBytes(account, row),
         referenced_bytes: figures.referencedBytes,
         referenced_inodes: figures.referencedInodes,
         exclusive_bytes: figures.exclusiveBytes,

@@ -108,6 +108,7 @@ export function workspaceView(
 export const usageSchema = z
   .object({
     workspace_id: id,
+    logical_bytes: bytes.openapi({ description: "lengths of all files" }),
     referenced_bytes: bytes.openapi({ description: "allocated bytes that the disk can reach" }),
     referenced_inodes: z
       .number()

@@ -294,6 +294,12 @@ export class Workspaces {
     return rows.flatMap(({ image_digest: digest }) => (digest === null ? [] : [digest]));
   }
 
+  /** Of all files that it shows. Walks what was written since its last snapshot. */
+  async logicalBytes(account: AccountRow, workspace: WorkspaceRow): Promise<number> {
+    const store = await this.#on.stores.get(account);
+    return store.disks.logicalBytes(workspace.id);
+  }
+
   async diskUsage(account: AccountRow, workspace: WorkspaceRow): Promise<DiskUsage> {
     const store = await this.#on.stores.get(account);
     return store.disks.usage(workspace.id);

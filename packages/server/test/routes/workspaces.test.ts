@@ -132,7 +132,7 @@ describe("workspaces", () => {
     const usage = await server.expect(200, "GET", "/v1/workspaces/copy/usage");
     for (const of of [usage, ...usage.snapshots])
       assert.equal(of.shared_bytes + of.exclusive_bytes, of.referenced_bytes);
-    assert.deepEqual(usage.snapshots, []);
+    assert.deepEqual([usage.logical_bytes, usage.snapshots], [0, []]);
   });
 
   test("there is an upper number of workspaces, and it is said", async () => {

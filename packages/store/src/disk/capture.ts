@@ -15,6 +15,8 @@ export interface CaptureOptions {
   work: Work;
   /** The trees that are sure to stay while this runs. */
   trees: ReadonlySet<TreeId>;
+  /** See `ScanOptions`. Default false. */
+  sizesOnly?: boolean;
 }
 
 /** Where the topmost layer with a known tree is in a stack; null when there is none. */
@@ -37,7 +39,7 @@ export function captureStack(
   writer: ObjectWriter,
   stack: LayerId[],
   upper: string | null,
-  { owners, work, trees }: CaptureOptions,
+  { owners, work, trees, sizesOnly = false }: CaptureOptions,
 ): ScanResult {
   const known = topmostKnown(layers, stack, trees);
   let result: ScanResult | null = null;
@@ -52,7 +54,7 @@ export function captureStack(
   for (const path of upper === null ? above : [...above, upper]) {
     const base = result?.root ?? null;
     result = withDirectory(files, path, (directory) =>
-      scan(files, writer, directory, { owners, work, overlay: true, base }),
+      scan(files, writer, directory, { owners, work, overlay: true, base, sizesOnly }),
     );
   }
   if (result === null) throw new RangeError("neither layers nor an upper were given");

@@ -30,6 +30,7 @@ import type { DiskCap } from "./disk-cap.js";
 import { buildDisk, describe, makeInitialDirectories, publish, syncStaged } from "./create.js";
 import { deleteDisk } from "./deletion.js";
 import type { DiskDescription } from "./description.js";
+import { logicalBytes } from "./logical.js";
 import { makeGeneration, makePlainGeneration, workName } from "./generation.js";
 import { Layers } from "./layers.js";
 import { DiskRegistry } from "./registry.js";
@@ -238,6 +239,10 @@ export class DiskSet {
   regions(): { layers: AskedRegion[]; disks: AskedRegion[] } {
     const layers = this.#disks.layers.ids().map((id) => layerRegion(this.#disks, id));
     return { layers, disks: diskRegions(this.#disks, this.#disks.ids()) };
+  }
+
+  logicalBytes(id: string, work = new Work("scan")): number {
+    return logicalBytes(this.#disks, this.#repository, this.#disks.read(id), work);
   }
 
   /** As `usage` says it. */

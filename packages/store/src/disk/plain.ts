@@ -37,12 +37,12 @@ export function pinTreesAndWalk(
   });
 }
 
-/** Takes the tree of a plain disk. `previous`: the last walk, whose unchanged files are not read. */
+/** Takes the tree of a plain disk. `previous`: the last walk, whose unchanged files are not read. `sizesOnly`: see `ScanOptions`. */
 export function capturePlain(
   repository: Repository,
   writer: ObjectWriter,
   path: string,
-  options: { owners: Owners; work: Work; previous: PreviousWalk | null },
+  options: { owners: Owners; work: Work; previous: PreviousWalk | null; sizesOnly?: boolean },
 ): WalkResult {
   return withDirectory(repository.files, path, (directory) =>
     scan(repository.files, writer, directory, options),

@@ -120,6 +120,10 @@ export class DiskCalls {
     return this.#disks.usages();
   }
 
+  logicalBytes(hooks: Hooks, id: string): number {
+    return this.#disks.logicalBytes(id, new Work("scan", hooks));
+  }
+
   upperUsage(_hooks: Hooks, id: string): UpperUsage {
     return this.#disks.upperUsage(id);
   }

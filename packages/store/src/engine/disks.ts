@@ -112,6 +112,10 @@ export class EngineDisks implements Disks {
     return this.#engine.call("disks.usages", []);
   }
 
+  logicalBytes(id: string): Promise<number> {
+    return this.#engine.call("disks.logicalBytes", [id]);
+  }
+
   upperUsage(id: string): Promise<UpperUsage> {
     return this.#engine.call("disks.upperUsage", [id]);
   }

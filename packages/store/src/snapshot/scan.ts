@@ -52,6 +52,8 @@ export interface ScanOptions {
   previous?: Omit<PreviousWalk, "stored"> | null;
   /** True for paths to leave out. */
   isExcluded?: (path: Buffer, isDirectory: boolean) => boolean;
+  /** Files are not opened: only their sizes count, and the tree is good for its sums alone. For a writer that keeps nothing. */
+  sizesOnly?: boolean;
   /** The store, which is left out wherever it is met. */
   storePlace?: StorePlace;
   /** Threads of this process, which reach the same files, to help where there is a last walk. */
@@ -284,7 +286,8 @@ class Scanner {
     const { directory } = level;
     const place: Place = { parent: level.place, name: found.name };
     try {
-      if (found.type === "file" && this.#previousWalk === null && !this.#isExcluded(place, false)) {
+      const isOpenedFirst = this.#previousWalk === null && this.#options.sizesOnly !== true;
+      if (found.type === "file" && isOpenedFirst && !this.#isExcluded(place, false)) {
         const entry = this.#fileEntry(level, place);
         if (entry !== null) return entry;
       }
@@ -360,6 +363,13 @@ class Scanner {
     const files = this.#files;
     const { directory } = level;
     const { name } = place;
+    if (type === "file" && this.#options.sizesOnly === true) {
+      const { sizeBytes } = stat;
+      const metadata = this.#metadata.of(place, stat, [], directory, name);
+      const content =
+        sizeBytes === 0 ? null : writeContent(this.#writer, [{ kind: "hole", length: sizeBytes }]);
+      return { type, ...metadata, linkGroup: null, sizeBytes, content };
+    }
     if (type === "file") {
       const entry = this.#fileEntry(level, place);
       if (entry === null) this.#work.problem(pathOf(place), "vanished", "was replaced while it was read");

@@ -154,6 +154,11 @@ class Model {
     } catch (error) {
       throw new Error(`${this.#context()}, disk ${disk}`, { cause: error });
     }
+    assert.equal(
+      this.#bench.disks.logicalBytes(disk),
+      lengthOfFiles(twin),
+      `${this.#context()}, disk ${disk}`,
+    );
   }
 
   #snapshot(disk: string, name: string): void {
@@ -210,4 +215,11 @@ class Model {
     assert.equal(copied.status, 0, copied.stderr);
     return to;
   }
+}
+
+/** Of a directory where nothing is hidden from this user. */
+function lengthOfFiles(directory: string): number {
+  const found = spawnSync("find", [directory, "-type", "f", "-printf", "%s\\n"], { encoding: "utf8" });
+  assert.equal(found.status, 0, found.stderr);
+  return found.stdout.split("\n").reduce((total, size) => total + Number(size), 0);
 }

@@ -11,6 +11,7 @@ export async function run(context: Context, _options: object, name: string): Pro
 
 function describe(usage: WorkspaceUsage): string {
   const figures = formatProperties([
+    ["files", formatBytes(usage.logical_bytes)],
     ["disk", formatBytes(usage.referenced_bytes)],
     ["of it its own", `${formatBytes(usage.exclusive_bytes)}  (freed when it is deleted)`],
     ["of it shared", `${formatBytes(usage.shared_bytes)}  (with clones)`],
