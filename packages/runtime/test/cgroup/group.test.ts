@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { CONTROLLERS, whyNotDelegated, type GroupFacts } from "../../src/cgroup/delegation.js";
 import { eventCount, groupFiles } from "../../src/cgroup/group.js";
 import { SESSION_LIMITS_DEFAULT } from "../../src/index.js";
 import { appliedLimits, resourceLimits } from "../../src/sandbox/limits.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, makeDirectory, removeDirectory, runIn, runsAsRoot } from "../support/fixture.js";
-import { processesWith } from "../support/host.js";
+import { eventually, processesWith } from "../support/host.js";
 
 const facts: GroupFacts = {
   directory: "/sys/fs/cgroup/user.slice/chaser.scope",
@@ -119,5 +119,60 @@ describe("a session in a group", { skip: noSandbox || noGroup() }, () => {
       left.map(({ name }) => name),
       [],
     );
+  });
+});
+
+/** The kernel gives them to one hierarchy alone, and on many machines that is not the one which tests may change. */
+function noControllers(): string | false {
+  const reason = noGroup();
+  if (reason !== false) return reason;
+  using group = new PrivateGroup();
+  const given = readFileSync(join(group.directory, "..", "cgroup.controllers"), "latin1")
+    .trim()
+    .split(/\s+/);
+  const missing = CONTROLLERS.filter((controller) => !given.includes(controller));
+  return missing.length === 0 ? false : `needs cgroup v2 with the controllers ${missing.join(", ")}`;
+}
+
+describe("a session in a group that has all controllers", { skip: noSandbox || noControllers() }, () => {
+  const perl = (program: string): string[] => ["perl", "-e", program];
+  let group: PrivateGroup;
+  before(() => {
+    group = new PrivateGroup();
+    for (const controller of CONTROLLERS)
+      writeFileSync(join(group.directory, "..", "cgroup.subtree_control"), `+${controller}`);
+  });
+  after(() => group[Symbol.dispose]());
+
+  it("is held by the kernel to memory, processes and processor time, and says what it ran into", async () => {
+    await using fixture = await Fixture.open({ cgroupDirectory: group.directory });
+    const session = await fixture.session({
+      limits: { sessionMemoryBytes: 48 << 20, maxProcesses: 30, cpuPercent: 10 },
+    });
+    for (const limit of ["sessionMemoryBytes", "swapBytes", "maxProcesses", "cpuPercent"] as const)
+      assert.equal(session.limits[limit].mechanism, "cgroup", limit);
+    const [own] = readdirSync(group.directory).filter((name) => name.startsWith("chaser-"));
+    const figure = (name: string): string =>
+      readFileSync(join(group.directory, String(own), session.id, name), "latin1");
+    assert.equal(Number(figure("memory.max")), 48 << 20);
+
+    const large = await runIn(session, perl('$x = "a" x (128 << 20); sleep 1000'));
+    assert.deepEqual([large.signal, large.limitsHit], ["SIGKILL", ["memory"]]);
+    // What lives in memory without a name counts as well.
+    const files =
+      '$n = "x"; open(my $h, ">&=", syscall(319, $n, 0)) or die; syswrite $h, "a" x (1 << 20) for 1 .. 128; sleep 1000';
+    if (process.arch === "x64") assert.deepEqual((await runIn(session, perl(files))).limitsHit, ["memory"]);
+    assert.deepEqual((await runIn(session, "for i in $(seq 60); do sleep 1000 & done")).limitsHit, [
+      "processes",
+    ]);
+    assert.deepEqual((await runIn(session, "true")).limitsHit, []);
+
+    const spinning = await session.exec({ command: ["/bin/sh", "-c", "while :; do :; done"] });
+    assert.ok(
+      await eventually(() => eventCount(figure("cpu.stat"), "nr_throttled") > 0, 60_000),
+      figure("cpu.stat"),
+    );
+    spinning.kill("SIGKILL");
+    await spinning.completed;
   });
 });
