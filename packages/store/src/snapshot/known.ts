@@ -26,11 +26,8 @@ export class KnownLevel {
     this.#nextDirectory = walk === null ? 0 : number - walk.directoriesBelow(number);
   }
 
-  /**
-   * Null when there is nothing of this name. Each name must come after the one before it. `onPassed` is told of entries
-   * between the two.
-   */
-  find(name: Buffer, onPassed: (entry: TreeEntry) => void = () => undefined): Known | null {
+  /** Null when there is nothing of this name. Each name must come after the one before it. */
+  find(name: Buffer): Known | null {
     for (;;) {
       const entry = this.#entries[this.#next];
       if (entry === undefined) return null;
@@ -39,13 +36,7 @@ export class KnownLevel {
       this.#next += 1;
       const row = this.#rowOf(entry);
       if (order === 0) return { entry, row };
-      onPassed(entry);
     }
-  }
-
-  /** The entries after the last name. */
-  rest(): TreeEntry[] {
-    return this.#entries.slice(this.#next);
   }
 
   #rowOf(entry: TreeEntry): number {

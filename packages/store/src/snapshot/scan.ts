@@ -16,9 +16,10 @@ import {
   type FileType,
   type Stat,
 } from "../platform/files.js";
+import { BaseDirectory, type NameChange } from "../tree/base-directory.js";
 import { writeContent } from "../tree/content.js";
 import { readDirectory, writeDirectory, writeRoot } from "../tree/directory.js";
-import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
+import type { DirectoryTreeEntry, TreeEntry, TreeSums } from "../tree/entry.js";
 import type { ComparisonThreads } from "./comparison-threads.js";
 import { KnownLevel, type Known } from "./known.js";
 import { dropLonelyGroups, LinkGroups } from "./links.js";
@@ -83,8 +84,11 @@ interface Level {
   stat: Stat;
   /** The directory of the base, or of the previous walk, with its entries. */
   known: DirectoryTreeEntry | null;
+  /** Of the previous walk alone. */
   below: TreeEntry[];
   merge: KnownLevel;
+  /** With `overlay`: what lies below, of which what is found here makes another directory. */
+  base: BaseDirectory | null;
   /** Null outside of changes. `itself`: the directory is one of them, not their root. */
   changes: { itself: boolean; opaque: boolean; covered: boolean } | null;
   /** Its names, and its entries that are no directories, are those of the previous walk. */
@@ -163,7 +167,7 @@ class Scanner {
           parent.entries.push(entry);
           continue;
         }
-        const known = level.merge.find(found.name, (entry) => this.#passOver(level, entry));
+        const known = this.#known(level, found.name);
         const entry = this.#unchangedEntry(level, known) ?? this.#entry(level, found, known);
         if (entry === null) continue;
         if (!("listed" in entry)) level.entries.push(entry);
@@ -184,7 +188,8 @@ class Scanner {
       const merged = merges && known?.entry.type === "directory" ? known.entry : null;
       const opaque = !merges || (known !== null && endsMerging(known.entry));
       const row = merged === null ? -1 : (known?.row ?? -1);
-      const below = merged === null ? [] : readDirectory(this.#writer, merged.id);
+      const hasBase = merged !== null && this.#options.overlay === true;
+      const below = merged === null || hasBase ? [] : readDirectory(this.#writer, merged.id);
       const isSame = merged !== null && this.#unchanged?.isSame(row) === true;
       return {
         directory,
@@ -193,6 +198,7 @@ class Scanner {
         known: merged,
         below,
         merge: new KnownLevel(below, merged === null ? null : this.#previousWalk, row),
+        base: hasBase ? new BaseDirectory(this.#writer, merged.id) : null,
         changes: this.#changesAt(place, parent, opaque),
         isSame,
         listed: isSame
@@ -220,19 +226,26 @@ class Scanner {
     return isRoot ? { itself: false, opaque: false, covered: false } : null;
   }
 
+  #known({ base, merge }: Level, name: Buffer): Known | null {
+    if (base === null) return merge.find(name);
+    const entry = base.find(name);
+    return entry && { entry, row: -1 };
+  }
+
   /** What only the base has stays; what only the previous walk had is gone. */
-  #passOver(level: Level, entry: TreeEntry): void {
-    if (this.#options.overlay === true) level.entries.push(entry);
+  #store({ known, below, base, listed, entries }: Level): { id: Digest; sums: TreeSums } {
+    if (base !== null && known !== null)
+      return listed.length === 0 ? known : base.change(this.#writer, changes(listed, entries));
+    const isSame =
+      known !== null && entries.length === below.length && entries.every((entry, n) => entry === below[n]);
+    return isSame ? known : writeDirectory(this.#writer, entries);
   }
 
   #finish(level: Level): DirectoryTreeEntry {
-    const { directory, place, stat, known, below, entries } = level;
-    for (const entry of level.merge.rest()) this.#passOver(level, entry);
+    const { directory, place, stat } = level;
     const xattrNames = this.#files.xattrNamesOpen(directory);
     const metadata = this.#metadataOf(level, place, stat, xattrNames, directory);
-    const same =
-      known !== null && entries.length === below.length && entries.every((entry, n) => entry === below[n]);
-    const stored = same ? known : writeDirectory(this.#writer, entries);
+    const stored = this.#store(level);
     const isWhole = this.#work.problemCount === level.problemsBefore;
     this.#recorder.addDirectory(pathOf(place), stat, level.rows, stored.sums.directories, isWhole);
     return { type: "directory", ...metadata, linkGroup: null, id: stored.id, sums: stored.sums };
@@ -417,4 +430,15 @@ class Scanner {
       files.close(fd);
     }
   }
+}
+
+/** Of what is listed, what there is no entry of is gone. Both are in order of names. */
+function changes(listed: readonly DirectoryEntry[], entries: readonly TreeEntry[]): NameChange[] {
+  let next = 0;
+  return listed.map(({ name }) => {
+    const entry = entries[next];
+    if (entry?.name.equals(name) !== true) return { name, entry: null };
+    next += 1;
+    return { name, entry };
+  });
 }

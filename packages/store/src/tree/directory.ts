@@ -5,7 +5,7 @@
 import { ByteWriter } from "../bytes.js";
 import { hash, type Digest } from "../chunk/hash.js";
 import { StoreError } from "../errors.js";
-import { treeLeafBytesMax, treeLeafSplitBits } from "../limits.js";
+import { treeLeafBytesMax } from "../limits.js";
 import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
 import type { PackKind } from "../pack/format.js";
 import { requireObject, type Holdings } from "./content-checker.js";
@@ -17,16 +17,8 @@ import {
   type TreeEntry,
   type TreeSums,
 } from "./entry.js";
-import { decodeNode, encodeBranch, encodeEntry, encodeLeaf, type BranchPart } from "./node.js";
-
-/** FNV-1a, 32 bits: enough to spread the cuts, and simple to state in a format. */
-function nameHash(name: Buffer): number {
-  let value = 0x811c9dc5;
-  for (const byte of name) value = Math.imul(value ^ byte, 0x01000193);
-  return value >>> 0;
-}
-
-const splitMask = (1 << treeLeafSplitBits) - 1;
+import { LeafCutter } from "./leaf-cutter.js";
+import { decodeNode, encodeEntry, encodeLeaf } from "./node.js";
 
 /** Stores a directory. The entries must be sorted by their raw names, without repetition. */
 export function writeDirectory(
@@ -45,25 +37,9 @@ export function writeDirectory(
   if (encoded.length <= treeLeafBytesMax) {
     return { id: writer.put("tree", encodeLeaf(sums, encoded, entries.length)), sums };
   }
-  const parts: BranchPart[] = [];
-  let first = 0;
-  let start = 0;
-  let partSums = noSums();
-  entries.forEach((entry, n) => {
-    addSums(partSums, entry);
-    const end = ends[n] as number;
-    const next = ends[n + 1];
-    const cutHere = (nameHash(entry.name) & splitMask) === 0;
-    const full = next !== undefined && next - start > treeLeafBytesMax;
-    if (next !== undefined && !cutHere && !full) return;
-    const leaf = encodeLeaf(partSums, encoded.subarray(start, end), n + 1 - first);
-    parts.push({ lastName: entry.name, id: writer.put("tree", leaf) });
-    first = n + 1;
-    start = end;
-    partSums = noSums();
-  });
-  if (parts.length === 1) return { id: (parts[0] as BranchPart).id, sums };
-  return { id: writer.put("tree", encodeBranch(sums, parts)), sums };
+  const cutter = new LeafCutter(writer);
+  entries.forEach((entry, n) => cutter.add(entry, encoded.subarray(ends[n - 1] ?? 0, ends[n])));
+  return { id: cutter.finish(sums), sums };
 }
 
 /** All entries of a directory, sorted by name. */

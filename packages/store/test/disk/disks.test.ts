@@ -7,7 +7,23 @@ import { allocatedUnder } from "../../src/platform/allocated.js";
 import type { Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { measureStore } from "../../src/maintenance/store-bytes.js";
-import { isRoot, manifestOf, newBench, noOverlay, onDisk, openBench } from "./mounted.js";
+import { checkStore } from "../../src/maintenance/fsck.js";
+import { withDirectory } from "../../src/platform/durable.js";
+import { owners } from "../../src/snapshot/owners.js";
+import { scan } from "../../src/snapshot/scan.js";
+import { Work } from "../../src/snapshot/work.js";
+import { HashingWriter } from "../../src/tree/hashing-writer.js";
+import {
+  copyOf,
+  isRoot,
+  manifestOf,
+  newBench,
+  noOverlay,
+  noRsync,
+  onDisk,
+  openBench,
+  withoutSyncs,
+} from "./mounted.js";
 
 const skip = noOverlay;
 
@@ -181,5 +197,38 @@ void test(
     });
     assert.match(kept.stdout, /trusted\.overlay\.opaque="y"/);
     disks.detach("one");
+  },
+);
+
+void test(
+  "a large directory of which little changed is kept as if all of it had been",
+  { skip: noOverlay || noRsync },
+  (t) => {
+    const bench = newBench(t, undefined, withoutSyncs);
+    bench.disks.create({ id: "one" });
+    // More than a leaf of a tree holds.
+    onDisk(bench, "one", "mkdir d; cd d; seq -f file-%05g 3000 | xargs touch");
+    bench.disks.snapshot("one", { name: "first" });
+    const treeOfCopy = (): string => {
+      const { repository } = bench;
+      const writer = new HashingWriter(repository.chunks);
+      const { tree } = withDirectory(repository.files, copyOf(bench, t, "one"), (directory) =>
+        scan(repository.files, writer, directory, { owners: owners(), work: new Work("scan") }),
+      );
+      return tree.toString("hex");
+    };
+    for (const script of [
+      "rm d/file-00500 d/file-03000; echo x >d/file-00700",
+      "echo first >d/a; echo last >d/z; rm d/file-00900; mkdir d/file-00900; touch d/file-00900/in",
+      "rm d/file-00[0-4]*",
+      "touch d; mv d/file-01000 d/file-010000",
+      "rm d/file-0[12]*",
+      "rm -r d; mkdir d; touch d/new",
+    ]) {
+      onDisk(bench, "one", script);
+      const { snapshot, problems } = bench.disks.snapshot("one");
+      assert.deepEqual([snapshot.tree, problems], [treeOfCopy(), []], script);
+    }
+    assert.deepEqual(checkStore(bench.repository, new Work("check"), true).findings, []);
   },
 );
