@@ -171,9 +171,12 @@ describe("a terminal", { skip: await sandboxMissing() }, () => {
       headers: { authorization: `Bearer ${server.key}` },
     });
     const viewer = new Viewer(socket);
-    await once(socket, "message");
+    await once(socket, "open");
+    // One whose shell has not begun ends with an error.
+    viewer.type("echo be''gun\r");
+    await viewer.until("begun\r\n");
     await server.expect(204, "DELETE", `/v1/sessions/${other.id}`);
     await viewer.closed;
-    assert.equal(viewer.told.at(-1).signal, "SIGKILL");
+    assert.equal(viewer.told.at(-1).signal, "SIGKILL", JSON.stringify(viewer.told));
   });
 });
