@@ -183,6 +183,8 @@ describe("commands in the background", { skip: await sandboxMissing() }, () => {
 
   test("tell a late reader what is no longer kept", async () => {
     const { path } = await start({ command: "head -c 9000000 /dev/zero", max_output_bytes: 100_000 });
+    // One that keeps up misses nothing.
+    while ((await server.expect<any>(200, "GET", path)).status === "running") await sleep(20);
     const events = await all(followEvents(server, `${path}/stream`));
     const dropped = events
       .filter(({ event }) => event === "dropped")
