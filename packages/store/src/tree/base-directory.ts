@@ -4,13 +4,12 @@
  */
 import { ByteWriter } from "../bytes.js";
 import type { Digest } from "../chunk/hash.js";
-import { StoreError } from "../errors.js";
 import { treeLeafBytesMax } from "../limits.js";
 import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
 import { writeDirectory } from "./directory.js";
 import { addSums, type TreeEntry, type TreeSums } from "./entry.js";
 import { endsLeaf, LeafCutter } from "./leaf-cutter.js";
-import { decodeNode, encodeEntry, leafEntries, type BranchPart } from "./node.js";
+import { decodeNode, decodePart, encodeEntry, leafEntries, type BranchPart, type LeafNode } from "./node.js";
 
 /** What becomes of one name: its entry, or null when it is to be gone. */
 export interface NameChange {
@@ -18,9 +17,7 @@ export interface NameChange {
   entry: TreeEntry | null;
 }
 
-interface Leaf {
-  entries: TreeEntry[];
-  sums: TreeSums;
+interface Leaf extends LeafNode {
   /** Of the entries, encoded. */
   entriesBytes: number;
 }
@@ -130,12 +127,9 @@ export class BaseDirectory {
   #leaf(number: number): Leaf {
     const known = this.#leaves.get(number);
     if (known !== undefined) return known;
-    const { id, lastName } = this.#parts[number] as BranchPart;
-    const bytes = this.#source.get(id);
-    const node = decodeNode(bytes);
-    if (node.kind !== "leaf" || node.entries.at(-1)?.name.equals(lastName) !== true)
-      throw new StoreError("corrupt", "tree branch does not match its leaves");
-    const leaf = { ...node, entriesBytes: leafEntries(bytes).remaining };
+    const part = this.#parts[number] as BranchPart;
+    const bytes = this.#source.get(part.id);
+    const leaf = { ...decodePart(bytes, part), entriesBytes: leafEntries(bytes).remaining };
     this.#leaves.set(number, leaf);
     return leaf;
   }

@@ -18,7 +18,7 @@ import {
   type TreeSums,
 } from "./entry.js";
 import { LeafCutter } from "./leaf-cutter.js";
-import { decodeNode, encodeEntry, encodeLeaf } from "./node.js";
+import { decodeNode, decodePart, encodeEntry, encodeLeaf } from "./node.js";
 
 /** Stores a directory. The entries must be sorted by their raw names, without repetition. */
 export function writeDirectory(
@@ -49,11 +49,7 @@ export function readDirectory(source: ObjectSource, id: Digest): TreeEntry[] {
   const entries: TreeEntry[] = [];
   const sums = noSums();
   for (const part of node.parts) {
-    const leaf = decodeNode(source.get(part.id));
-    const last = leaf.kind === "leaf" ? leaf.entries.at(-1) : undefined;
-    if (leaf.kind !== "leaf" || last === undefined || !last.name.equals(part.lastName)) {
-      throw new StoreError("corrupt", "tree branch does not match its leaves");
-    }
+    const leaf = decodePart(source.get(part.id), part);
     const before = entries.at(-1);
     if (before !== undefined && before.name.compare((leaf.entries[0] as TreeEntry).name) >= 0) {
       throw new StoreError("corrupt", "leaves of a tree branch are not in order");

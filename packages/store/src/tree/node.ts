@@ -15,6 +15,7 @@
  */
 import { ByteReader, ByteWriter } from "../bytes.js";
 import { digestBytes, type Digest } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
 import {
   listDepthMax,
   nameBytesMax,
@@ -47,9 +48,13 @@ export interface BranchPart {
   id: Digest;
 }
 
-export type TreeNode =
-  | { kind: "leaf"; sums: TreeSums; entries: TreeEntry[] }
-  | { kind: "branch"; sums: TreeSums; parts: BranchPart[] };
+export interface LeafNode {
+  kind: "leaf";
+  sums: TreeSums;
+  entries: TreeEntry[];
+}
+
+export type TreeNode = LeafNode | { kind: "branch"; sums: TreeSums; parts: BranchPart[] };
 
 function writeSums(out: ByteWriter, sums: TreeSums): void {
   out.varint(sums.files);
@@ -302,4 +307,13 @@ export function decodeNode(bytes: Buffer): TreeNode {
     input.fail("sums do not match the entries");
   }
   return { kind: "leaf", sums, entries };
+}
+
+/** A leaf that a branch names. Code `corrupt` also when it is another one. */
+export function decodePart(bytes: Buffer, { lastName }: BranchPart): LeafNode {
+  const leaf = decodeNode(bytes);
+  if (leaf.kind !== "leaf" || leaf.entries.at(-1)?.name.equals(lastName) !== true) {
+    throw new StoreError("corrupt", "tree branch does not match its leaves");
+  }
+  return leaf;
 }
