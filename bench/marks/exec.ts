@@ -18,8 +18,7 @@ const bareSandbox = [
   ["--", "/bin/sh", "-c", "true"],
 ].flat();
 
-const warmLimit =
-  "two programs more than by hand, nsenter and the one that sets limits, which stand before bwrap; the request";
+const warmLimit = "a program more than by hand, nsenter, which becomes bwrap, and more mounts; the request";
 
 /** Runs all of some work, so many at a time. */
 export async function inFlight(

@@ -1,5 +1,4 @@
 /** One command in a session: a process of its own on the host, whose stdio are plain pipes of this process. */
-import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, readFileSync, readlinkSync, writeFileSync, writeSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
@@ -9,9 +8,10 @@ import { RuntimeError } from "../errors.js";
 import { OOM_SCORE_ADJUST, type LimitName } from "../limits.js";
 import { createMemoryFile, createPipe } from "../platform/libc.js";
 import { memoryFileOf, readWhole } from "../platform/memory-file.js";
-import { launch } from "../platform/spawn.js";
+import type { StartedProcess, ProcessEnd } from "../platform/children.js";
+import { start } from "../platform/spawn.js";
 import { encodeArguments, EXEC_FD } from "../sandbox/arguments.js";
-import { limitArguments, limitProcess, type ResourceLimit } from "../sandbox/limits.js";
+import { limitProcess, type ResourceLimit } from "../sandbox/limits.js";
 import type { HostUser } from "../sandbox/spec.js";
 import { parseStatus, type SandboxStatus } from "../sandbox/status.js";
 import { interpretEnding } from "./result.js";
@@ -32,8 +32,6 @@ export interface ExecutionPlan {
   argv: readonly string[];
   seccomp: Buffer;
   limits: readonly ResourceLimit[];
-  /** prlimit(1), where this process may not set the limits itself. */
-  limitProgram: string | null;
   /** Where the command and all it starts belong. */
   group: SessionGroup | null;
   /** What the session ran into since the command started; `failed`: the command did not end well. */
@@ -69,12 +67,12 @@ function startError(error: unknown): RuntimeError {
 }
 
 /** Starts the process and gives it its limits before it can go on: it waits for the end of the gate pipe. */
-function spawnLimited(
+function startLimited(
   plan: ExecutionPlan,
   stdio: readonly [number, number, number],
   status: number,
   hold: readonly number[],
-): ChildProcess {
+): StartedProcess {
   const opened: number[] = [];
   const own = (fd: number): number => {
     opened.push(fd);
@@ -86,21 +84,23 @@ function spawnLimited(
     const gate = createPipe();
     own(gate.readEnd);
     own(gate.writeEnd);
-    const [file, ...before] =
-      plan.limitProgram === null ? [] : [plan.limitProgram, ...limitArguments(plan.limits)];
-    const child = launch(
-      file ?? plan.nsenter,
+    const child = start(
+      plan.nsenter,
       [
-        ...(file === undefined ? [] : [...before, plan.nsenter]),
         ...[...plan.enter, "--no-fork", "--", plan.bwrap],
         ...["--args", String(EXEC_FD.arguments), "--args", String(EXEC_FD.gate), "--", ...plan.argv],
       ],
-      { user: plan.user, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status, ...hold] },
+      [...stdio, argumentsFd, gate.readEnd, seccompFd, status, ...hold],
     );
-    if (child.pid === undefined) return child;
-    plan.group?.add(child.pid);
-    preferAsVictim(child.pid);
-    if (plan.limitProgram === null) limitProcess(child.pid, plan.limits);
+    try {
+      plan.group?.add(child.pid);
+      preferAsVictim(child.pid);
+      limitProcess(child.pid, plan.limits, plan.user);
+    } catch (error) {
+      // Before the gate opens: nothing runs without its limits.
+      child.kill("SIGKILL");
+      throw error;
+    }
     return child;
   } finally {
     opened.forEach((fd) => {
@@ -129,7 +129,7 @@ export class RunningExecution implements Execution {
   /** Settles when the host process is gone. Never rejects. */
   readonly reaped: Promise<void>;
   readonly #plan: ExecutionPlan;
-  readonly #child: ChildProcess;
+  readonly #child: StartedProcess;
   readonly #stdio: Stdio;
   #statusFd: number;
   #holdFd: number | null = null;
@@ -150,7 +150,7 @@ export class RunningExecution implements Execution {
     let stdio: Stdio | undefined;
     try {
       stdio = plan.terminal === null ? openPipes(plan.user) : openTerminalStdio(plan.user, plan.terminal);
-      this.#child = spawnLimited(plan, stdio.childEnds, this.#statusFd, hold === null ? [] : [hold.readEnd]);
+      this.#child = startLimited(plan, stdio.childEnds, this.#statusFd, hold === null ? [] : [hold.readEnd]);
     } catch (error) {
       if (stdio !== undefined) destroyStdio(stdio);
       closeSync(this.#statusFd);
@@ -166,27 +166,11 @@ export class RunningExecution implements Execution {
     this.stdout = stdio.stdout;
     this.stderr = stdio.stderr;
     const timer = this.#startTimer(plan.timeoutMs);
-    const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-      this.#child.once("error", (error) => {
-        reject(startError(error));
-      });
-      this.#child.once("exit", (code, signal) => {
-        resolve({ code, signal });
-      });
-    }).finally(() => {
+    this.completed = this.#child.ended.then((end) => {
       clearTimeout(timer);
+      return this.#conclude(end, startedAt);
     });
-    this.completed = ended.then(
-      (exit) => this.#conclude(exit, startedAt),
-      (error: unknown) => {
-        this.#takeStatus();
-        throw error;
-      },
-    );
-    this.reaped = ended.then(
-      () => undefined,
-      () => undefined,
-    );
+    this.reaped = this.#child.ended.then(() => undefined);
     // A caller that never looks at `completed` must not bring the process down.
     this.completed.catch(() => undefined);
   }
@@ -287,10 +271,7 @@ export class RunningExecution implements Execution {
     }
   }
 
-  async #conclude(
-    exit: { code: number | null; signal: NodeJS.Signals | null },
-    startedAt: number,
-  ): Promise<ExecResult> {
+  async #conclude(exit: ProcessEnd, startedAt: number): Promise<ExecResult> {
     const status = this.#takeStatus();
     this.stdin.destroy();
     const durationMs = performance.now() - startedAt;

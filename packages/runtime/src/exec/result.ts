@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import type { ExecResult } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import type { LimitName } from "../limits.js";
+import { signalName } from "../platform/children.js";
 import type { SandboxStatus } from "../sandbox/status.js";
 
 export const EXIT_TIMED_OUT = 124;
@@ -9,12 +10,8 @@ export const EXIT_NOT_EXECUTABLE = 126;
 export const EXIT_NOT_FOUND = 127;
 const EXIT_SIGNAL_BASE = 128;
 
-const SIGNAL_NAMES = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals] as const),
-);
-
 export function signalOfExitCode(exitCode: number): NodeJS.Signals | null {
-  return exitCode > EXIT_SIGNAL_BASE ? (SIGNAL_NAMES.get(exitCode - EXIT_SIGNAL_BASE) ?? null) : null;
+  return exitCode > EXIT_SIGNAL_BASE ? signalName(exitCode - EXIT_SIGNAL_BASE) : null;
 }
 
 export interface Ending {

@@ -10,6 +10,8 @@ const SYS_CLOSE_RANGE = 436; // The same on every architecture.
 const CLOSE_RANGE_CLOEXEC = 4;
 const LOCK_EX_NB = 2 | 4;
 const EWOULDBLOCK = 11;
+const EPERM = 1;
+const SYS_SETRESUID: Partial<Record<NodeJS.Architecture, number>> = { x64: 117, arm64: 147 };
 
 const libc = koffi.load(null);
 const pipe2 = libc.func("int pipe2(_Out_ int *fds, int flags)") as (fds: Int32Array, flags: number) => number;
@@ -73,6 +75,27 @@ export const RLIMIT = { fileSize: 1, data: 2, core: 4, processes: 6, openFiles: 
 /** Sets the soft and hard limit of another process. */
 export function setResourceLimit(pid: number, resource: number, value: number): void {
   check("prlimit", prlimit(pid, resource, new BigUint64Array([BigInt(value), BigInt(value)]), null));
+}
+
+/**
+ * Runs `work`, which must not be asynchronous, with another effective user, and root's rights put aside. The user stays who this process
+ * belongs to, so that nobody else may send it a signal meanwhile. By the bare system call, which changes this thread
+ * alone: the C library's would change those that read and write files.
+ */
+export function withEffectiveUser(uid: number, work: () => void): void {
+  const number = SYS_SETRESUID[process.arch];
+  if (number === undefined) throw new Error(`no system call numbers for ${process.arch}`);
+  const effective = (id: number): number => check("setresuid", syscall4(number, -1, id, -1));
+  effective(uid);
+  try {
+    work();
+  } finally {
+    effective(0);
+  }
+}
+
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof SystemCallError && error.errno === EPERM;
 }
 
 /** Takes an exclusive lock that dies with the descriptor. False when someone else holds it. */

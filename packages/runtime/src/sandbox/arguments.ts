@@ -3,6 +3,7 @@ import type { NetworkMode } from "../api.js";
 import type { RootEntry } from "./host-root.js";
 import { SANDBOX_HOME, SANDBOX_WORKSPACE, type SandboxIds } from "./identity.js";
 import type { StateLayout } from "./mounts.js";
+import type { HostUser } from "./spec.js";
 
 /** Kept by every process of a sandbox: no capability, no terminal, no life beyond its parent, no environment. */
 const HARDENING = ["--die-with-parent", "--cap-drop", "ALL", "--clearenv"];
@@ -117,15 +118,19 @@ export function encodeArguments(args: readonly string[]): Buffer {
   return Buffer.from(args.map((argument) => `${argument}\0`).join(""));
 }
 
-/** Enters a session's namespaces. `pid` is for children only: what is entered by itself stays invisible inside. */
+/**
+ * Enters a session's namespaces. `pid` is for children only: what is entered by itself stays invisible inside. Started by root,
+ * nsenter becomes the root of the keeper's user namespace, which is the session's host user, and drops its groups.
+ */
 export function enterArguments(target: {
   keeperPid: number;
   initPid: number;
   network: NetworkMode;
+  user: HostUser | null;
 }): string[] {
   const keeper = `/proc/${String(target.keeperPid)}/ns`;
   return [
-    "--preserve-credentials",
+    ...(target.user === null ? ["--preserve-credentials"] : []),
     `--user=${keeper}/user`,
     `--mount=${keeper}/mnt`,
     ...["--target", String(target.initPid), "--ipc", "--uts", "--pid"],

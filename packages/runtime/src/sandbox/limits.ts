@@ -1,7 +1,14 @@
 /** Turns a session's limits into what the kernel enforces on each process. */
 import type { Controller } from "../cgroup/delegation.js";
 import type { AppliedLimits, SessionLimits } from "../limits.js";
-import { getHardLimit, RLIMIT, setResourceLimit } from "../platform/libc.js";
+import {
+  getHardLimit,
+  isNotPermitted,
+  RLIMIT,
+  setResourceLimit,
+  withEffectiveUser,
+} from "../platform/libc.js";
+import type { HostUser } from "./spec.js";
 
 export interface ResourceLimit {
   resource: number;
@@ -43,8 +50,21 @@ export function resourceLimits(
   ];
 }
 
-export function limitProcess(pid: number, limits: readonly ResourceLimit[]): void {
-  for (const { resource, value } of limits) setResourceLimit(pid, resource, value);
+/**
+ * For a process that starts as this one's user and becomes `user` in a user namespace which that user owns. Root without
+ * CAP_SYS_RESOURCE, as in many containers, may limit it before, as one of its own; and afterwards as `user`, since the owner of a
+ * namespace has every capability in it. Between the two it is in the namespace and still root, when both will do.
+ */
+export function limitProcess(pid: number, limits: readonly ResourceLimit[], user: HostUser | null): void {
+  const limitAll = (): void => {
+    for (const { resource, value } of limits) setResourceLimit(pid, resource, value);
+  };
+  try {
+    limitAll();
+  } catch (error) {
+    if (user === null || !isNotPermitted(error)) throw error;
+    withEffectiveUser(user.uid, limitAll);
+  }
 }
 
 /** `controllers`: those of the session's control group; none without one. */
@@ -67,18 +87,6 @@ export function appliedLimits(
   };
 }
 
-const CAP_SYS_RESOURCE = 1n << 24n;
-
-/**
- * Whether this process may set the limits of a process of `user`: one of its own user it may, another's only
- * with CAP_SYS_RESOURCE, which root lacks in many containers. `status` is `/proc/self/status`.
- */
-export function mayLimit(user: unknown, status: string): boolean {
-  if (user === null) return true;
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
-  return (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;
-}
-
 const PROGRAM_OPTIONS: Record<number, string> = {
   [RLIMIT.processes]: "nproc",
   [RLIMIT.data]: "data",
@@ -87,7 +95,7 @@ const PROGRAM_OPTIONS: Record<number, string> = {
   [RLIMIT.core]: "core",
 };
 
-/** Arguments for prlimit(1), which then becomes the command that follows: a process more to load, for want of a right. */
+/** Arguments for prlimit(1), which then becomes the command that follows. */
 export function limitArguments(limits: readonly ResourceLimit[]): string[] {
   return limits.map(
     ({ resource, value }) => `--${PROGRAM_OPTIONS[resource] ?? ""}=${String(value)}:${String(value)}`,

@@ -37,7 +37,7 @@ export async function signalAll(target: ProcessesTarget, signal: "STOP" | "CONT"
   const { code, stderr } = await run(
     requireProgram("nsenter"),
     [...enterArguments(target), "--", "/bin/sh", "-c", `kill -s ${signal} -- -1 2>&1 || [ $? = 1 ]`],
-    { user: target.user },
+    { user: null },
   );
   if (code !== 0) throw new RuntimeError("pause_failed", `signal ${signal} could not be sent: ${stderr}`);
 }

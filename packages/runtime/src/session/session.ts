@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import type {
   Command,
@@ -40,7 +40,7 @@ import { ENVIRONMENT_OF_ROOT, sandboxEnvironment } from "../sandbox/environment.
 import { hostsFile } from "../sandbox/etc.js";
 import type { RootEntry } from "../sandbox/host-root.js";
 import { HOSTNAME_DEFAULT, ROOT_IDS, SANDBOX_IDS, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
-import { appliedLimits, mayLimit, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
+import { appliedLimits, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
 import type { SeccompFilters } from "../sandbox/seccomp/policy.js";
 import { stateLayout, type StateLayout } from "../sandbox/mounts.js";
 import { checkExec, checkTerminalSize, type HostUser } from "../sandbox/spec.js";
@@ -92,7 +92,6 @@ export class SandboxSession implements Session {
   readonly #root: readonly RootEntry[];
   readonly #resourceLimits: readonly ResourceLimit[];
   readonly #pidNamespace: string;
-  readonly #limitProgram: string | null;
   readonly watch: SessionWatch;
   readonly #groupCounts: LimitCounts = {};
   readonly #executions = new Set<RunningExecution>();
@@ -122,9 +121,6 @@ export class SandboxSession implements Session {
     this.#forwarder = new Forwarder(setting.network === "host" ? null : { ...keeper, user: setting.user });
     this.#root = root;
     this.#resourceLimits = resourceLimits(setting.limits, setting.group?.controllers);
-    this.#limitProgram = mayLimit(setting.user, readFileSync("/proc/self/status", "latin1"))
-      ? null
-      : requireProgram("prlimit");
     this.#pidNamespace = readlinkSync(`/proc/${String(keeper.initPid)}/ns/pid`);
     const inside = `/proc/${String(keeper.keeperPid)}/root`;
     this.watch = new SessionWatch({
@@ -277,7 +273,7 @@ export class SandboxSession implements Session {
     const execution = new RunningExecution({
       nsenter: requireProgram("nsenter"),
       bwrap: requireProgram("bwrap"),
-      enter: enterArguments({ keeperPid, initPid, network }),
+      enter: enterArguments({ keeperPid, initPid, network, user }),
       sandbox: execArguments({
         root: image === undefined ? this.#setting.root : this.#root,
         layout: this.#layout,
@@ -296,7 +292,6 @@ export class SandboxSession implements Session {
       seccomp: isRoot ? seccomp.root : seccomp.ordinary,
       user,
       limits: this.#resourceLimits,
-      limitProgram: this.#limitProgram,
       group: this.#setting.group,
       limitsHit: (failed) => {
         // What it ran into may still be there to be seen.
@@ -448,7 +443,7 @@ async function mountProc(
       ...enterArguments({ ...target, network: setting.network }),
       ...["--", "/bin/sh", "-c", PROC_SCRIPT, "proc", proc, pages],
     ],
-    { user: target.user },
+    { user: null },
   );
   if (code !== 0) throw new RuntimeError("sandbox_unavailable", `/proc could not be mounted: ${stderr}`);
 }

@@ -99,11 +99,18 @@ describe("initArguments", () => {
 
 describe("enterArguments", () => {
   it("names the keeper's and init's namespaces", () => {
-    assert.deepEqual(enterArguments({ keeperPid: 7, initPid: 9, network: "none" }), [
+    const target = { keeperPid: 7, initPid: 9, user: null } as const;
+    assert.deepEqual(enterArguments({ ...target, network: "none" }), [
       ...["--preserve-credentials", "--user=/proc/7/ns/user", "--mount=/proc/7/ns/mnt"],
       ...["--target", "9", "--ipc", "--uts", "--pid", "--net"],
     ]);
-    assert.ok(!enterArguments({ keeperPid: 7, initPid: 9, network: "host" }).includes("--net"));
+    assert.ok(!enterArguments({ ...target, network: "host" }).includes("--net"));
+  });
+
+  it("lets nsenter become the session's user where it is started as root", () => {
+    const user = { uid: 200_001, gid: 200_001 };
+    const args = enterArguments({ keeperPid: 7, initPid: 9, network: "none", user });
+    assert.ok(!args.includes("--preserve-credentials"));
   });
 });
 

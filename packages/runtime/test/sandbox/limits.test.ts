@@ -2,20 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { limitArguments, mayLimit, resourceLimits } from "../../src/sandbox/limits.js";
+import { limitArguments, resourceLimits } from "../../src/sandbox/limits.js";
 import { SESSION_LIMITS_DEFAULT } from "../../src/index.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, runIn } from "../support/fixture.js";
 import { eventually, processesWith } from "../support/host.js";
 
 describe("limits", () => {
-  it("need a right only for another user's process", () => {
-    assert.equal(mayLimit(null, "CapEff:\t0000000000000000\n"), true);
-    assert.equal(mayLimit({}, "CapEff:\t0000000000000000\n"), false);
-    assert.equal(mayLimit({}, "CapEff:\t000001ffffffffff\n"), true);
-    assert.equal(mayLimit({}, "CapEff:\t000001fffeffffff\n"), false);
-  });
-
   it("become arguments of prlimit", () => {
     const limits = resourceLimits({ ...SESSION_LIMITS_DEFAULT, openFiles: 77, maxProcesses: 9 });
     assert.ok(limitArguments(limits).includes("--nofile=77:77"));
