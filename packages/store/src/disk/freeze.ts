@@ -40,17 +40,21 @@ export function isPristine(
   return addNothing && sameRootMetadata(disks.files, upper, disks.layers.filesPath(disk.top));
 }
 
-/** A freeze that is ready: `commit` may be called once everything on the filesystem of the disk is durable. */
+/** A freeze that is ready: `name` may be called once everything on the filesystem of the disk is durable. */
 export interface StagedFreeze {
   frozen: DiskDescription & { top: LayerId };
   /** On that filesystem. */
   filesystem: string;
-  commit: () => void;
-  /** Idempotent. Nothing once the disk has changed, also where `commit` failed after that. */
+  /** The commit, once `directory` is synced. */
+  name: () => void;
+  directory: string;
+  /** After that sync. */
+  settle: () => void;
+  /** Idempotent. Nothing once the disk has changed, also where anything failed after that. */
   discard: () => void;
 }
 
-/** Needs the disk's lock, until `commit` has returned. `more` is told the new layer's id and may make more that is to be durable with it. */
+/** Needs the disk's lock, until `settle` has returned. `more` is told the new layer's id and may make more that is to be durable with it. */
 export function stageFreeze(
   disks: DiskRegistry,
   disk: DiskDescription,
@@ -73,13 +77,12 @@ export function stageFreeze(
   return {
     frozen,
     filesystem: old,
-    commit: () =>
-      disks.guarded("exclusive", () => {
-        description.name(descriptionName);
-        isNamed = true;
-        syncDirectory(files, path);
-        moveFrozen(disks, frozen);
-      }),
+    name: () => {
+      description.name(descriptionName);
+      isNamed = true;
+    },
+    directory: path,
+    settle: () => finishFreeze(disks, frozen),
     discard: () => {
       if (isNamed) return;
       description.discard();
@@ -97,22 +100,22 @@ export function freeze(
   const staged = stageFreeze(disks, disk, more);
   try {
     syncContents(disks.files, [], staged.filesystem);
-    staged.commit();
+    staged.name();
+    syncDirectory(disks.files, staged.directory);
+    staged.settle();
   } finally {
     staged.discard();
   }
   return staged.frozen;
 }
 
-/** Ends a freeze that a crash interrupted. Needs the disk's lock. */
+/** Ends a freeze whose commit is durable, also one that a crash interrupted. Needs the disk's lock. */
 export function finishFreeze(disks: DiskRegistry, disk: DiskDescription): void {
-  if (disks.unmoved(disk) === null) return;
-  disks.guarded("exclusive", () => moveFrozen(disks, disk));
-}
-
-function moveFrozen(disks: DiskRegistry, disk: DiskDescription): void {
+  const generation = disks.unmoved(disk);
+  if (generation === null) return;
   const { files, layers } = disks;
-  const generation = `${disks.path(disk.id)}/${disk.freezing as string}`;
   withDirectory(files, generation, (directory) => removeTree(files, directory, workName));
-  files.rename(anywhere, generation, anywhere, layers.path(disk.top as LayerId));
+  disks.guarded("exclusive", () =>
+    files.rename(anywhere, generation, anywhere, layers.path(disk.top as LayerId)),
+  );
 }

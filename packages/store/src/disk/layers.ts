@@ -16,6 +16,7 @@ import {
   withDirectory,
 } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { stampOf } from "../platform/stamp.js";
 import { filesName } from "./generation.js";
 import { decodeLayer, type LayerDescription } from "./layer-file.js";
 import { isLayerId } from "./layer-id.js";
@@ -27,9 +28,14 @@ export const treeFileName = "tree";
 /** Stands at the bottom of a mount that has no layer yet, because overlayfs wants at least one. */
 const emptyName = "empty";
 
+/** Descriptions that a process keeps, so that asking for a stack costs one stat a layer. */
+const describedMax = 10_000;
+
 export class Layers {
   readonly #files: Files;
   readonly #layout: Layout;
+  /** What layers said, and the stamps of the files that said it. */
+  readonly #described = new Map<LayerId, { stamp: string; description: LayerDescription }>();
 
   constructor(files: Files, layout: Layout) {
     this.#files = files;
@@ -50,8 +56,16 @@ export class Layers {
 
   /** Null when there is no such layer. */
   describe(id: LayerId): LayerDescription | null {
-    const bytes = readWhole(this.#files, `${this.path(id)}/${layerFileName}`);
-    return bytes === null ? null : decodeLayer(id, bytes);
+    const path = `${this.path(id)}/${layerFileName}`;
+    const stamp = stampOf(this.#files, path);
+    const known = this.#described.get(id);
+    if (known !== undefined && known.stamp === stamp) return known.description;
+    const bytes = readWhole(this.#files, path);
+    if (bytes === null) return null;
+    const description = decodeLayer(id, bytes);
+    if (this.#described.size >= describedMax) this.#described.clear();
+    if (stamp !== null) this.#described.set(id, { stamp, description });
+    return description;
   }
 
   /** The layers from `top` down. Code `corrupt` when one is missing or the chain is a ring. */

@@ -34,7 +34,6 @@ export function snapshotDisk(
     const isIdleOverlay = disk.driver === "overlay" && consistency === "idle";
     const pristine = isIdleOverlay && isPristine(disks, disk) ? disk : null;
     let freezing: StagedFreeze | null = null;
-    let isFrozen = false;
     let walked: RecordedWalk | null = null;
     const upper = disks.upperPath(disk);
     const parent = repository.newestSnapshot(disk.id);
@@ -54,21 +53,14 @@ export function snapshotDisk(
     };
     const alongside = (): Alongside | null => {
       if (!isIdleOverlay || pristine !== null) return null;
-      const { filesystem, commit } = (freezing ??= stageFreeze(disks, disk));
-      return {
-        filesystem,
-        commit: () => {
-          commit();
-          isFrozen = true;
-        },
-      };
+      return (freezing ??= stageFreeze(disks, disk));
     };
     let snapshot: SnapshotInfo;
     try {
       const wanted = { scope: disk.id, name, comment, consistency, parent };
       snapshot = repository.addSnapshot(lease, wanted, build, alongside);
     } finally {
-      if (!isFrozen) (freezing as StagedFreeze | null)?.discard();
+      (freezing as StagedFreeze | null)?.discard();
     }
     const captured = pristine?.top ?? (freezing as StagedFreeze | null)?.frozen.top ?? null;
     if (walked !== null) saveWalk(repository, disks.path(disk.id), owners, snapshot.id, walked, previous);

@@ -6,7 +6,7 @@ import { StoreError } from "../errors.js";
 import { ByteWriter } from "../bytes.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
-import { syncDirectory } from "../platform/durable.js";
+import { syncDirectories } from "../platform/durable.js";
 import type { Fd, Files } from "../platform/files.js";
 import { syncContents } from "../platform/staged-file.js";
 import { CompressionPool } from "./compress.js";
@@ -115,9 +115,13 @@ export class ChunkWriter implements ObjectWriter {
     for (const pack of this.#sealed) pack.name();
   }
 
-  /** Makes the names durable, and what the index says of them. What needs the objects may become visible then. */
+  /** To be synced after `name` and before `end`. */
+  directories(): string[] {
+    return this.#sealed.length > 0 ? [this.#directory] : [];
+  }
+
+  /** Tells the index. What needs the objects may become visible then. */
   end(): void {
-    if (this.#sealed.length > 0) syncDirectory(this.#files, this.#directory);
     for (let pack = this.#sealed.shift(); pack !== undefined; pack = this.#sealed.shift()) pack.end();
     this.#store.index.save();
   }
@@ -127,6 +131,7 @@ export class ChunkWriter implements ObjectWriter {
     syncContents(this.#files, this.seal(), null);
     if (!this.isWhole()) return false;
     this.name();
+    syncDirectories(this.#files, this.directories());
     this.end();
     return true;
   }

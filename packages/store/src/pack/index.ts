@@ -171,7 +171,10 @@ export class PackIndex {
     for (const segment of this.segments()) yield* segment.entries();
   }
 
-  /** Writes a segment for the packs that have none, and merges segments when there are many. */
+  /**
+   * Writes a segment for the packs that have none, and merges segments when there are many. Not durable by itself: a power cut
+   * may bring back what was merged, beside the merged one or in its place.
+   */
   save(): void {
     this.#withoutDamaged(() => {
       if (this.#loose.isEmpty) return;
@@ -186,6 +189,7 @@ export class PackIndex {
     this.#loose.clear();
     for (const pack of whole) this.#addLoose(pack);
     this.#replace([[...this.#loose.segments]], segmentsIn(this.#files, this.#indexDirectory), new Set());
+    syncDirectory(this.#files, this.#indexDirectory);
   }
 
   /** Rewrites what of the index names these packs without them; the caller deletes the packs afterwards, never before. */
@@ -199,6 +203,9 @@ export class PackIndex {
       first.unshift(...this.#loose.segments);
       // One that is passed over may name a dropped pack, and be readable another time.
       this.#replace(groups, [...namesOf(concerned), ...this.#passedOver], gone);
+      // Also when there was nothing to remove: whoever removed it may have died before that was durable, and a segment that
+      // comes back would name packs that are deleted next, or be the damaged one of the same name.
+      syncDirectory(this.#files, this.#indexDirectory);
     });
     for (const id of gone) this.#dropped.add(id);
   }
@@ -227,9 +234,6 @@ export class PackIndex {
       this.#passedOver.delete(name);
     }
     for (const name of names) removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
-    // Also when there was nothing left to remove: whoever removed it may have died before that was durable, and a segment
-    // that comes back would name packs that are deleted next, or be the damaged one of the same name.
-    if (replaced.length > 0 || added.length === 0) syncDirectory(this.#files, this.#indexDirectory);
     const kept = namesOf(this.#segments).filter((name) => !replaced.includes(name));
     this.#loose.clear();
     this.#listing = null;

@@ -17,6 +17,11 @@ export function syncDirectory(files: Files, path: string): void {
   withDirectory(files, path, (directory) => files.sync(directory));
 }
 
+/** The same for several. To be called when all names are given: a journal commits them together, and only the first waits. */
+export function syncDirectories(files: Files, paths: readonly string[]): void {
+  for (const path of paths) syncDirectory(files, path);
+}
+
 let temporaryCounter = 0;
 
 /** A name for a file that is not finished; names with this prefix are swept when the store is opened for collection. */

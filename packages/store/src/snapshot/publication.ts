@@ -3,7 +3,7 @@ import { StoreError } from "../errors.js";
 import type { SnapshotInfo } from "../api.js";
 import type { SnapshotId } from "../ids.js";
 import type { Layout } from "../layout.js";
-import { removeIfPresent, syncDirectory } from "../platform/durable.js";
+import { removeIfPresent } from "../platform/durable.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 import { StagedFile } from "../platform/staged-file.js";
 import { decodeRecord, encodeRecord, type SnapshotRecord } from "./record.js";
@@ -15,8 +15,8 @@ export interface Publication<Result> {
   contents?: Fd[];
   /** A directory on a filesystem that is to be durable as a whole before `name`. */
   filesystem?: string | null;
-  /** To be durable before `publish`, by its own doing. */
-  name?: () => void;
+  /** Gives names, and calls `sync` once with the directories that have them: durable when it returns, all with one wait. */
+  name?: (sync: (directories: string[]) => void) => void;
   publish: () => Result;
   /** Removes what did not get its name. Idempotent. */
   discard?: () => void;
@@ -25,7 +25,11 @@ export interface Publication<Result> {
 /** What else is to be durable before a snapshot's ref is. */
 export interface Alongside {
   filesystem: string;
-  commit: () => void;
+  name: () => void;
+  /** Has the name. */
+  directory: string;
+  /** Once the name is durable. */
+  settle: () => void;
 }
 
 export interface RecordPlace {
@@ -63,11 +67,12 @@ export function prepareSnapshot(
   return {
     contents: staged.map(({ fd }) => fd),
     filesystem: other?.filesystem ?? null,
-    name: () =>
+    name: (sync) =>
       orWithdraw(() => {
         recordFile.name(id);
-        other?.commit();
-        syncDirectory(files, layout.records);
+        other?.name();
+        sync(other === null ? [layout.records] : [other.directory, layout.records]);
+        other?.settle();
       }),
     publish: () =>
       orWithdraw(() => {

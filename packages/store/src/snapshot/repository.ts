@@ -9,7 +9,7 @@ import { isContentId, type SnapshotId, type TreeId } from "../ids.js";
 import { layoutOf, type Layout } from "../layout.js";
 import { recordsKept } from "../limits.js";
 import { Chunks, type ChunkWriter } from "../pack/chunks.js";
-import { namesIn, readWhole, removeIfPresent, withDirectory } from "../platform/durable.js";
+import { namesIn, readWhole, removeIfPresent, syncDirectories, withDirectory } from "../platform/durable.js";
 import { anywhere, type Files } from "../platform/files.js";
 import { withLock } from "../platform/lock.js";
 import { syncContents } from "../platform/staged-file.js";
@@ -129,10 +129,14 @@ export class Repository {
         syncContents(this.files, [...packs, ...contents], filesystem);
         return withLock(this.files, this.layout.objectsLock, "shared", () => {
           if (!writer.isWhole()) return null;
+          const { name, publish } = publication as Publication<Result>;
+          const sync = (directories: string[]): void =>
+            syncDirectories(this.files, [...directories, ...writer.directories()]);
           writer.name();
-          publication?.name?.();
+          if (name === undefined) sync([]);
+          else name(sync);
           writer.end();
-          return { result: (publication as Publication<Result>).publish() };
+          return { result: publish() };
         });
       } finally {
         publication?.discard?.();
@@ -206,7 +210,7 @@ export class Repository {
     const publication = prepareSnapshot(this, record, null);
     try {
       syncContents(this.files, publication.contents, null);
-      publication.name();
+      publication.name((directories) => syncDirectories(this.files, directories));
       return publication.publish();
     } finally {
       publication.discard();

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import type { PackId } from "../../src/ids.js";
 import { hash } from "../../src/chunk/hash.js";
@@ -53,6 +62,26 @@ test("save writes a segment, from which another process knows the pack", (t) => 
   // Were the pack's own contents read, they would be found damaged.
   truncateSync(made.path, 10);
   assert.equal(find(here.open(), "fox"), made.pack.id);
+});
+
+test("the name of a pack that another process wrote is durable before a segment says that it is there", (t) => {
+  const here = place(t);
+  packOf(here, "fox");
+  const steps: string[] = [];
+  const files: Files = {
+    ...linuxFiles,
+    sync(fd) {
+      steps.push(`sync ${readlinkSync(`/proc/self/fd/${fd}`)}`);
+      linuxFiles.sync(fd);
+    },
+    rename(from, name, to, newName) {
+      steps.push("rename");
+      linuxFiles.rename(from, name, to, newName);
+    },
+  };
+  here.open(files).save();
+  const named = steps.slice(0, steps.indexOf("rename"));
+  assert.ok(named.includes(`sync ${realpathSync(here.packs)}`), steps.join(", "));
 });
 
 test("save without news writes nothing", (t) => {

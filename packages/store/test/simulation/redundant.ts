@@ -25,6 +25,10 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "needed only after another process died deleting; see killed.test.ts",
   ],
   [
+    "directory in syncDirectory of #replace",
+    "needed only after another process died naming a pack; see pack/index.test.ts",
+  ],
+  [
     "directory in syncDirectory of buildDisk",
     "needed only after another process died freezing; see killed.test.ts",
   ],
