@@ -8,6 +8,7 @@ import { compareCollection } from "./collection.js";
 import { compare } from "./compare.js";
 import { contenders } from "./contenders/index.js";
 import { describeMachine } from "./machine.js";
+import { markAccounting } from "./marks/accounting.js";
 import { markDisk } from "./marks/disk.js";
 import { markLibrary } from "./marks/library.js";
 import { together, type Marks } from "./marks/mark.js";
@@ -53,14 +54,23 @@ async function runSessions(
   });
 }
 
+/** The size of the store for which the library promises what questions about its space cost. */
+const accounted = { snapshots: 1000, files: 4000 };
+
 async function runDisks(directory: string, { files, runs: wanted, clones }: BenchOptions): Promise<Marks> {
   const runs = wanted ?? 10;
   say(`disks: over HTTP, with ${files} files`);
   await using server = await startBenchServer(join(directory, "disks"));
   const disk = await markDisk(server, { files, runs });
   const library = await markLibrary(directory, { files, runs, clones, onStep: say });
+  const accounting = await markAccounting(directory, { ...accounted, runs, onStep: say });
   say(`disks: copies of ${files} files by others`);
-  return together([disk, library, await markPeers(directory, { files, runs: Math.min(runs, 3) })]);
+  return together([
+    disk,
+    library,
+    accounting,
+    await markPeers(directory, { files, runs: Math.min(runs, 3) }),
+  ]);
 }
 
 /** The tree to keep: a copy of a real one, or one that looks like it. */

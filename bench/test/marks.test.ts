@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { isMet } from "../goals.js";
+import { markAccounting } from "../marks/accounting.js";
 import { fillScript, markDisk } from "../marks/disk.js";
 import { markLibrary } from "../marks/library.js";
 import { markPeers } from "../marks/peers.js";
@@ -100,6 +101,19 @@ test("the marks of the library's disks run on small ones, and the law holds", as
     assert.ok(goals.filter(({ limit }) => limit === "0").every(isMet), goalsTable(goals));
   } finally {
     execFileSync("chmod", ["-R", "u+rwX", directory]);
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test("the marks of accounting run on a store with few snapshots", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "chaser-bench-test-"));
+  try {
+    const few = { snapshots: 6, files: 20, runs: 1, onStep: silent };
+    const { marks } = await markAccounting(directory, few);
+    assert.equal(marks.filter((mark) => mark.goalMs === 10).length, 9);
+    assert.match(marksTable(marks), /each snapshot's usage in a store with 6 snapshots, after a deletion/);
+    assert.ok(marks.every(({ measured }) => measured.minMs > 0));
+  } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 });

@@ -2,12 +2,12 @@
 import type { Digest } from "../chunk/hash.js";
 import type { PackId, TreeId } from "../ids.js";
 import type { Repository } from "../snapshot/repository.js";
-import type { Work } from "../snapshot/work.js";
-import { allocatedBytesOf, unneededFrames, type FrameState, type PackState } from "./packs.js";
+import type { FramedPacks } from "./framed-packs.js";
+import type { FrameState, PackState } from "./packs.js";
 import { freedBytesOf, planCollection } from "./plan.js";
 import { References } from "./references.js";
 
-interface KnownPack {
+interface CountedPack {
   state: PackState;
   frames: FrameState[];
   allocatedBytes: number;
@@ -16,26 +16,24 @@ interface KnownPack {
 /** Asked for one tree after the other, it touches only what separates the two. */
 export class Alone {
   readonly #repository: Repository;
-  readonly #work: Work;
-  readonly #states: Map<PackId, PackState>;
-  readonly #packs = new Map<PackId, KnownPack>();
+  readonly #packs = new Map<PackId, CountedPack>();
   readonly #references = new References();
+  #of: FramedPacks;
+  /** The one that was asked for last. */
+  tree: TreeId | null = null;
 
-  /** `states`: of all packs, whatever is needed of them. */
-  constructor(repository: Repository, states: PackState[], work: Work) {
+  constructor(repository: Repository, packs: FramedPacks) {
     this.#repository = repository;
-    this.#work = work;
-    this.#states = new Map(states.map((state) => [state.pack.id, state]));
+    this.#of = packs;
   }
 
-  /** Allocated bytes of packs after a collection, as exact as `freedBytesOf`. */
-  packBytes(tree: TreeId): number {
-    this.#references.advance(
-      this.#repository.chunks,
-      new Set([tree]),
-      () => this.#work.step(),
-      (id, isNeeded) => this.#count(id, isNeeded ? 1 : -1),
+  /** Allocated bytes of packs after a collection, as exact as `freedBytesOf`. `packs`: those that are there now. */
+  packBytes(tree: TreeId, packs: FramedPacks, onStep: () => void): number {
+    this.#of = packs;
+    this.#references.advance(this.#repository.chunks, new Set([tree]), onStep, (id, isNeeded) =>
+      this.#count(id, isNeeded ? 1 : -1),
     );
+    this.tree = tree;
     const needed = [...this.#packs.values()].filter(({ state }) => state.neededObjects > 0);
     const options = { thin: false };
     const framesOf = ({ pack }: PackState): FrameState[] => this.#packs.get(pack.id)?.frames ?? [];
@@ -51,25 +49,26 @@ export class Alone {
 
   #count(id: Digest, sign: 1 | -1): void {
     const location = this.#repository.chunks.index.find(id);
-    const pack = location === null ? null : this.#pack(location.pack);
-    if (location === null || pack === null) return;
-    pack.state.neededObjects += sign;
-    pack.state.neededPlainBytes += sign * location.length;
-    (pack.frames[location.frame] as FrameState).neededPlainBytes += sign * location.length;
+    const counted = location === null ? null : this.#pack(location.pack);
+    if (location === null || counted === null) return;
+    counted.state.neededObjects += sign;
+    counted.state.neededPlainBytes += sign * location.length;
+    (counted.frames[location.frame] as FrameState).neededPlainBytes += sign * location.length;
   }
 
   /** Null for one that is being written. */
-  #pack(id: PackId): KnownPack | null {
+  #pack(id: PackId): CountedPack | null {
     const known = this.#packs.get(id);
     if (known !== undefined) return known;
-    const state = this.#states.get(id);
-    if (state === undefined) return null;
-    const pack = {
-      state: { ...state, neededObjects: 0, neededPlainBytes: 0 },
-      frames: unneededFrames(this.#repository, id),
-      allocatedBytes: allocatedBytesOf(this.#repository, id),
+    const framed = this.#of.of(id);
+    if (framed === null) return null;
+    const { pack, plainBytes, frames, allocatedBytes } = framed;
+    const counted = {
+      state: { pack, plainBytes, neededObjects: 0, neededPlainBytes: 0 },
+      frames: frames.map((frame) => ({ ...frame })),
+      allocatedBytes,
     };
-    this.#packs.set(id, pack);
-    return pack;
+    this.#packs.set(id, counted);
+    return counted;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What accounting knows of a store from the last time it was asked: its snapshots, what its packs take and how much of them is
- * needed. Kept in memory, and for the next process in `cache/census`, so that a question costs what has changed since:
+ * What accounting knows of a store from the last time it was asked: its snapshots, what its packs take, how much of them is
+ * needed, and what of them each tree has. Kept in memory, and for the next process in `cache/census`, so that a question costs what has changed since:
  *
  *     64 hexadecimal digits of the digest of what follows, and a line end
- *     JSON: the boot in which it was written (times of directories prove nothing across a power cut), the digest of the
- *     references that belong to it, the digest of the trees that these are counted for, packs, snapshots
+ *     JSON: its version, the boot in which it was written (times of directories prove nothing across a power cut), the digest of the
+ *     references that belong to it, the trees that these are counted for, figures of each, packs, snapshots
  */
 import { hash } from "../chunk/hash.js";
 import type { PackId, TreeId } from "../ids.js";
@@ -19,18 +19,26 @@ import type { Work } from "../snapshot/work.js";
 import { PackCounts, type PackCount } from "./pack-counts.js";
 import { countAnew, keptDigest, keepReferences, keptReferences } from "./kept-references.js";
 import type { References } from "./references.js";
+import { SnapshotFigures, type KeptFigures } from "./snapshot-figures.js";
 
 const fileName = "census";
+/** Another where the lines say something else: what an earlier version kept is then found out again. */
+const version = 2;
 const packPattern = /^[0-9a-f]{64}\.pack$/;
 /** So many trees and packs that came and went the next process may follow again: writing them down costs in proportion to the store. */
 const unkeptMax = 16;
+/** Of more trees that came and went at once nobody asks whose objects they had. */
+const treesFollowedMax = 16;
 /** References of more rows, 37 bytes each, are read again when they are wanted rather than held in memory. */
 const heldRowsMax = 300_000;
 
 interface KeptCensus {
+  version: number;
   boot: string | null;
   references: string;
   trees: TreeId[];
+  /** Of each tree: bytes alone, bytes freed, and the numbers, in `packs`, of those that these are in. */
+  figures: [aloneBytes: number | null, freedBytes: number | null, ...packs: number[]][];
   packsStamp: string | null;
   /** Allocated bytes, plain bytes, needed plain bytes. */
   packs: [PackId, number, number, number][];
@@ -56,6 +64,7 @@ export class Census {
   readonly #packFiles: WholeFiles;
   readonly #snapshots: KnownSnapshots;
   #counted: Counted | null = null;
+  #figures = new SnapshotFigures();
   /** Digest of the references that are kept with it. */
   #keptReferences = "";
   #unkept = 0;
@@ -86,6 +95,7 @@ export class Census {
       generation: -1,
       references: null,
     };
+    this.#figures = new SnapshotFigures(keptFigures(kept));
   }
 
   static of(repository: Repository): Census {
@@ -94,9 +104,14 @@ export class Census {
     return known;
   }
 
-  /** Code `corrupt` when a ref leads to none. */
+  /** Of one scope after the other, each from the oldest on. Code `corrupt` when a ref leads to none. */
   snapshots(): KnownSnapshot[] {
     return this.#snapshots.all();
+  }
+
+  /** Allocated bytes of a snapshot's record and ref. */
+  filesBytes(snapshot: KnownSnapshot): number {
+    return this.#snapshots.filesBytes(snapshot);
   }
 
   /** Allocated bytes of the directories that hold packs, records and refs. */
@@ -106,13 +121,14 @@ export class Census {
     return { packs: this.#packFiles.allocatedBytes(), ...this.#snapshots.allocatedBytes() };
   }
 
-  /** Of one pack; 0 when it is gone. */
+  /** Of one pack, as of when `packCounts` was asked; 0 when it was gone. */
   packBytes(id: PackId): number {
     return this.#packFiles.bytes.get(`${id}.pack`) ?? 0;
   }
 
   /** How much of each pack is needed for the trees. To be asked while nothing is collected. */
   packCounts(wanted: ReadonlySet<TreeId>, work: Work): ReadonlyMap<PackId, PackCount> {
+    this.#packFiles.look();
     const counted = this.#counted;
     if (counted !== null && isSame(counted.trees, wanted) && this.#isOfIndex(counted))
       return counted.packs.packs;
@@ -127,11 +143,23 @@ export class Census {
     return this.#advance(wanted, work);
   }
 
+  /**
+   * What is known of each of the trees, which are all that are needed; what is found may be added. Null when nothing can be kept of it. To be asked while
+   * nothing is collected.
+   */
+  figures(wanted: ReadonlySet<TreeId>, work: Work): SnapshotFigures | null {
+    this.packCounts(wanted, work);
+    return this.#counted?.areExact === true ? this.#figures : null;
+  }
+
   /** Keeps what is known for other processes when these would have to find out much again. */
   keepWhenMuch(): void {
     const isLarge = (this.#counted?.references?.rowCount ?? 0) > heldRowsMax;
-    if (this.#unkept + this.#snapshots.unkept >= unkeptMax || (isLarge && this.#unkept > 0)) this.keep();
-    if (isLarge && this.#counted !== null && this.#unkept === 0) this.#counted.references = null;
+    const unkept = this.#unkept + this.#snapshots.unkept + this.#figures.unkept;
+    if (unkept >= unkeptMax || (isLarge && this.#unkept > 0)) this.keep();
+    if (!isLarge) return;
+    this.#figures.walk = null;
+    if (this.#counted !== null && this.#unkept === 0) this.#counted.references = null;
   }
 
   /**
@@ -144,7 +172,7 @@ export class Census {
 
   /** Not being able to keep it costs time later, and is no reason to fail. */
   keep(): void {
-    if (this.#unkept + this.#snapshots.unkept === 0) return;
+    if (this.#unkept + this.#snapshots.unkept + this.#figures.unkept === 0) return;
     const counted = this.#counted;
     if (counted?.references != null && this.#unkept > 0)
       this.#keptReferences = keepReferences(this.#repository, counted.references);
@@ -158,10 +186,19 @@ export class Census {
       const count = counted?.packs.packs.get(id);
       return count === undefined ? [] : [[id, bytes, count.plainBytes, count.neededPlainBytes]];
     });
+    const numbers = new Map(packs.map(([id], number) => [id, number]));
+    const trees = [...(counted?.trees ?? [])];
+    const figures = this.#figures.keep(trees).map(({ aloneBytes, freed }): KeptCensus["figures"][number] => {
+      const of = freed?.packs.map((id) => numbers.get(id) ?? -1) ?? [];
+      // One that is in a pack that is not kept is found again.
+      return of.includes(-1) ? [aloneBytes, null] : [aloneBytes, freed?.bytes ?? null, ...of];
+    });
     const kept: KeptCensus = {
+      version,
       boot: bootIdOf(this.#repository.files),
       references: isPaired ? this.#keptReferences : "",
-      trees: [...(counted?.trees ?? [])],
+      trees,
+      figures,
       packsStamp: packs.length === packFiles.length ? stamp : null,
       packs,
       snapshots: this.#snapshots.keep(),
@@ -183,7 +220,9 @@ export class Census {
   #isOfIndex(counted: Counted): boolean {
     const { index } = this.#repository.chunks;
     if (counted.generation === index.generation) return true;
-    if (!counted.areExact || !counted.packs.forgetGone()) return false;
+    const isFollowed = counted.areExact && counted.packs.forgetGone();
+    this.#figures.packsChange(counted.packs.takeChanges());
+    if (!isFollowed) return false;
     counted.generation = index.generation;
     return true;
   }
@@ -209,7 +248,9 @@ export class Census {
     const before = new Set(references.trees);
     try {
       const step = (): void => work.step();
-      const packs = counted.packs.advance(references, wanted, step);
+      this.#follow(counted, references, wanted, step);
+      const packs = counted.packs.advance(references);
+      this.#figures.packsChange(counted.packs.takeChanges());
       this.#unkept += packs ?? unkeptMax;
       if (packs === null) counted.areExact = false;
     } catch (error) {
@@ -222,6 +263,35 @@ export class Census {
     const { generation } = this.#repository.chunks.index;
     this.#counted = { ...counted, trees: new Set(wanted), generation, references };
     return references;
+  }
+
+  /** Brings references to other trees, one by one where figures depend on what each of these has in common with others. */
+  #follow(
+    { packs, trees: order }: Counted,
+    references: References,
+    wanted: ReadonlySet<TreeId>,
+    onStep: () => void,
+  ): void {
+    const { chunks } = this.#repository;
+    const added = [...wanted].filter((tree) => !references.trees.has(tree));
+    const gone = [...references.trees].filter((tree) => !wanted.has(tree));
+    if (added.length + gone.length > treesFollowedMax) {
+      this.#figures.forgetFreed();
+      packs.follow(references, wanted, onStep);
+      return;
+    }
+    const present = new Set(references.trees);
+    for (const tree of added) {
+      packs.follow(references, present.add(tree), onStep);
+      const others = nearest(wanted, tree, references.trees);
+      this.#figures.treeChanges(references, chunks, { tree, others }, onStep);
+    }
+    for (const tree of gone) {
+      const others = nearest(order, tree, references.trees);
+      this.#figures.treeChanges(references, chunks, { tree, others }, onStep);
+      present.delete(tree);
+      packs.follow(references, present, onStep);
+    }
   }
 
   /** From those kept where these are of any use. */
@@ -243,6 +313,7 @@ export class Census {
 
   #count(references: References): References {
     const { counts, areExact } = PackCounts.ofAll(this.#repository, references);
+    this.#figures.forget();
     const { generation } = this.#repository.chunks.index;
     this.#counted = { trees: new Set(references.trees), packs: counts, areExact, generation, references };
     return references;
@@ -257,6 +328,29 @@ function isSame(a: ReadonlySet<TreeId>, b: ReadonlySet<TreeId>): boolean {
   if (a.size !== b.size) return false;
   for (const tree of a) if (!b.has(tree)) return false;
   return true;
+}
+
+/** Those of `counted` that are not `tree`: first its neighbours in an order, then theirs, last those that are not in it. */
+function* nearest(
+  ordered: ReadonlySet<TreeId>,
+  tree: TreeId,
+  counted: ReadonlySet<TreeId>,
+): Generator<TreeId> {
+  const order = [...ordered];
+  const at = order.indexOf(tree);
+  for (let distance = 1; distance <= order.length; distance++) {
+    for (const other of [order[at - distance], order[at + distance]])
+      if (other !== undefined && counted.has(other)) yield other;
+  }
+  for (const other of counted) if (!ordered.has(other)) yield other;
+}
+
+function* keptFigures({ trees, figures, packs }: KeptCensus): Generator<[TreeId, KeptFigures]> {
+  for (const [n, [aloneBytes, freedBytes, ...numbers]] of figures.entries()) {
+    const freedPacks = numbers.flatMap((number) => packs[number]?.[0] ?? []);
+    const freed = freedBytes === null ? null : { bytes: freedBytes, packs: freedPacks };
+    yield [trees[n] as TreeId, { aloneBytes, freed }];
+  }
 }
 
 function isGone(error: unknown): boolean {
@@ -280,8 +374,8 @@ function read({ files, layout }: Repository): KeptCensus | null {
   if (bytes === null || bytes.length < 65) return null;
   const body = bytes.subarray(65);
   if (bytes.toString("latin1", 0, 65) !== `${hash(body).toString("hex")}\n`) return null;
-  const kept = JSON.parse(body.toString("latin1")) as KeptCensus | null;
-  if (kept === null) return null;
+  const kept = JSON.parse(body.toString("utf8")) as KeptCensus | null;
+  if (kept?.version !== version) return null;
   if (kept.boot !== null && kept.boot === bootIdOf(files)) return kept;
   const refs = kept.snapshots.refs.map(([scope, { files: of }]): [RefScope, KeptFiles] => [
     scope,

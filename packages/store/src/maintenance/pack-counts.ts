@@ -21,6 +21,8 @@ const newPacksMax = 64;
 export class PackCounts {
   readonly #repository: Repository;
   readonly #packs: Map<PackId, PackCount>;
+  #changed = new Set<PackId>();
+  #areLost = false;
 
   constructor(repository: Repository, packs: Iterable<[PackId, PackCount]>) {
     this.#repository = repository;
@@ -50,31 +52,51 @@ export class PackCounts {
   forgetGone(): boolean {
     const { index } = this.#repository.chunks;
     const present = index.presentPacks();
-    for (const id of this.#packs.keys()) if (!present.has(id)) this.#packs.delete(id);
+    for (const id of this.#packs.keys()) if (!present.has(id)) this.#drop(id);
     return present.size === this.#packs.size && !index.hasSharedObjects();
   }
 
-  /**
-   * Follows the references to other trees, and the index to other packs, and returns how many of these came and went. Null when that
-   * cannot be done by what changed alone; then these counts are of no use any more.
-   */
-  advance(references: References, wanted: ReadonlySet<TreeId>, onStep: () => void): number | null {
-    const { chunks } = this.#repository;
+  /** Of which packs something else is needed than when this was last asked, or which are gone; and whether such a one was needed. */
+  takeChanges(): { packs: ReadonlySet<PackId>; areLost: boolean } {
+    const taken = { packs: this.#changed, areLost: this.#areLost };
+    this.#changed = new Set();
+    this.#areLost = false;
+    return taken;
+  }
+
+  /** Follows the references to other trees. */
+  follow(references: References, wanted: ReadonlySet<TreeId>, onStep: () => void): void {
     const change = (id: Digest, isNeeded: boolean): void => this.#change(id, isNeeded ? 1 : -1);
-    references.advance(chunks, wanted, onStep, change);
+    references.advance(this.#repository.chunks, wanted, onStep, change);
+  }
+
+  /**
+   * Follows the index to other packs, and returns how many of these came and went. Null when that cannot be done by what changed alone; then
+   * these counts are of no use any more.
+   */
+  advance(references: References): number | null {
+    const { chunks } = this.#repository;
     const present = chunks.index.presentPacks();
     const gone = [...this.#packs.keys()].filter((id) => !present.has(id));
     const added = [...present].filter((id) => !this.#packs.has(id));
     const isMuch = added.length > newPacksMax && added.length > present.size / 4;
     if (isMuch || chunks.index.hasSharedObjects()) return null;
-    for (const id of gone) this.#packs.delete(id);
+    for (const id of gone) this.#drop(id);
     return added.every((id) => this.#add(id, references)) ? gone.length + added.length : null;
   }
 
   #change(id: Digest, sign: 1 | -1): void {
     const location = this.#repository.chunks.index.find(id);
     const count = location === null ? undefined : this.#packs.get(location.pack);
-    if (location !== null && count !== undefined) count.neededPlainBytes += sign * location.length;
+    if (location === null || count === undefined) return;
+    count.neededPlainBytes += sign * location.length;
+    this.#changed.add(location.pack);
+  }
+
+  #drop(id: PackId): void {
+    this.#areLost ||= this.#packs.get(id)?.neededPlainBytes !== 0;
+    this.#packs.delete(id);
+    this.#changed.add(id);
   }
 
   /** False when it has an object that another pack has, too. */

@@ -10,7 +10,7 @@
  *     ids N x 32, sorted; counts N x u32; roles N x u8
  *     digest 32 of the digests of the four parts: up to the end of the trees, ids, counts, roles
  */
-import { digestBytes, hash, type Digest } from "../chunk/hash.js";
+import { digestBytes, digestKey, hash, type Digest } from "../chunk/hash.js";
 import type { TreeId } from "../ids.js";
 import { listDepthMax } from "../limits.js";
 import type { ObjectSource } from "../pack/chunks.js";
@@ -82,13 +82,13 @@ export class References {
     let hasChanged = false;
     for (const tree of wanted) {
       if (this.#trees.has(tree)) continue;
-      this.#follow(source, tree, add, onStep);
+      follow(source, tree, add, onStep);
       this.#trees.add(tree);
       hasChanged = true;
     }
     for (const tree of this.#trees) {
       if (wanted.has(tree)) continue;
-      this.#follow(source, tree, subtract, onStep);
+      follow(source, tree, subtract, onStep);
       this.#trees.delete(tree);
       hasChanged = true;
     }
@@ -96,31 +96,36 @@ export class References {
   }
 
   /**
-   * The objects that would not be needed any more without the trees of `gone`. Each comes before those that it names.
-   * What would become of the others is not touched, and nothing is changed.
+   * What would become of the objects of the trees of `gone` without these: `freed` would not be needed any more, each before those
+   * that it names; `shared` are those that these name and others need as well. What the latter name is not touched, and nothing is changed.
    */
-  freedWithout(source: ObjectSource, gone: Iterable<TreeId>, onStep: () => void = () => undefined): Digest[] {
-    const taken = new Map<string, number>();
-    const candidates = new Map<string, Digest>();
+  without(
+    source: ObjectSource,
+    gone: Iterable<TreeId>,
+    onStep: () => void = () => undefined,
+  ): { freed: Digest[]; shared: Digest[] } {
+    const taken = new Map<string, { id: Digest; roles: Map<number, number> }>();
     for (const tree of gone) {
       if (!this.#trees.has(tree)) continue;
       const take = (id: Digest, role: number): boolean => {
-        const key = `${id.toString("latin1")}${role}`;
-        const count = (taken.get(key) ?? 0) + 1;
-        taken.set(key, count);
-        if (count < this.#table.count(id, role)) return false;
-        candidates.set(id.toString("latin1"), id);
-        return true;
+        const key = digestKey(id);
+        const of = taken.get(key) ?? { id, roles: new Map<number, number>() };
+        taken.set(key, of);
+        const count = (of.roles.get(role) ?? 0) + 1;
+        of.roles.set(role, count);
+        return count >= this.#table.count(id, role);
       };
-      this.#follow(source, tree, take, onStep);
+      follow(source, tree, take, onStep);
     }
+    const found = { freed: [] as Digest[], shared: [] as Digest[] };
     // What is also needed in another role stays.
-    return [...candidates.values()].filter((id) => {
-      for (let role = 0; role <= nodeRole; role++) {
-        if ((taken.get(`${id.toString("latin1")}${role}`) ?? 0) < this.#table.count(id, role)) return false;
-      }
-      return true;
-    });
+    for (const { id, roles } of taken.values()) {
+      let isFreed = true;
+      for (let role = 0; role <= nodeRole; role++)
+        isFreed &&= (roles.get(role) ?? 0) >= this.#table.count(id, role);
+      found[isFreed ? "freed" : "shared"].push(id);
+    }
+    return found;
   }
 
   encode(): Buffer {
@@ -175,21 +180,21 @@ export class References {
     });
     return new References(trees, table);
   }
+}
 
-  /** Looks into what a tree names wherever `visit` says so. */
-  #follow(
-    source: ObjectSource,
-    tree: TreeId,
-    visit: (id: Digest, role: number) => boolean,
-    onStep: () => void,
-  ): void {
-    const waiting: MetObject[] = [{ id: treeDigest(tree), depth: null }];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (!visit(next.id, next.depth ?? nodeRole) || next.depth === 0) continue;
-      onStep();
-      const below = namedBy(source, next);
-      for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
-    }
+/** Looks into what a tree names wherever `visit` says so. */
+export function follow(
+  source: ObjectSource,
+  tree: TreeId,
+  visit: (id: Digest, role: number) => boolean,
+  onStep: () => void = () => undefined,
+): void {
+  const waiting: MetObject[] = [{ id: treeDigest(tree), depth: null }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (!visit(next.id, next.depth ?? nodeRole) || next.depth === 0) continue;
+    onStep();
+    const below = namedBy(source, next);
+    for (let n = below.length - 1; n >= 0; n--) waiting.push(below[n] as MetObject);
   }
 }
 

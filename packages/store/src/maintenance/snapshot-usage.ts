@@ -1,78 +1,96 @@
 /** What each snapshot takes on the disk: what it reaches, and what its deletion, with the collection that follows, frees. */
-import type { SnapshotInfo, SnapshotUsage } from "../api.js";
-import { digestKey } from "../chunk/hash.js";
+import type { SnapshotUsage } from "../api.js";
 import type { PackId, TreeId } from "../ids.js";
+import { readLeases } from "../snapshot/lease.js";
+import type { KnownSnapshot } from "../snapshot/known-snapshots.js";
 import type { RefScope } from "../snapshot/ref-scope.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 import { Alone } from "./alone.js";
-import { KnownAlone } from "./known-alone.js";
-import { countNeeded } from "./needed.js";
-import { allocatedBytesOf, framesOf, packStates, type Needs, type PackState } from "./packs.js";
-import { freedBytesOf, planCollection } from "./plan.js";
-import type { References } from "./references.js";
+import { Census } from "./census.js";
+import { FramedPacks } from "./framed-packs.js";
+import { FreedAlone } from "./freed-alone.js";
+import { SnapshotFigures } from "./snapshot-figures.js";
+
+interface Known {
+  snapshots: KnownSnapshot[];
+  /** That of no other snapshot, so that its end is that of the tree. */
+  isAlone: (snapshot: KnownSnapshot) => boolean;
+  /** All trees that are needed, and packs that are being written. */
+  trees: ReadonlySet<TreeId>;
+  leased: ReadonlySet<PackId>;
+}
 
 /** Of one scope, newest first. To be asked while nothing is collected. */
 export function snapshotUsages(repository: Repository, scope: RefScope, work: Work): SnapshotUsage[] {
-  const { needed, references } = countNeeded(repository, work);
-  const claims = references.claims();
-  const states = packStates(repository, references, needed.packs, claims);
-  const sharers = new Map<TreeId, number>();
-  for (const { tree } of repository.allSnapshots()) sharers.set(tree, (sharers.get(tree) ?? 0) + 1);
-  const { index } = repository.chunks;
-  // What stands in packs that are still being written is not counted yet.
-  const areExact = needed.packs.size === 0 && !claims.metAgain && !index.hasSharedObjects();
-  const alone = new Alone(repository, states, work);
-  const known = KnownAlone.of(repository);
-  const snapshots = repository.listSnapshots(scope);
-  const trees = snapshots.map(({ tree }) => tree);
-  const aloneBytes = known.ask(trees, { packs: index.presentPacks(), areExact }, (tree) =>
-    alone.packBytes(tree),
-  );
-  known.forgetOthers(sharers);
-  return snapshots.map((snapshot) => {
-    const isAlone = sharers.get(snapshot.tree) === 1;
-    const ownBytes = repository.snapshotFilesBytes(snapshot);
-    const exclusiveBytes =
-      ownBytes + (isAlone ? freedFromPacks(repository, references, states, snapshot, work) : 0);
+  const census = Census.of(repository);
+  const known = knownOf(repository, census);
+  const figures = keptFigures(census, known, work) ?? new SnapshotFigures();
+  const snapshots = known.snapshots.filter(({ diskId }) => diskId === scope);
+  complete(repository, figures, { ...known, snapshots }, work);
+  census.keepWhenMuch();
+  return snapshots.reverse().map((one): SnapshotUsage => {
+    const ownBytes = census.filesBytes(one);
+    const exclusiveBytes = ownBytes + (known.isAlone(one) ? (figures.freedBytes(one.tree) ?? 0) : 0);
     // Deleting it may tip a pack over to where it is worth being rewritten, and then frees what was dead in it before, too.
-    const referencedBytes = Math.max(ownBytes + (aloneBytes.get(snapshot.tree) ?? 0), exclusiveBytes);
+    const referencedBytes = Math.max(ownBytes + (figures.aloneBytes(one.tree) ?? 0), exclusiveBytes);
+    const { refFile: _, ...snapshot } = one;
     return { snapshot, referencedBytes, exclusiveBytes, sharedBytes: referencedBytes - exclusiveBytes };
   });
 }
 
-/** What the plan of a collection frees more without the snapshot than with it. */
-function freedFromPacks(
-  repository: Repository,
-  references: References,
-  states: PackState[],
-  { tree }: SnapshotInfo,
-  work: Work,
-): number {
-  const freed = references.freedWithout(repository.chunks, [tree], () => work.step());
-  const lost = new Map<PackId, { objects: number; plainBytes: number }>();
-  for (const id of freed) {
-    const location = repository.chunks.index.find(id);
-    if (location === null) continue;
-    const of = lost.get(location.pack) ?? { objects: 0, plainBytes: 0 };
-    lost.set(location.pack, { objects: of.objects + 1, plainBytes: of.plainBytes + location.length });
-  }
-  const concerned = states.filter(({ pack }) => lost.has(pack.id));
-  const without = concerned.map((state): PackState => {
-    const { objects, plainBytes } = lost.get(state.pack.id) ?? { objects: 0, plainBytes: 0 };
-    return {
-      ...state,
-      neededObjects: state.neededObjects - objects,
-      neededPlainBytes: state.neededPlainBytes - plainBytes,
-    };
-  });
-  const keys = new Set(freed.map(digestKey));
-  const needs: Needs = { needs: (id) => !keys.has(digestKey(id)) && references.needs(id) };
-  return plannedBytes(repository, without, needs) - plannedBytes(repository, concerned, references);
+/** For an audit: of how many snapshots the figures that are kept are not those that come of counting anew. */
+export function wrongFigures(repository: Repository, work: Work): number {
+  const census = Census.of(repository);
+  const known = knownOf(repository, census);
+  const kept = keptFigures(census, known, work);
+  if (kept === null) return 0;
+  const right = new SnapshotFigures();
+  const isKnown = ({ tree }: KnownSnapshot): boolean =>
+    kept.aloneBytes(tree) !== null || kept.freedBytes(tree) !== null;
+  const snapshots = known.snapshots.filter(isKnown);
+  complete(repository, right, { ...known, snapshots }, work);
+  return snapshots.filter(
+    (one) =>
+      kept.aloneBytes(one.tree) !== right.aloneBytes(one.tree) ||
+      (known.isAlone(one) && ![null, right.freedBytes(one.tree)].includes(kept.freedBytes(one.tree))),
+  ).length;
 }
 
-function plannedBytes(repository: Repository, states: PackState[], needs: Needs): number {
-  const options = { thin: false };
-  const plan = planCollection(states, (state) => framesOf(repository, needs, state), options);
-  return freedBytesOf(plan, ({ pack }) => allocatedBytesOf(repository, pack.id), options);
+function knownOf({ files, layout }: Repository, census: Census): Known {
+  const snapshots = census.snapshots();
+  const { trees, packs: leased } = readLeases(files, layout, { sweep: false });
+  const sharers = new Map<TreeId, number>();
+  for (const { tree } of snapshots) {
+    trees.add(tree);
+    sharers.set(tree, (sharers.get(tree) ?? 0) + 1);
+  }
+  return { snapshots, isAlone: ({ tree }) => sharers.get(tree) === 1, trees, leased };
+}
+
+/** Null when nothing holds for the next time: what stands in packs that are still being written is not counted yet. */
+function keptFigures(census: Census, { trees, leased }: Known, work: Work): SnapshotFigures | null {
+  const figures = census.figures(trees, work);
+  if (figures === null || leased.size > 0) return null;
+  figures.forgetOthers(trees);
+  return figures;
+}
+
+/** Finds what is not known of the snapshots. */
+function complete(repository: Repository, figures: SnapshotFigures, of: Known, work: Work): void {
+  const lacksAlone = ({ tree }: KnownSnapshot): boolean => figures.aloneBytes(tree) === null;
+  const lacksFreed = (one: KnownSnapshot): boolean =>
+    of.isAlone(one) && figures.freedBytes(one.tree) === null;
+  const lacking = of.snapshots.filter((one) => lacksAlone(one) || lacksFreed(one));
+  if (lacking.length === 0) return;
+  const step = (): void => work.step();
+  const packs = new FramedPacks(repository, of.leased);
+  const references = Census.of(repository).references(of.trees, work);
+  const freed = new FreedAlone(repository, references, packs);
+  const walk = (figures.walk ??= new Alone(repository, packs));
+  for (const one of lacking) {
+    const { tree } = one;
+    if (lacksAlone(one)) figures.setAlone(tree, walk.packBytes(tree, packs, step));
+    if (lacksFreed(one)) figures.setFreed(tree, freed.of(tree, step));
+  }
 }

@@ -13,6 +13,7 @@ import { countAnew, keptReferencesOf } from "./kept-references.js";
 import type { References } from "./references.js";
 import { Census } from "./census.js";
 import { PackCounts, type PackCount } from "./pack-counts.js";
+import { wrongFigures } from "./snapshot-usage.js";
 import { measureStore } from "./store-bytes.js";
 
 export function measureUsage(
@@ -94,7 +95,10 @@ function auditedDifferences(
     const wrong = packsThatDiffer(counts.packs, census.packCounts(trees, work));
     if (wrong > 0 && areExact && !areWrong)
       found.push(`what is needed of ${wrong} packs was counted wrong; it is counted anew now`);
-    if (areWrong || wrong > 0) Census.forget(repository, right);
+    const wrongSnapshots = areWrong || wrong > 0 ? 0 : wrongFigures(repository, work);
+    if (wrongSnapshots > 0)
+      found.push(`what ${wrongSnapshots} snapshots take was counted wrong; it is counted anew now`);
+    if (areWrong || wrong > 0 || wrongSnapshots > 0) Census.forget(repository, right);
   } catch (error) {
     if (!isDamage(error)) throw error;
     found.push("a snapshot is damaged, so nothing tells what is needed: see fsck");

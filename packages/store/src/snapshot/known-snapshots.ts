@@ -2,7 +2,7 @@
  * The snapshots of a store, told by names alone: a record never changes under its id and says which ref is its own, so only those
  * that came since are read. Where two records would have one ref, one of them is garbage, and the ref is read.
  */
-import type { SnapshotInfo } from "../api.js";
+import type { Consistency, SnapshotInfo } from "../api.js";
 import type { SnapshotId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { StoreError } from "../errors.js";
@@ -10,24 +10,37 @@ import type { Layout } from "../layout.js";
 import type { Files } from "../platform/files.js";
 import { WholeFiles, type KeptFiles } from "../platform/whole-files.js";
 import type { RefScope } from "./ref-scope.js";
+import { newestFirst } from "./record.js";
 import { refFile } from "./refs.js";
 
 const idPattern = /^[0-9a-f]{64}$/;
 const refPattern = /^[0-9a-f]{32}$/;
 
-/** What a record says that accounting asks. */
-export interface KnownSnapshot {
-  id: SnapshotId;
-  scope: RefScope;
+/** What a record says, and the name of its ref's file. */
+export interface KnownSnapshot extends SnapshotInfo {
   refFile: string;
-  tree: TreeId;
-  logicalBytes: number;
 }
+
+/** In the order of `saidBy`. */
+type Said = [
+  scope: RefScope,
+  refFile: string,
+  tree: TreeId,
+  logicalBytes: number,
+  name: string,
+  parent: SnapshotId | null,
+  createdAtMs: number,
+  comment: string,
+  consistency: Consistency,
+  files: number,
+  directories: number,
+  newBytes: number,
+];
 
 export interface KeptSnapshots {
   recordsStamp: string | null;
   /** Allocated bytes; and of one that could be read what it says. */
-  records: [SnapshotId, number, ...([RefScope, string, TreeId, number] | [])][];
+  records: [SnapshotId, number, ...(Said | [])][];
   refs: [scope: RefScope, KeptFiles][];
 }
 
@@ -64,23 +77,29 @@ export class KnownSnapshots {
     this.#known = new Map();
     for (const [id, , ...said] of kept?.records ?? []) {
       if (said.length === 0) continue;
-      const [scope, file, tree, logicalBytes] = said;
-      this.#known.set(id, { id, scope, refFile: file, tree, logicalBytes });
+      this.#known.set(id, knownAs(id, said));
     }
   }
 
-  /** Of every scope. Code `corrupt` when a ref leads to none. */
+  /** Of one scope after the other, each from the oldest on. Code `corrupt` when a ref leads to none. */
   all(): KnownSnapshot[] {
     this.look();
     const byRef = (this.#byRef ??= this.#readNew());
     const found: KnownSnapshot[] = [];
     for (const [scope, refs] of this.#refs) {
+      const ofScope: KnownSnapshot[] = [];
       for (const file of refs.bytes.keys()) {
         const snapshot = byRef.get(keyOf(scope, file)) ?? this.#throughRef(scope, file);
-        if (snapshot !== null) found.push(snapshot);
+        if (snapshot !== null) ofScope.push(snapshot);
       }
+      found.push(...ofScope.sort((a, b) => newestFirst(b, a)));
     }
     return found;
+  }
+
+  /** Allocated bytes of a snapshot's record and ref, as of the last look. */
+  filesBytes({ id, diskId, refFile: file }: KnownSnapshot): number {
+    return (this.#records.bytes.get(id) ?? 0) + (this.#refs.get(diskId)?.bytes.get(file) ?? 0);
   }
 
   /** Looks which records and refs there are, without reading any. */
@@ -111,8 +130,7 @@ export class KnownSnapshots {
       records: files.map(([name, bytes]) => {
         const id = name as SnapshotId;
         const known = this.#known.get(id);
-        if (known === undefined) return [id, bytes];
-        return [id, bytes, known.scope, known.refFile, known.tree, known.logicalBytes];
+        return known === undefined ? [id, bytes] : [id, bytes, ...saidBy(known)];
       }),
       refs: [...this.#refs].map(([scope, refs]) => [scope, refs.keep()]),
     };
@@ -134,7 +152,7 @@ export class KnownSnapshots {
     }
     const byRef = new Map<string, KnownSnapshot | null>();
     for (const known of this.#known.values()) {
-      const key = keyOf(known.scope, known.refFile);
+      const key = keyOf(known.diskId, known.refFile);
       byRef.set(key, byRef.has(key) ? null : known);
     }
     return byRef;
@@ -156,8 +174,47 @@ export class KnownSnapshots {
   }
 }
 
-function knownOf({ id, diskId, name, tree, logicalBytes }: SnapshotInfo): KnownSnapshot {
-  return { id, scope: diskId, refFile: refFile(name), tree, logicalBytes };
+function knownOf(snapshot: SnapshotInfo): KnownSnapshot {
+  return { ...snapshot, refFile: refFile(snapshot.name) };
+}
+
+function saidBy(known: KnownSnapshot): Said {
+  const { diskId, tree, logicalBytes, name, parent, createdAtMs, comment, consistency } = known;
+  const { files, directories, newBytes } = known;
+  return [
+    diskId,
+    known.refFile,
+    tree,
+    logicalBytes,
+    name,
+    parent,
+    createdAtMs,
+    comment,
+    consistency,
+    files,
+    directories,
+    newBytes,
+  ];
+}
+
+function knownAs(id: SnapshotId, said: Said): KnownSnapshot {
+  const [diskId, file, tree, logicalBytes, name, parent, createdAtMs, comment, consistency, ...counts] = said;
+  const [files, directories, newBytes] = counts;
+  return {
+    id,
+    name,
+    diskId,
+    tree,
+    parent,
+    createdAtMs,
+    comment,
+    consistency,
+    files,
+    directories,
+    logicalBytes,
+    newBytes,
+    refFile: file,
+  };
 }
 
 function keyOf(scope: RefScope, file: string): string {

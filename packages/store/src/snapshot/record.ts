@@ -98,6 +98,11 @@ export function checkComment(comment: string): void {
   }
 }
 
+/** For sorting; ids decide between snapshots of the same time. */
+export function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
+  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1);
+}
+
 export function treeDigest(tree: TreeId): Digest {
   return Buffer.from(tree, "hex");
 }

@@ -19,7 +19,14 @@ import { requireStore } from "./format-file.js";
 import { KeptRegions } from "./kept-regions.js";
 import { Lease, type LeaseKind } from "./lease.js";
 import { prepareSnapshot, type Alongside, type Publication } from "./publication.js";
-import { checkComment, checkSnapshotName, decodeRecord, treeDigest, type SnapshotRecord } from "./record.js";
+import {
+  checkComment,
+  checkSnapshotName,
+  decodeRecord,
+  newestFirst,
+  treeDigest,
+  type SnapshotRecord,
+} from "./record.js";
 import type { RefScope } from "./ref-scope.js";
 import { refFile, Refs } from "./refs.js";
 
@@ -318,8 +325,4 @@ export class Repository {
       data: { name },
     });
   }
-}
-
-function newestFirst(a: SnapshotInfo, b: SnapshotInfo): number {
-  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1);
 }

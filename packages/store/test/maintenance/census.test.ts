@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, test, type TestContext } from "node:test";
 import { hash } from "../../src/chunk/hash.js";
@@ -123,13 +123,28 @@ describe("asking what a store takes", () => {
     }
   });
 
+  test("says what is dead also where nothing is known yet of a pack that has some", (t) => {
+    const { engine, root, source } = makeStore(t);
+    // One frame, of which half is needed: it stays as it is.
+    const random = new Random(seedOfRun());
+    for (const name of ["gone", "kept"]) writeFileSync(`${source}/${name}`, random.bytes(30_000));
+    engine.directories.snapshot({}, source, { name: "both" });
+    rmSync(`${source}/gone`);
+    engine.directories.snapshot({}, source, { name: "one" });
+    engine.directories.deleteSnapshot({}, "both");
+    rmSync(`${root}/cache`, { recursive: true });
+    const { deadBytes } = reopened(t, linuxFiles, root).upkeep.usage({});
+    assert.ok(deadBytes >= 30_000, `${deadBytes}`);
+    assert.equal(reopened(t, linuxFiles, root).upkeep.usage({}).deadBytes, deadBytes);
+  });
+
   test("keeps no count for a tree that was taken away, also when another process had kept it", (t) => {
     const { engine, root, source } = makeStore(t);
     snapshots(engine, source, 0, 2);
     const other = reopened(t, linuxFiles, root);
     other.upkeep.usage({});
     snapshots(engine, source, 2, 3);
-    engine.upkeep.snapshotUsage({}, null);
+    engine.upkeep.gc({}, { dryRun: true });
     const kept = () => References.decode(readFileSync(`${root}/cache/references`))?.trees ?? new Set();
     assert.equal(kept().size, 3);
     other.directories.deleteSnapshot({}, "at-2");
@@ -149,6 +164,16 @@ describe("asking what a store takes", () => {
       /counted wrong/,
     ],
     [
+      "what a snapshot alone would leave",
+      (census) => census.replace(/("figures":\[\[)\d+/, "$14096"),
+      /what 1 snapshots take/,
+    ],
+    [
+      "what a snapshot's end would free",
+      (census) => census.replace(/("figures":\[\[\d+),\d+/, "$1,4096"),
+      /what 1 snapshots take/,
+    ],
+    [
       "what snapshots say",
       (census) => census.replace(/("records":\[\["[0-9a-f]+",\d+,null,"[0-9a-f]+","[0-9a-f]+"),\d+/, "$1,7"),
       /snapshots that were remembered/,
@@ -158,7 +183,7 @@ describe("asking what a store takes", () => {
     test(`an audit finds that ${what} was forged, and mends it`, (t) => {
       const { engine, root, source } = makeStore(t);
       snapshots(engine, source, 0, 20);
-      engine.upkeep.usage({});
+      engine.upkeep.snapshotUsage({}, null);
       const path = `${root}/cache/census`;
       const body = readFileSync(path, "utf8").slice(65);
       const forged = forge(body);

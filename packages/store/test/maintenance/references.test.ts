@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestKey } from "../../src/chunk/hash.js";
 import type { TreeId } from "../../src/ids.js";
+import { treesConcerned } from "../../src/maintenance/concerned.js";
 import { References } from "../../src/maintenance/references.js";
 import { treeDigest } from "../../src/snapshot/record.js";
 import { writeContent, type ContentItem } from "../../src/tree/content.js";
@@ -98,7 +99,7 @@ describe("references", () => {
         made.objects,
         trees.filter((tree) => !gone.has(tree)),
       );
-      const freed = references.freedWithout(made.objects, gone).map(digestKey);
+      const freed = references.without(made.objects, gone).freed.map(digestKey);
       assert.deepEqual(
         new Set(freed),
         new Set([...all].filter((key) => !left.has(key))),
@@ -107,6 +108,32 @@ describe("references", () => {
       assert.equal(new Set(freed).size, freed.length);
     }
     assert.deepEqual(references.encode(), before);
+  });
+
+  test("tell whose objects alone change when a tree comes or goes", () => {
+    const random = new Random(seedOfRun());
+    const made = new RandomTrees(random);
+    const trees = Array.from({ length: 9 }, () => made.tree());
+    const ownOf = (tree: TreeId, of: TreeId[]): Set<string> => {
+      const others = needed(
+        made.objects,
+        of.filter((other) => other !== tree),
+      );
+      return new Set([...needed(made.objects, [tree])].filter((key) => !others.has(key)));
+    };
+    let count = 0;
+    for (let round = 0; round < 40; round++) {
+      const tree = random.pick(trees);
+      const present = [...pickSome(random, trees).add(tree)];
+      const others = present.filter((other) => other !== tree);
+      const references = new References();
+      references.advance(made.objects, new Set(present));
+      const concerned = treesConcerned(references, made.objects, { tree, others }, () => undefined);
+      const changing = others.filter((other) => ownOf(other, present).size !== ownOf(other, others).size);
+      assert.deepEqual([...(concerned ?? ["cannot tell"])].sort(), changing.sort(), `seed ${random.seed}`);
+      count += changing.length;
+    }
+    assert.ok(count > 10, `seed ${random.seed}: ${count}`);
   });
 
   test("look only into what a change touches", () => {

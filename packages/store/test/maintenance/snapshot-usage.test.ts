@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { describe, test, type TestContext } from "node:test";
+import type { SnapshotUsage } from "../../src/api.js";
 import { refFile } from "../../src/snapshot/refs.js";
 import { Random, seedOfRun } from "../random.js";
-import { du, makeStore } from "../snapshot/made-store.js";
+import { du, makeStore, type MadeStore } from "../snapshot/made-store.js";
 import { forgeReferences } from "./forged.js";
 
 /** What deleting a snapshot is about. The index and the counts, which also change, are caches. */
@@ -37,16 +38,24 @@ describe("the exclusive bytes of a snapshot", () => {
     const { engine, root, source, again } = makeStore(t);
     const random = new Random(seedOfRun());
     const names: string[] = [];
-    for (let step = 0; step < 40; step++) {
+    for (let step = 0; step < 45; step++) {
       if (names.length < 3 || random.chance(0.6)) {
+        // Now and then what goes on is an older state, so that neighbours in time are not those that share the most.
+        if (names.length > 0 && random.chance(0.2))
+          engine.directories.restore({}, random.pick(names), source, { delete: true });
         change(random, source);
         names.push(engine.directories.snapshot({}, source, { name: `step-${step}` }).snapshot.name);
         continue;
       }
       const [name] = names.splice(random.below(names.length), 1) as [string];
       const usages = engine.upkeep.snapshotUsage({}, null);
-      // What it kept in mind is what one finds who knows nothing.
-      assert.deepEqual(usages, again().upkeep.snapshotUsage({}, null), `seed ${random.seed}, step ${step}`);
+      // What it kept in mind is what others find by what it kept for them, and who knows nothing at all.
+      assert.deepEqual(again().upkeep.snapshotUsage({}, null), usages, `seed ${random.seed}, step ${step}`);
+      const cache = `${root}/cache`;
+      renameSync(cache, `${root}/kept`);
+      assert.deepEqual(again().upkeep.snapshotUsage({}, null), usages, `seed ${random.seed}, step ${step}`);
+      rmSync(cache, { recursive: true, force: true });
+      renameSync(`${root}/kept`, cache);
       const foretold = usages.find(({ snapshot }) => snapshot.name === name)?.exclusiveBytes;
       const before = snapshotBytes(root);
       engine.directories.deleteSnapshot({}, name);
@@ -64,6 +73,48 @@ describe("the exclusive bytes of a snapshot", () => {
     engine.directories.deleteSnapshot({}, "one");
     const [only] = engine.upkeep.snapshotUsage({}, null);
     assert.equal(only?.exclusiveBytes, 8192 + du(`${root}/packs`) - 4096);
+  });
+});
+
+describe("what was found of a snapshot", () => {
+  /** `first` has two files in one frame of a pack; each of the others has one of these, and another in place of the other. */
+  function sharers(t: TestContext): MadeStore {
+    const made = makeStore(t);
+    const random = new Random(seedOfRun());
+    const [one, two] = [random.bytes(8_000), random.bytes(50_000)];
+    const take = (name: string, contents: [Buffer, Buffer]): void => {
+      contents.forEach((bytes, n) => writeFileSync(`${made.source}/${n}`, bytes));
+      made.engine.directories.snapshot({}, made.source, { name });
+    };
+    take("first", [one, two]);
+    take("with-one", [one, random.bytes(9_000)]);
+    take("with-two", [random.bytes(9_000), two]);
+    made.engine.directories.deleteSnapshot({}, "first");
+    return made;
+  }
+
+  const ofOne = ({ engine }: MadeStore): SnapshotUsage | undefined =>
+    engine.upkeep.snapshotUsage({}, null).find(({ snapshot }) => snapshot.name === "with-one");
+
+  test("is found anew when another one leaves a pack with something of its own in it", (t) => {
+    const made = sharers(t);
+    const before = ofOne(made)?.exclusiveBytes ?? 0;
+    made.engine.directories.deleteSnapshot({}, "with-two");
+    const after = ofOne(made)?.exclusiveBytes ?? 0;
+    assert.ok(after > before + 50_000, `${before}, then ${after}`);
+    const bytes = snapshotBytes(made.root);
+    made.engine.directories.deleteSnapshot({}, "with-one");
+    assert.equal(bytes - snapshotBytes(made.root), after);
+  });
+
+  test("is found anew when a pack with something of it was written again", (t) => {
+    const made = sharers(t);
+    made.engine.directories.deleteSnapshot({}, "with-two");
+    const before = ofOne(made)?.referencedBytes ?? 0;
+    made.engine.upkeep.gc({}, { dryRun: false });
+    const after = ofOne(made)?.referencedBytes ?? 0;
+    assert.ok(after < before - 40_000, `${before}, then ${after}`);
+    assert.equal(snapshotBytes(made.root) - emptyBytes(made.root), after);
   });
 });
 
