@@ -9,6 +9,7 @@ export type CliErrorCode =
   | "stdin_not_text"
   | "stdin_too_large"
   | "store_exists"
+  | "target_exists"
   | "config_unreadable"
   | "listen_failed"
   | "interrupted"

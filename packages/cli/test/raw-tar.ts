@@ -8,19 +8,26 @@ export interface RawEntry {
   content?: string;
   /** What the header says, whatever the content's length. */
   size?: number;
+  /** Default: 0755 for a directory, else 0644. */
+  mode?: number;
+  /** Of user and group. */
+  owner?: number;
 }
+
+const octal = (value: number): string => `${value.toString(8).padStart(7, "0")}\0`;
 
 export function rawArchive(...entries: RawEntry[]): Buffer {
   return Buffer.concat([...entries.map(rawEntry), Buffer.alloc(1024)]);
 }
 
-function rawEntry({ name, type = "0", linkname = "", content = "", size }: RawEntry): Buffer {
+function rawEntry(entry: RawEntry): Buffer {
+  const { name, type = "0", linkname = "", content = "", size, owner = 0 } = entry;
   const body = Buffer.from(content);
   const header = Buffer.alloc(512);
   header.write(name, 0);
-  header.write(type === "5" ? "0000755\0" : "0000644\0", 100);
-  header.write("0000000\0", 108);
-  header.write("0000000\0", 116);
+  header.write(octal(entry.mode ?? (type === "5" ? 0o755 : 0o644)), 100);
+  header.write(octal(owner), 108);
+  header.write(octal(owner), 116);
   header.write(`${(size ?? body.length).toString(8).padStart(11, "0")}\0`, 124);
   header.write("00000000000\0", 136);
   header.write("        ", 148);

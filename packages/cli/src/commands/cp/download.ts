@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rename, rm, utimes } from "node:fs/promises";
+import { chmod, mkdir, rm, utimes } from "node:fs/promises";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ApiClient } from "../../client/api.js";
 import type { Context } from "../../context.js";
 import { meter } from "./meter.js";
-import { unpack } from "./unpack.js";
+import { isDirectory, putInPlace } from "./put-in-place.js";
+import { modeMask, unpack } from "./unpack.js";
 
 interface Download {
   session: string;
@@ -30,7 +31,7 @@ export async function download(context: Context, api: ApiClient, job: Download):
     await pipeline(body, context.stdout, { end: false });
     return counted.bytes();
   }
-  const inside = await isDirectory(job.to);
+  const inside = await isDirectory(job.to, { follow: true });
   const name = path.posix.basename(path.posix.resolve("/workspace", job.from));
   const target = path.resolve(inside ? path.join(job.to, name === "" ? "root" : name) : job.to);
   const beside = path.join(path.dirname(target), `.chaser-cp-${randomUUID()}`);
@@ -42,27 +43,13 @@ export async function download(context: Context, api: ApiClient, job: Download):
     }
     job.signal.throwIfAborted();
     if (isFile) {
-      await chmod(beside, Number.parseInt(String(headers["x-chaser-mode"]), 8) & 0o777);
+      await chmod(beside, Number.parseInt(String(headers["x-chaser-mode"]), 8) & modeMask);
       const modified = Number(headers["x-chaser-modified"]);
       await utimes(beside, modified, modified);
     }
-    await place(beside, target);
+    await putInPlace(beside, target);
   } finally {
     await rm(beside, { recursive: true, force: true });
   }
   return counted.bytes();
-}
-
-/** Puts what arrived in its place, directories one into the other. Links on the way are replaced, never followed. */
-async function place(from: string, to: string): Promise<void> {
-  if (!(await isDirectory(from, "itself")) || !(await isDirectory(to, "itself"))) return rename(from, to);
-  for (const name of await readdir(from)) await place(path.join(from, name), path.join(to, name));
-}
-
-async function isDirectory(file: string, link: "followed" | "itself" = "followed"): Promise<boolean> {
-  try {
-    return (await lstat(link === "itself" ? file : path.join(file, "."))).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -2,8 +2,11 @@ import { realpath, symlink } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { extract } from "tar";
+import { extract, type ReadEntry } from "tar";
 import { CliError } from "../../errors.js";
+
+/** Without setuid and setgid: who made the file would give whoever runs it the rights of the one who copied it. */
+export const modeMask = 0o777;
 
 /**
  * Unpacks an archive whose maker is not trusted into an empty directory, where nothing is written any more once it has failed. Links may lead anywhere, so they are made when all else is
@@ -11,9 +14,12 @@ import { CliError } from "../../errors.js";
  */
 export async function unpack(archive: Readable, directory: string): Promise<void> {
   const links: { name: string; target: string }[] = [];
-  const filter = (name: string, entry: object): boolean => {
-    if (!("type" in entry) || entry.type !== "SymbolicLink") return true;
-    links.push({ name, target: "linkpath" in entry ? String(entry.linkpath) : "" });
+  const filter = (name: string, about: object): boolean => {
+    // What is extracted is an entry of an archive; the type allows for what goes into one, too.
+    const entry = about as ReadEntry;
+    if (entry.mode !== undefined) entry.mode &= modeMask;
+    if (entry.type !== "SymbolicLink") return true;
+    links.push({ name, target: entry.linkpath ?? "" });
     return false;
   };
   const extraction = extract({ cwd: directory, preserveOwner: false, strict: true, filter });

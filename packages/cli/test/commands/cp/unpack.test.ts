@@ -81,6 +81,23 @@ describe("an archive from a server that is not trusted", () => {
     assert.ok(plain());
   });
 
+  it("puts no link where one that it brought leads, inside either", async () => {
+    const link = { name: "link", type: "2", linkname: "d" };
+    assert.equal(
+      await taken({ name: "d", type: "5" }, link, { name: "link/new", type: "2", linkname: "x" }),
+      false,
+    );
+  });
+
+  it("gives files to who unpacks it, and nobody that one's rights", async () => {
+    const odd = { mode: 0o7755, owner: 12_345 };
+    assert.ok(await taken({ name: "d", type: "5", ...odd }, { name: "d/f", content: "x", ...odd }));
+    for (const name of ["d", "d/f"]) {
+      const { mode, uid, gid } = lstatSync(path.join(into, name));
+      assert.deepEqual([mode & 0o7777, uid, gid], [0o755, process.getuid?.(), process.getgid?.()], name);
+    }
+  });
+
   it("notices that it is cut off, however much it says is to come", async () => {
     for (const size of [1, 8 ** 11 - 1]) {
       const whole = rawArchive({ name: "f", content: "", size });
