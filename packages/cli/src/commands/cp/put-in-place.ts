@@ -1,4 +1,4 @@
-import { lstat, readdir, rename } from "node:fs/promises";
+import { lstat, readdir, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
@@ -32,7 +32,7 @@ function inTheWay(to: string, is: string, comes: string): CliError {
 
 export async function isDirectory(file: string, { follow = false } = {}): Promise<boolean> {
   try {
-    return (await lstat(follow ? path.join(file, ".") : file)).isDirectory();
+    return (await (follow ? stat : lstat)(file)).isDirectory();
   } catch {
     return false;
   }

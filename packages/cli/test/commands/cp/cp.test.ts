@@ -55,8 +55,18 @@ describe("chaser cp", () => {
     mkdirSync(at("dir"));
     await copy("w:copied", "dir");
     assert.deepEqual(readdirSync(at("dir", "copied")).sort(), ["away", "link", "sub"]);
+    symlinkSync("dir", at("dir-link"));
+    await copy("w:copied/sub/run", "dir-link");
+    assert.deepEqual(readdirSync(at("dir")).sort(), ["copied", "run"]);
     await copy("w:/workspace/copied/", "back/../back");
     assert.deepEqual(readdirSync(at("back")).sort(), ["away", "copied", "link", "mine", "sub"]);
+  });
+
+  it("takes no rights along that a file gives who runs it", async () => {
+    await cli.run("exec", "w", "--no-stdin", "--", "mkdir rights; touch rights/f; chmod 6755 rights/f");
+    await copy("w:rights/f", "alone");
+    await copy("w:rights", "rights");
+    for (const file of [at("alone"), at("rights", "f")]) assert.equal(lstatSync(file).mode & 0o7777, 0o755);
   });
 
   it("copies files, and to and from a pipe", async () => {
