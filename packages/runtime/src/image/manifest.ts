@@ -33,14 +33,15 @@ const CONFIG_TYPES = [
   "application/vnd.oci.image.config.v1+json",
   "application/vnd.docker.container.image.v1+json",
 ];
-const LAYER_TYPES: Record<string, Compression> = {
-  "application/vnd.oci.image.layer.v1.tar": "none",
-  "application/vnd.oci.image.layer.v1.tar+gzip": "gzip",
-  "application/vnd.oci.image.layer.v1.tar+zstd": "zstd",
-  "application/vnd.docker.image.rootfs.diff.tar": "none",
-  "application/vnd.docker.image.rootfs.diff.tar.gzip": "gzip",
-  "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
-};
+/** No object, which has a "constructor" that nobody put there. */
+const LAYER_TYPES: ReadonlyMap<unknown, Compression> = new Map([
+  ["application/vnd.oci.image.layer.v1.tar", "none"],
+  ["application/vnd.oci.image.layer.v1.tar+gzip", "gzip"],
+  ["application/vnd.oci.image.layer.v1.tar+zstd", "zstd"],
+  ["application/vnd.docker.image.rootfs.diff.tar", "none"],
+  ["application/vnd.docker.image.rootfs.diff.tar.gzip", "gzip"],
+  ["application/vnd.docker.image.rootfs.diff.tar.zstd", "zstd"],
+]);
 
 type Json = Record<string, unknown>;
 
@@ -109,7 +110,7 @@ export function parseManifest(bytes: Uint8Array): ManifestDocument {
     config: { digest: config.digest, sizeBytes: config.sizeBytes },
     layers: list.map((entry, index) => {
       const layer = descriptor(`layer ${String(index)}`, entry);
-      const compression = LAYER_TYPES[String(layer.mediaType)];
+      const compression = LAYER_TYPES.get(layer.mediaType);
       if (compression === undefined) {
         throw unsupported(`layer ${String(index)}: type ${JSON.stringify(layer.mediaType)} is not supported`);
       }

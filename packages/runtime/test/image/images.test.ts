@@ -16,6 +16,7 @@ import { describe, it, type TestContext } from "node:test";
 import { Images, RuntimeError, type ImagesOptions, type RuntimeErrorCode } from "../../src/index.js";
 import { HOST_UID, makeDirectory, removeDirectory, runsAsRoot } from "../support/fixture.js";
 import { makeLayout, sha256, tarOf, type LayoutOptions } from "./layout.js";
+import { startOwnRegistry } from "./own-registry.js";
 
 const owner = runsAsRoot ? { owner: { uid: HOST_UID - 1, gid: HOST_UID - 1 } } : {};
 
@@ -186,6 +187,49 @@ describe("Images", () => {
     await assert.rejects(pull({ downloadBytes: 1000 }), (error) => error instanceof RuntimeError);
     await assert.rejects(pull({ pullMs: 1 }), fails("image_failed", /took too long/));
     assert.deepEqual(place.left(), [[], [], []]);
+  });
+
+  it("asks a registry for no blob of an image that says it is too much", async (t) => {
+    const place = makePlace(t);
+    const digest = makeLayout(place.layout, {
+      layers: [{ tar: base }],
+      changeManifest: ({ layers }) => (layers[0].size = 1e12),
+    });
+    await using registry = await startOwnRegistry(place.layout, digest);
+    const images = place.open({ insecureRegistries: [registry.host] });
+    await assert.rejects(
+      images.pull(`${registry.host}/large:v1`),
+      fails("image_unsupported", /^the image is \d{13} bytes to fetch, more than \d+$/),
+    );
+    assert.deepEqual(registry.asked, []);
+    assert.deepEqual(place.left(), [[], [], []]);
+  });
+
+  it("takes from a registry nothing that has another digest than it asked for", async (t) => {
+    const place = makePlace(t);
+    const digest = makeLayout(place.layout, { layers: [{ tar: base }, { tar: other }] });
+    const manifest = readFileSync(join(place.layout, "blobs/sha256", digest.slice(7)));
+    const { config, layers } = JSON.parse(manifest.toString()) as {
+      config: { digest: string };
+      layers: { digest: string }[];
+    };
+    await using registry = await startOwnRegistry(place.layout, digest);
+    const images = place.open({ insecureRegistries: [registry.host] });
+    const changed = Buffer.from(manifest.toString().replace(/^\{/, "{ "));
+    for (const asked of [digest, config.digest, layers[1]?.digest ?? ""]) {
+      const bytes = readFileSync(join(place.layout, "blobs/sha256", asked.slice(7)));
+      const lie =
+        asked === digest ? changed : Buffer.from(bytes.map((byte, at) => (at === 9 ? byte ^ 1 : byte)));
+      registry.lies.set(asked, lie);
+      await assert.rejects(images.pull(`${registry.host}/base@${digest}`), (error) => {
+        assert.ok(error instanceof RuntimeError, String(error));
+        assert.match(error.code, /^image_(not_found|unsupported)$/);
+        return true;
+      });
+      registry.lies.clear();
+      assert.deepEqual(place.left(), [[], [], []]);
+    }
+    assert.equal((await images.pull(`${registry.host}/base@${digest}`)).digest, digest);
   });
 
   it("goes to no directory, and to no private network, that it was not allowed", async (t) => {

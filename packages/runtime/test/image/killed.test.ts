@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { Images, type ImagesOptions } from "../../src/index.js";
 import { HOST_UID, makeDirectory, removeDirectory, runsAsRoot } from "../support/fixture.js";
 import { makeLayout, tarOf } from "./layout.js";
-import { startStoppingRegistry } from "./stopping-registry.js";
+import { startOwnRegistry } from "./own-registry.js";
 
 const program = fileURLToPath(new URL("./pull-process.js", import.meta.url));
 
@@ -35,7 +35,8 @@ test("a pull that is killed leaves no process, and nothing that the next start d
     { tar: await tarOf([{ name: "last", content: randomBytes(4_000_000) }]) },
   ];
   const digest = makeLayout(layout, { layers });
-  await using registry = await startStoppingRegistry(layout, digest);
+  await using registry = await startOwnRegistry(layout, digest);
+  registry.stops = true;
   const options: ImagesOptions = {
     directory: join(directory, "images"),
     insecureRegistries: [registry.host],

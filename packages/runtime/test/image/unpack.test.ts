@@ -48,6 +48,27 @@ async function unpack(
   return { target, result };
 }
 
+/** Unpacks in a process of its own, and says how much memory that took at most. */
+function peakOf(blob: string, compression: Compression): { message: string; residentMiB: number } {
+  const target = `${blob}-layer`;
+  mkdirSync(target);
+  const job: UnpackJob = {
+    blob,
+    target,
+    layer: { digest: sha256(readFileSync(blob)), sizeBytes: lstatSync(blob).size, compression },
+    diffId: "",
+    unpackedBytesMax: 1e9,
+    entriesMax: 10,
+    ratioMax: 100,
+  };
+  const program = `
+    const { unpackLayer } = await import(${JSON.stringify(new URL("../../src/image/unpack.js", import.meta.url).href)});
+    const { message } = await unpackLayer(JSON.parse(process.argv[1])).catch((error) => error);
+    console.log(JSON.stringify({ message, residentMiB: process.resourceUsage().maxRSS / 1024 }));`;
+  const args = ["--input-type=module", "-e", program, JSON.stringify(job)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }));
+}
+
 /** Types, modes, contents and marks of everything in a layer. */
 function listing(target: string, path = ""): Record<string, string> {
   const all: Record<string, string> = {};
@@ -321,6 +342,17 @@ describe("what is refused", () => {
       const blob = compressed(tar, compression);
       assert.ok(blob.length < 1 << 20);
       await assert.rejects(unpack(tar, { compression, blob }), /unpacks to more than 100 times its size/);
+    });
+
+    it(`a bomb in ${compression}, with little of it in memory`, () => {
+      const blob = join(place, `bomb-${compression}`);
+      // Members, or frames, of 8 MiB: what one read of the file holds unpacks to 512 MiB.
+      const zeros = compressed(Buffer.alloc(8 << 20), compression);
+      const head = compressed(rawEntry({ name: "zeros", size: 512 << 20 }), compression);
+      writeFileSync(blob, Buffer.concat([head, ...Array.from({ length: 64 }, () => zeros)]));
+      const { message, residentMiB } = peakOf(blob, compression);
+      assert.match(message, /unpacks to more than 100 times its size/);
+      assert.ok(residentMiB < 350, `${residentMiB} MiB`);
     });
 
     it(`damage in ${compression}`, async () => {

@@ -1,16 +1,20 @@
-/** A registry with the one image of a layout, over HTTP, that can stop in the middle of the last layer. */
+/** A registry with the one image of a layout, over HTTP, that can stop in the middle of the last layer, or lie. */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
-export interface StoppingRegistry extends AsyncDisposable {
+export interface OwnRegistry extends AsyncDisposable {
   readonly host: string;
   stops: boolean;
+  /** What it gives for a digest that is not this one's. */
+  readonly lies: Map<string, Buffer>;
+  /** The digests of the blobs it was asked for. */
+  readonly asked: string[];
 }
 
-export async function startStoppingRegistry(layout: string, digest: string): Promise<StoppingRegistry> {
+export async function startOwnRegistry(layout: string, digest: string): Promise<OwnRegistry> {
   const blob = (of: string): Buffer =>
     readFileSync(join(layout, "blobs", "sha256", of.replace("sha256:", "")));
   const manifest = blob(digest);
@@ -24,7 +28,8 @@ export async function startStoppingRegistry(layout: string, digest: string): Pro
       response.end();
       return;
     }
-    const bytes = kind === "manifests" ? manifest : blob(name);
+    if (kind === "blobs") registry.asked.push(name);
+    const bytes = registry.lies.get(name) ?? (kind === "manifests" ? manifest : blob(name));
     response.setHeader("Content-Length", bytes.length);
     if (kind === "manifests") response.setHeader("Content-Type", mediaType);
     if (request.method === "HEAD") response.end();
@@ -34,9 +39,11 @@ export async function startStoppingRegistry(layout: string, digest: string): Pro
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const registry: StoppingRegistry = {
+  const registry: OwnRegistry = {
     host: `127.0.0.1:${String((server.address() as AddressInfo).port)}`,
-    stops: true,
+    stops: false,
+    lies: new Map(),
+    asked: [],
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
