@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes.js";
-import { chunkBytesMax, frameBytesTarget } from "../../src/limits.js";
+import { bundleSnapshotsMax, chunkBytesMax, frameBytesTarget } from "../../src/limits.js";
 import {
   bundleHeaderBytes,
   checkBundleHeader,
@@ -38,9 +38,15 @@ test("the head of an objects section is read as it was written, and refused when
   assert.throws(() => decodeObjectsHead(unknownKind), withCode("corrupt", /kind/));
 });
 
-test("a bundle without a snapshot is refused", () => {
-  const out = new ByteWriter();
-  out.varint(0);
-  out.varint(0);
-  assert.throws(() => decodeSnapshots(out.finish()), withCode("corrupt", /0 snapshots/));
+test("a bundle without a snapshot is refused, and one of more than may be before any is read", () => {
+  for (const [bases, records] of [
+    [0, 0],
+    [0, bundleSnapshotsMax + 1],
+    [bundleSnapshotsMax + 1, 1],
+  ] as const) {
+    const out = new ByteWriter();
+    out.varint(bases);
+    if (bases === 0) out.varint(records);
+    assert.throws(() => decodeSnapshots(out.finish()), withCode("corrupt", /^[^:]*: (0|1001) snapshots/));
+  }
 });

@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, test } from "node:test";
 import { withDirectory } from "../../src/platform/durable.js";
 import { anywhere, isErrno, stateWordCount, stateWords, type Stat } from "../../src/platform/files.js";
@@ -77,6 +88,18 @@ test("what is done by a name is done to a link, never to what it points to", (t)
     assert.equal(linuxFiles.stat(directory, "dangling").mtimeSeconds, 1);
   });
   assert.deepEqual(readdirSync(place).sort(), ["dangling", "outside", "to-directory", "to-file"]);
+});
+
+test("nothing is waited for when it is opened, whatever stands there", (t) => {
+  const place = temporaryDirectory(t);
+  linuxFiles.makeNode(anywhere, `${place}/fifo`, { type: "fifo", mode: 0o600, major: 0, minor: 0 });
+  // With a writer it is opened at once either way, so that this test ends either way.
+  const writer = openSync(`${place}/fifo`, "r+");
+  t.after(() => closeSync(writer));
+  const fd = linuxFiles.open(anywhere, `${place}/fifo`);
+  t.after(() => linuxFiles.close(fd));
+  const [, flags = ""] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8")) ?? [];
+  assert.ok((Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0, flags);
 });
 
 test("states of many entries are asked by names that lie in one buffer", (t) => {

@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
-import { anywhere } from "../../src/platform/files.js";
+import { treeDepthMax } from "../../src/limits.js";
+import { anywhere, type Files } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { owners } from "../../src/snapshot/owners.js";
 import { Repository } from "../../src/snapshot/repository.js";
 import { scan } from "../../src/snapshot/scan.js";
 import { Work } from "../../src/snapshot/work.js";
+import { withCode } from "../errors.js";
 import { temporaryDirectory } from "../temporary.js";
+import { MemoryObjects } from "../tree/memory-objects.js";
 
 test("progress counts the bytes that were found stored, whether they were read again or not", (t) => {
   const place = temporaryDirectory(t);
@@ -28,4 +31,29 @@ test("progress counts the bytes that were found stored, whether they were read a
   scan(linuxFiles, repository.chunks.writer(), source, { owners: owners(), work });
   assert.equal(work.progress.bytes, 200_005);
   assert.equal(work.progress.deduplicatedBytes, 200_005);
+});
+
+test("directories without end are given up at the limit, and every one is closed", (t) => {
+  const source = temporaryDirectory(t);
+  mkdirSync(`${source}/again`);
+  let open = 0;
+  const files: Files = {
+    ...linuxFiles,
+    open(directory, _name, options) {
+      open += 1;
+      assert.ok(open <= treeDepthMax + 1, "one more than the limit allows is open");
+      return linuxFiles.open(directory, ".", options);
+    },
+    close(fd) {
+      open -= 1;
+      linuxFiles.close(fd);
+    },
+  };
+  const fd = linuxFiles.open(anywhere, source, { directory: true });
+  t.after(() => linuxFiles.close(fd));
+  assert.throws(
+    () => scan(files, new MemoryObjects(), fd, { owners: owners(), work: new Work("scan") }),
+    withCode("too_large", /deeper than 2000/),
+  );
+  assert.equal(open, 0);
 });
