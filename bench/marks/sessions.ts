@@ -7,7 +7,7 @@ import { together, type Marks } from "./mark.js";
 import { startBenchServer, type BenchServer } from "./server.js";
 
 const startLimits = {
-  none: "programs that start one after the other, unshare, sh, bwrap, nsenter and mount; the disk's attachment",
+  none: "programs that start one after the other, unshare, sh, mount, mkdir, bwrap, env and cat; the disk's attachment",
   nat: "as without a network, and slirp4netns until it has set up its interface",
 };
 

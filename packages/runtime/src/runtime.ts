@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import type { NetworkMode, RuntimeOptions, Session, SessionSpec } from "./api.js";
 import { takeDelegation, type Delegation } from "./cgroup/delegation.js";
 import { removeFormerGroups, removeGroup, SessionGroup } from "./cgroup/group.js";
@@ -75,7 +76,7 @@ export class Runtime implements AsyncDisposable {
   ) {}
 
   /**
-   * Codes `run_directory_in_use`, `invalid_argument`, `sandbox_unavailable` (no policy for this architecture).
+   * Codes `run_directory_in_use`, `invalid_argument`, `sandbox_unavailable` (no policy for this architecture, or not the main thread).
    * Whether the machine can run sandboxes is found out by `probe` or by the first session.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
@@ -85,6 +86,9 @@ export class Runtime implements AsyncDisposable {
         "invalid_argument",
         `run directory ${JSON.stringify(runDirectory)} is not absolute`,
       );
+    }
+    if (!isMainThread) {
+      throw new RuntimeError("sandbox_unavailable", "sessions can be started from the main thread only");
     }
     const networks = options.allowedNetworks ?? NETWORKS_DEFAULT;
     const seccomp = filtersForThisMachine();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { findProgram } from "../platform/programs.js";
-import { run } from "../platform/spawn.js";
+import { run } from "../platform/run.js";
 import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 

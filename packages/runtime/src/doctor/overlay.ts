@@ -1,7 +1,7 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram } from "../platform/programs.js";
-import { run } from "../platform/spawn.js";
+import { run } from "../platform/run.js";
 import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 

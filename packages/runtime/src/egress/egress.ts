@@ -49,6 +49,7 @@ export async function startEgress(
   target: NetworkTarget,
   rules: readonly EgressRule[],
 ): Promise<NetworkStack> {
+  await target.ready;
   const listener = await openListener(target);
   const proxy = egressProxy({
     rules,

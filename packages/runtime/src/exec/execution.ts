@@ -9,7 +9,7 @@ import { OOM_SCORE_ADJUST, type LimitName } from "../limits.js";
 import { createMemoryFile, createPipe } from "../platform/libc.js";
 import { memoryFileOf, readWhole } from "../platform/memory-file.js";
 import type { StartedProcess, ProcessEnd } from "../platform/children.js";
-import { start } from "../platform/spawn.js";
+import { start } from "../platform/start.js";
 import { encodeArguments, EXEC_FD } from "../sandbox/arguments.js";
 import { limitProcess, type ResourceLimit } from "../sandbox/limits.js";
 import type { HostUser } from "../sandbox/spec.js";
@@ -90,7 +90,8 @@ function startLimited(
         ...[...plan.enter, "--no-fork", "--", plan.bwrap],
         ...["--args", String(EXEC_FD.arguments), "--args", String(EXEC_FD.gate), "--", ...plan.argv],
       ],
-      [...stdio, argumentsFd, gate.readEnd, seccompFd, status, ...hold],
+      // nsenter itself becomes the session's user, inside its user namespace.
+      { user: null, stdio: [...stdio, argumentsFd, gate.readEnd, seccompFd, status, ...hold] },
     );
     try {
       plan.group?.add(child.pid);

@@ -1,11 +1,15 @@
 /** Brings up `nat` for a session: closes ranges by routes, then starts the user-mode network stack. */
 import { closeSync, statSync } from "node:fs";
+import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { RuntimeError } from "../errors.js";
 import { NETWORK_START_MS_MAX } from "../limits.js";
+import type { StartedProcess } from "../platform/children.js";
 import { createPipe } from "../platform/libc.js";
 import { requireProgram } from "../platform/programs.js";
-import { collectText, launch, run } from "../platform/spawn.js";
+import { run } from "../platform/run.js";
+import { collectText } from "../platform/spawn.js";
+import { openNull, openOutput, start, untilClosed } from "../platform/start.js";
 import { closingRoutes, hostAddresses, PRIVATE_TUN_SCRIPT, slirpArguments } from "../sandbox/network.js";
 import type { HostUser } from "../sandbox/spec.js";
 
@@ -13,6 +17,8 @@ export interface NetworkTarget {
   keeperPid: number;
   initPid: number;
   user: HostUser | null;
+  /** Until then the network has no loopback. */
+  ready: Promise<void>;
 }
 
 export interface NetworkStack {
@@ -34,10 +40,12 @@ async function closeRanges(target: NetworkTarget): Promise<void> {
   const { code, stderr } = await run(
     requireProgram("nsenter"),
     [
-      ...["--preserve-credentials", `--user=${keeper}`, `--net=/proc/${String(target.initPid)}/ns/net`],
+      ...(target.user === null ? ["--preserve-credentials"] : []),
+      ...[`--user=${keeper}`, `--net=/proc/${String(target.initPid)}/ns/net`],
       ...[requireProgram("ip"), "-batch", "-"],
     ],
-    { user: target.user, input: closingRoutes(hostAddresses(networkInterfaces())) },
+    // Started by root, nsenter becomes the session's user by itself.
+    { user: null, input: closingRoutes(hostAddresses(networkInterfaces())) },
   );
   if (code !== 0) {
     throw new RuntimeError("network_unavailable", `private networks could not be closed: ${stderr}`);
@@ -54,6 +62,27 @@ function stackCommand(target: NetworkTarget): [file: string, args: string[], use
   return [requireProgram("unshare"), script, null];
 }
 
+interface StackProcess {
+  child: StartedProcess;
+  ready: Socket;
+  stderr: Socket;
+}
+
+function startStackProcess(target: NetworkTarget, lifeReadEnd: number): StackProcess {
+  const [file, args, user] = stackCommand(target);
+  const [stderr, ready, ignored] = [openOutput(), openOutput(), openNull()];
+  try {
+    const stdio = [ignored, ignored, stderr.writeEnd, lifeReadEnd, ready.writeEnd];
+    const child = start(file, args, { user, stdio });
+    return { child, ready: ready.stream, stderr: stderr.stream };
+  } catch (error) {
+    for (const { stream } of [stderr, ready]) stream.destroy();
+    throw error;
+  } finally {
+    for (const fd of [stderr.writeEnd, ready.writeEnd, ignored]) closeSync(fd);
+  }
+}
+
 function startStack(target: NetworkTarget): Promise<NetworkStack> {
   const life = createPipe();
   let stopped = false;
@@ -63,22 +92,9 @@ function startStack(target: NetworkTarget): Promise<NetworkStack> {
     closeSync(life.writeEnd);
   };
   return new Promise<NetworkStack>((resolve, reject) => {
-    const [file, args, user] = stackCommand(target);
-    const child = launch(
-      file,
-      args,
-      // Its messages go where nobody waits for them: a pipe left full would stop it.
-      { user, stdio: ["ignore", "ignore", "pipe", life.readEnd, "pipe"] },
-    );
-    const stderr = collectText(child.stderr);
-    const exited = new Promise<void>((settle) => {
-      child.once("error", () => {
-        settle();
-      });
-      child.once("exit", () => {
-        settle();
-      });
-    });
+    const { child, ready, stderr: errors } = startStackProcess(target, life.readEnd);
+    const stderr = collectText(errors);
+    const exited = child.ended.then(() => undefined);
     const fail = (message: string): void => {
       stop();
       child.kill("SIGKILL");
@@ -87,28 +103,31 @@ function startStack(target: NetworkTarget): Promise<NetworkStack> {
     const timer = setTimeout(() => {
       fail(`the network was not up within ${String(NETWORK_START_MS_MAX)} ms`);
     }, NETWORK_START_MS_MAX);
-    const ready = child.stdio[4];
-    ready?.once("data", () => {
+    ready.once("data", () => {
       clearTimeout(timer);
       ready.destroy();
       resolve({ exited, stop });
     });
-    ready?.on("error", () => undefined);
-    child.once("error", () => {
-      clearTimeout(timer);
-      fail("slirp4netns could not be started");
-    });
-    child.once("close", () => {
+    void Promise.all([exited, untilClosed(errors)]).then(() => {
       clearTimeout(timer);
       fail(`the network could not be brought up: ${stderr()}`);
     });
-  }).finally(() => {
-    closeSync(life.readEnd);
-  });
+  })
+    .catch((error: unknown) => {
+      stop();
+      throw error;
+    })
+    .finally(() => {
+      closeSync(life.readEnd);
+    });
 }
 
-/** The routes stand before the way out opens, so that no command ever sees it unprotected. */
+/**
+ * The routes stand before the way out opens, so that no command ever sees it unprotected. Init's loopback does, too: slirp4netns
+ * would bring it up itself, and bwrap fail.
+ */
 export async function startNat(target: NetworkTarget): Promise<NetworkStack> {
-  await closeRanges(target);
+  for (const step of await Promise.allSettled([closeRanges(target), target.ready]))
+    if (step.status === "rejected") throw step.reason;
   return startStack(target);
 }

@@ -5,7 +5,7 @@ import type { NetworkMode } from "../api.js";
 import { RuntimeError } from "../errors.js";
 import { PAUSE_MS_MAX } from "../limits.js";
 import { requireProgram } from "../platform/programs.js";
-import { run } from "../platform/spawn.js";
+import { run } from "../platform/run.js";
 import { enterArguments } from "../sandbox/arguments.js";
 import { currentArchitecture, systemCallNumber, type Architecture } from "../sandbox/seccomp/syscalls.js";
 import type { HostUser } from "../sandbox/spec.js";

@@ -34,7 +34,7 @@ import {
 } from "../limits.js";
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
-import { run } from "../platform/spawn.js";
+import { run } from "../platform/run.js";
 import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
 import { ENVIRONMENT_OF_ROOT, sandboxEnvironment } from "../sandbox/environment.js";
 import { hostsFile } from "../sandbox/etc.js";
@@ -157,12 +157,13 @@ export class SandboxSession implements Session {
       writeRecord(setting.directory, keeper.keeperPid);
       const target = { ...keeper, user: setting.user };
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
-      const [mounted, network] = await Promise.allSettled([
+      const [ready, mounted, network] = await Promise.allSettled([
+        keeper.ready,
         mountProc(target, setting, layout.proc),
         startNetwork(target, spec, setting.network),
       ]);
       if (network.status === "fulfilled") stack = network.value;
-      for (const step of [mounted, network]) if (step.status === "rejected") throw step.reason;
+      for (const step of [ready, mounted, network]) if (step.status === "rejected") throw step.reason;
       const root = imageRoot === null ? setting.root : imageRoot.entries(keeper.keeperPid, layout.root);
       return new SandboxSession(spec, setting, layout, keeper, stack, root);
     } catch (error) {
@@ -425,10 +426,11 @@ function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {
 }
 
 /**
- * One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. On the way, System V
- * shared memory is bounded: it stays when the process that made it is gone. Kernels before 6.0 let nobody but root do that.
+ * One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. Before, System V
+ * shared memory is bounded: it stays when the process that made it is gone. Whichever `/proc` it is written to, it counts for the
+ * namespace of who writes it. Kernels before 6.0 let nobody but root do that.
  */
-const PROC_SCRIPT = `mount -t proc proc "$1" && { echo "$2" 2>/dev/null > "$1/sys/kernel/shmall" || :; }`;
+const PROC_SCRIPT = `{ echo "$2" > /proc/sys/kernel/shmall; } 2>/dev/null || :; exec mount -t proc proc "$1"`;
 const PAGE_BYTES = 4096;
 
 async function mountProc(

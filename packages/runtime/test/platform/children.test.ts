@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { parseWaitStatus, startProcess, type ProcessEnd } from "../../src/platform/children.js";
 import { createMemoryFile, createPipe, RLIMIT } from "../../src/platform/libc.js";
 import { readWhole } from "../../src/platform/memory-file.js";
-import { start } from "../../src/platform/spawn.js";
+import { start } from "../../src/platform/start.js";
 import { limitProcess } from "../../src/sandbox/limits.js";
 import { HOST_UID, runsAsRoot } from "../support/fixture.js";
 
@@ -70,7 +70,7 @@ describe("a started program", () => {
     await ended;
     assert.deepEqual([readWhole(first), readWhole(second)], ["one\n", "two\n"]);
     const list = "for n in 0 1 2 3 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$n ] || echo $n; done";
-    await start("/bin/sh", ["-c", list], [1, second, 0, 2]).ended;
+    await start("/bin/sh", ["-c", list], { user: null, stdio: [1, second, 0, 2] }).ended;
     assert.equal(readWhole(second), "two\n0\n1\n2\n3\n");
     for (const fd of [first, second]) closeSync(fd);
   });

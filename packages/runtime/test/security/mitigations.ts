@@ -110,7 +110,7 @@ export const MITIGATIONS: readonly Mitigations[] = [
     name: "descriptors closed before a program starts, and no session of the server's",
     changes: [
       removed("platform/spawn.js", "sealDescriptors();\n    return spawn", "return spawn"),
-      removed("platform/spawn.js", "sealDescriptors();\n    return startProcess", "return startProcess"),
+      removed("platform/start.js", "sealDescriptors();\n    return startProcess", "return startProcess"),
       removed(args, `["--new-session"]`, "[]"),
     ],
     test: "sandbox/isolation.test.js",

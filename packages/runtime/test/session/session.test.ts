@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import {
   chownSync,
   existsSync,
@@ -14,6 +15,7 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { capture, RuntimeError, type Runtime, type Session } from "../../src/index.js";
 import { stateOf } from "../../src/session/processes.js";
 import { noSandbox } from "../support/available.js";
@@ -274,6 +276,14 @@ describe("a session", { skip: noSandbox }, () => {
     for (const [spec, code] of cases) {
       await assert.rejects(fixture.session({ mount, ...spec }), { code }, JSON.stringify(spec));
     }
+  });
+
+  it("is for the main thread: what it starts would end with another, and tell nobody of its end", async () => {
+    const library = JSON.stringify(new URL("../../src/index.js", import.meta.url).href);
+    const open = `import(${library}).then(({ Runtime }) => Runtime.open({ runDirectory: "/nowhere" })).catch(tell)`;
+    const script = `const tell = ({ code }) => require("worker_threads").parentPort.postMessage(code); ${open}`;
+    const [code] = (await once(new Worker(script, { eval: true }), "message")) as [unknown];
+    assert.equal(code, "sandbox_unavailable");
   });
 
   it("exists once", async () => {
