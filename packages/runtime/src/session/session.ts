@@ -34,7 +34,6 @@ import {
 } from "../limits.js";
 import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
-import { run } from "../platform/run.js";
 import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
 import { ENVIRONMENT_OF_ROOT, sandboxEnvironment } from "../sandbox/environment.js";
 import { hostsFile } from "../sandbox/etc.js";
@@ -53,7 +52,9 @@ import {
 } from "./directory.js";
 import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
 import { startKeeper, type Keeper } from "./keeper.js";
+import { mountProc } from "./mount-proc.js";
 import { startNat, type NetworkStack, type NetworkTarget } from "./network.js";
+import { SessionPause } from "./pause.js";
 import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { selfTest } from "./self-test.js";
@@ -97,10 +98,7 @@ export class SandboxSession implements Session {
   readonly #executions = new Set<RunningExecution>();
   readonly #commands = new CommandRegistry();
   #alive = true;
-  #pauses = 0;
-  #resumed: Promise<void> = Promise.resolve();
-  #resume: () => void = () => undefined;
-  #pausing: Promise<void> = Promise.resolve();
+  readonly #pause = new SessionPause({ stop: () => this.#stopProcesses(), goOn: () => this.#goOn() });
 
   private constructor(
     spec: SessionSpec,
@@ -159,7 +157,7 @@ export class SandboxSession implements Session {
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
       const [ready, mounted, network] = await Promise.allSettled([
         keeper.ready,
-        mountProc(target, setting, layout.proc),
+        mountProc({ ...target, network: setting.network, proc: layout.proc }, setting.limits),
         startNetwork(target, spec, setting.network),
       ]);
       if (network.status === "fulfilled") stack = network.value;
@@ -266,7 +264,8 @@ export class SandboxSession implements Session {
     const own = isRoot ? ENVIRONMENT_OF_ROOT : undefined;
     const environment = sandboxEnvironment(image?.environment, own, way, this.#spec.env, spec.env);
     const argv = checkExec(spec, environment);
-    while (this.#pauses > 0) await this.#resumed;
+    // Without a turn of the loop when none is on: a pause that begins then must find the command among those that start.
+    while (this.#pause.isOn) await this.#pause.resumed;
     this.#assertAlive();
     const { directory, etc, seccomp, user, network } = this.#setting;
     const { keeperPid, initPid } = this.#keeper;
@@ -311,32 +310,13 @@ export class SandboxSession implements Session {
     return execution;
   }
 
-  /** Nested pauses count: the processes go on when each has been taken back. */
   async pause(): Promise<void> {
     this.#assertAlive();
-    if (this.#pauses++ === 0) {
-      this.#resumed = new Promise((resolve) => {
-        this.#resume = resolve;
-      });
-      this.#pausing = this.#stopProcesses();
-    }
-    try {
-      await this.#pausing;
-    } catch (error) {
-      await this.resume();
-      throw error;
-    }
+    await this.#pause.begin();
   }
 
-  async resume(): Promise<void> {
-    if (this.#pauses === 0 || --this.#pauses > 0) return;
-    try {
-      if (this.#alive) await signalAll(this.#processes, "CONT");
-    } catch (error) {
-      if (this.#alive) throw error;
-    } finally {
-      this.#resume();
-    }
+  resume(): Promise<void> {
+    return this.#pause.end();
   }
 
   async end(): Promise<void> {
@@ -383,10 +363,17 @@ export class SandboxSession implements Session {
     await untilStopped(this.#processes);
   }
 
+  async #goOn(): Promise<void> {
+    try {
+      if (this.#alive) await signalAll(this.#processes, "CONT");
+    } catch (error) {
+      if (this.#alive) throw error;
+    }
+  }
+
   #stop(): void {
     this.#alive = false;
-    this.#resume();
-    this.#pauses = 0;
+    this.#pause.lift();
     // Before its processes end, whose end would look as if they had said all.
     void this.#forwarder.close();
     this.#keeper.release();
@@ -423,29 +410,4 @@ function startNetwork(
 
 function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {
   return LIMIT_NAMES.filter((name) => (now[name] ?? 0) > (before[name] ?? 0));
-}
-
-/**
- * One view of the session's processes for all commands, mounted where only the keeper's namespace sees it. Before, System V
- * shared memory is bounded: it stays when the process that made it is gone. Whichever `/proc` it is written to, it counts for the
- * namespace of who writes it. Kernels before 6.0 let nobody but root do that.
- */
-const PROC_SCRIPT = `{ echo "$2" > /proc/sys/kernel/shmall; } 2>/dev/null || :; exec mount -t proc proc "$1"`;
-const PAGE_BYTES = 4096;
-
-async function mountProc(
-  target: { keeperPid: number; initPid: number; user: HostUser | null },
-  setting: Pick<SessionSetting, "network" | "limits">,
-  proc: string,
-): Promise<void> {
-  const pages = String(Math.ceil(setting.limits.tmpBytes / PAGE_BYTES));
-  const { code, stderr } = await run(
-    requireProgram("nsenter"),
-    [
-      ...enterArguments({ ...target, network: setting.network }),
-      ...["--", "/bin/sh", "-c", PROC_SCRIPT, "proc", proc, pages],
-    ],
-    { user: null },
-  );
-  if (code !== 0) throw new RuntimeError("sandbox_unavailable", `/proc could not be mounted: ${stderr}`);
 }
