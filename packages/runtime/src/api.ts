@@ -92,6 +92,11 @@ export interface Session {
   /** Every process inside, those included that outlived the command that started them. */
   processes(): SessionProcess[];
   /**
+   * Allocated bytes of files on the disk that have no name any more and that processes inside hold open, or, where the caller is root, have
+   * mapped. They are freed when nobody does; until then no walk of the disk finds them.
+   */
+  unlinkedBytes(): Promise<number>;
+  /**
    * Connects to a port on the loopback inside. The socket may be half open; it is cut when the session ends. Codes
    * `invalid_argument`, `port_closed`, `too_many_connections`, `session_ended`, `network_unavailable`.
    */

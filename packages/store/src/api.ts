@@ -433,6 +433,11 @@ export interface GrowthOptions {
   onCrossed: (crossed: CapCrossed) => void;
   /** A look failed; the next comes all the same. */
   onError: (error: unknown) => void;
+  /**
+   * What the writers hold open that has no name any more, in allocated bytes: it takes space, and no walk finds it. Added to what is found,
+   * except where the kernel counts. Default: none.
+   */
+  unlinkedBytes?: () => Promise<number>;
   /** How often the filesystem is asked whether it lost space or inodes, which takes microseconds. Walks take at most 2 % of the time, near the cap 10 %. Default 200. */
   intervalMs?: number;
 }

@@ -103,7 +103,10 @@ class EngineStore implements Store {
   }
 
   watchGrowth(options: GrowthOptions): GrowthWatch {
-    const measure = async (): Promise<Taken> => ({ bytes: await this.onDiskBytes(), inodes: 0 });
+    const measure = async (): Promise<Taken> => {
+      const unlinkedBytes = (await options.unlinkedBytes?.()) ?? 0;
+      return { bytes: (await this.onDiskBytes()) + unlinkedBytes, inodes: 0 };
+    };
     return watchGrowth(this.directory, measure, { bytes: options.capBytes, inodes: Infinity }, options);
   }
 

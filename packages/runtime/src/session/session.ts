@@ -58,6 +58,7 @@ import { SessionPause } from "./pause.js";
 import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { selfTest } from "./self-test.js";
+import { unlinkedBytes } from "../watch/unlinked.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
 
 /** What a session needs beyond its spec, decided by the runtime. */
@@ -207,6 +208,11 @@ export class SandboxSession implements Session {
     this.#assertAlive();
     const target = { proc: procAsSeen(this.#processes), keeper: this.#keeperProcess };
     return listProcesses(target, this.#commands.list());
+  }
+
+  unlinkedBytes(): Promise<number> {
+    this.#assertAlive();
+    return unlinkedBytes(procAsSeen(this.#processes));
   }
 
   async connect(port: number): Promise<Socket> {

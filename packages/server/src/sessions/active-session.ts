@@ -167,6 +167,11 @@ export class ActiveSession {
     return this.#sandbox.processes();
   }
 
+  /** What its processes hold on the disk that has no name any more. 0 once it has ended. */
+  async unlinkedBytes(): Promise<number> {
+    return this.ending === undefined ? this.#sandbox.unlinkedBytes() : 0;
+  }
+
   selfTest(): Promise<SelfTestCheck[]> {
     return this.#begin(() => this.#sandbox.selfTest());
   }

@@ -30,6 +30,7 @@ export class SessionGrowth {
       capInodes: quota.plan.workspaceDiskInodesMax,
       intervalMs: watchIntervalMs,
       pause: () => session.pause(),
+      unlinkedBytes: () => session.unlinkedBytes(),
       onCrossed: ({ unit, used }) => stop(session, quota.diskFull(unit, used)),
       onError: (error) => log.error("growth", error, { session_id: session.id }),
     });
@@ -38,6 +39,10 @@ export class SessionGrowth {
     const account = store.watchGrowth({
       capBytes: quota.plan.storageBytesMax,
       intervalMs: watchIntervalMs,
+      unlinkedBytes: async () => {
+        const ofEach = await Promise.all(this.#of(accountId).map((other) => other.unlinkedBytes()));
+        return ofEach.reduce((sum, bytes) => sum + bytes, 0);
+      },
       onCrossed: ({ used }) => {
         for (const other of this.#of(accountId)) stop(other, quota.accountFull(used));
       },

@@ -82,4 +82,22 @@ describe("what a session writes", { skip: await sandboxMissing() }, () => {
     await server.exec("w", "rm file");
     await server.expect(204, "DELETE", "/v1/workspaces/w?force=true");
   });
+
+  test("counts when it has no name any more, and what a layer below keeps does not count twice", async () => {
+    const cap = 8 * MB;
+    await using server = await testServer({ limits: { storageBytesMax: cap } });
+    await server.workspace("w");
+    await server.exec("w", "yes | head -c 5000000 > below");
+    await server.idle("w");
+    await server.expect(201, "POST", "/v1/workspaces/w/snapshots", {});
+    // Long enough to be looked at.
+    await server.exec("w", "exec 3< below; rm below; yes | head -c 1000000 > other; sleep 0.7");
+    const error = await server.refused(413, "storage_quota_exceeded", "POST", "/v1/exec", {
+      workspace: "w",
+      command: `exec 3> file; rm file; ${fill.replace(">> file", ">&3")}`,
+    });
+    assert.ok(error.details.used_bytes > cap);
+    const { storage } = await server.expect(200, "GET", "/v1/billing/summary");
+    assert.ok(storage.used_bytes < cap);
+  });
 });

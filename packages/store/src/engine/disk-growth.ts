@@ -52,11 +52,17 @@ export function watchDiskGrowth(
     if (!isClosed) isLimited = project?.limit(upperLimit(cap, layers, all)) ?? false;
     return all;
   };
+  const usedWithUnlinked = async (): Promise<Taken> => {
+    const taken = await used();
+    // The kernel counts these, too.
+    if (isLimited) return taken;
+    return { ...taken, bytes: taken.bytes + ((await options.unlinkedBytes?.()) ?? 0) };
+  };
   const measure = async (isUrgent: boolean): Promise<Taken> => {
-    if (!isUrgent || isLimited || pause === undefined) return used();
+    if (!isUrgent || isLimited || pause === undefined) return usedWithUnlinked();
     const resume = await pause();
     try {
-      return await used();
+      return await usedWithUnlinked();
     } finally {
       await resume();
     }

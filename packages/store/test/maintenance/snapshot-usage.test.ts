@@ -38,7 +38,7 @@ describe("the exclusive bytes of a snapshot", () => {
     const { engine, root, source, again } = makeStore(t);
     const random = new Random(seedOfRun());
     const names: string[] = [];
-    for (let step = 0; step < 45; step++) {
+    for (let step = 0; step < 40; step++) {
       if (names.length < 3 || random.chance(0.6)) {
         // Now and then what goes on is an older state, so that neighbours in time are not those that share the most.
         if (names.length > 0 && random.chance(0.2))
