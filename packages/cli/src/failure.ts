@@ -1,7 +1,7 @@
 import type { StoreErrorCode } from "@chaser/store";
 import { CliError } from "./errors.js";
 import { exitCode, exitCodeOfStoreError } from "./exit.js";
-import { printable } from "./output/printable.js";
+import { jsonPath, printable } from "./output/printable.js";
 
 /** The document that a failed `--json` command prints on stderr; the same shape as the API's errors. */
 interface ErrorDocument {
@@ -15,7 +15,7 @@ export function toCliError(error: unknown): CliError {
     return new CliError(error.code, error.message, {
       exitCode: exitCodeOfStoreError(error.code),
       suggestion: storeSuggestions[error.code],
-      details: error.data,
+      details: readable(error.data),
       cause: error,
     });
   const { code, message } = error as NodeJS.ErrnoException;
@@ -23,6 +23,25 @@ export function toCliError(error: unknown): CliError {
     exitCode: code === "EACCES" || code === "EPERM" ? exitCode.unreachable : exitCode.failure,
     cause: error,
   });
+}
+
+/** A full disk under the file that the output goes to, most of all. */
+export function outputFailure(error: NodeJS.ErrnoException): CliError {
+  const isFull = error.code === "ENOSPC" || error.code === "EDQUOT";
+  return new CliError("failed", `the output could not be written: ${error.message}`, {
+    exitCode: isFull ? exitCode.quota : exitCode.failure,
+    cause: error,
+  });
+}
+
+export function showError(stderr: NodeJS.WritableStream, error: CliError, json: boolean): void {
+  stderr.write(json ? JSON.stringify(errorDocument(error)) + "\n" : formatError(error));
+}
+
+/** The store's paths are bytes. */
+function readable(data: Record<string, unknown>): Record<string, unknown> {
+  const { path } = data;
+  return path instanceof Uint8Array ? { ...data, ...jsonPath(path) } : data;
 }
 
 /** One line for the fault and one for the way on. */

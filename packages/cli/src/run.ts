@@ -4,7 +4,7 @@ import { splitCommandLine } from "./command-line.js";
 import { createContext, type Context } from "./context.js";
 import { CliError } from "./errors.js";
 import { exitCode } from "./exit.js";
-import { errorDocument, formatError, toCliError } from "./failure.js";
+import { showError, toCliError } from "./failure.js";
 import { createProgram } from "./program.js";
 
 /** A command's work with its types erased: the parser has checked what it hands over. */
@@ -16,7 +16,7 @@ type AnyRun = (context: Context, options: object, ...args: unknown[]) => Promise
  */
 export async function runCli(process: NodeJS.Process, args: string[]): Promise<number> {
   const { own, command } = splitCommandLine(args);
-  const json = own.includes("--json");
+  const json = isJson(args);
   const context = createContext(process, json);
   let code: number = exitCode.ok;
 
@@ -36,14 +36,18 @@ export async function runCli(process: NodeJS.Process, args: string[]): Promise<n
     return code;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCode.ok;
-    if (error instanceof CommanderError && error.code === "commander.help") {
+    if (error instanceof CommanderError && error.code === "commander.help" && !json) {
       process.stderr.write(parserText);
       return exitCode.usage;
     }
     const shown = error instanceof CommanderError ? usageError(error) : toCliError(error);
-    process.stderr.write(json ? JSON.stringify(errorDocument(shown)) + "\n" : formatError(shown));
+    showError(process.stderr, shown, json);
     return shown.exitCode;
   }
+}
+
+export function isJson(args: string[]): boolean {
+  return splitCommandLine(args).own.includes("--json");
 }
 
 /** Makes commander throw instead of ending the process, and keeps its error text for us to show in our format. */
@@ -52,8 +56,15 @@ function configure(command: Command, onErrorText: (text: string) => void): void 
   for (const below of command.commands) configure(below, onErrorText);
 }
 
+const missingCommand = new CliError("usage", "no command is given", {
+  exitCode: exitCode.usage,
+  suggestion: "--help lists them",
+});
+
 /** Commander's message is `error: what` with, sometimes, a second line `(Did you mean x?)`. */
 function usageError(error: CommanderError): CliError {
+  // A group of commands without one: where nobody reads the help, this is the error that it stands for.
+  if (error.code === "commander.help") return missingCommand;
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
   if (error.code === "commander.excessArguments" && first.includes("'exec'"))
     return new CliError("usage", "the command to run is not set apart", {

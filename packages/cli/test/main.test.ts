@@ -58,6 +58,9 @@ describe("the chaser program", () => {
     for (const [args, code] of [
       [["workspaces", "list", "--json"], "no_server"],
       [["--json", "workspaces", "list"], "no_server"],
+      [["--json"], "usage"],
+      [["store", "--json"], "usage"],
+      [["workspaces", "snapshots", "--json"], "usage"],
       [["workspaces", "show", "--json"], "usage"],
       [["exec", "--json"], "usage"],
     ] as const) {
@@ -79,6 +82,21 @@ describe("the chaser program", () => {
     );
     const { stderr, code } = await outcomeOf(child);
     assert.deepEqual([stderr, code], ["", 0]);
+  });
+
+  it("says when its output could not be written, and does not end as if it were", async () => {
+    for (const [args, shows] of [
+      [["--help"], /^error: the output could not be written: ENOSPC[^\n]*\n$/],
+      [
+        ["completion", "bash", "--json"],
+        /^\{"error":\{"code":"failed","message":"the output [^\n]*ENOSPC[^\n]*\n$/,
+      ],
+    ] as const) {
+      const full = ["-c", 'exec "$@" > /dev/full', "sh", process.execPath, cliFile, ...args];
+      const { stderr, code } = await outcomeOf(spawn("/bin/sh", full, { env: cli.env }));
+      assert.match(stderr, shows);
+      assert.equal(code, 5);
+    }
   });
 
   it("completes words without a server, and says nothing when it cannot", async () => {

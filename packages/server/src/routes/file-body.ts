@@ -36,21 +36,28 @@ export function fileBody(
   settle: (error?: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const pieces = opened.read(range ?? undefined);
+  let isLeft = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           const next = await pieces.next();
+          if (isLeft) return;
           if (next.done !== true) return controller.enqueue(next.value);
           settle();
           controller.close();
         } catch (error) {
+          // What was waited for was cut off because nobody wants it.
+          if (isLeft) return;
           settle(error);
           controller.error(error);
         }
       },
       // Ends the command, and with it whatever waits for its next bytes.
-      cancel: () => settle(),
+      cancel() {
+        isLeft = true;
+        settle();
+      },
     },
     { highWaterMark: 0 },
   );
