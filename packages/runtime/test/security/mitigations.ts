@@ -11,6 +11,8 @@
  *   every test of sandboxes begins, sees that already.
  * - calls that need a capability (`reboot`, `init_module`, `swapon` and the like): the kernel refuses them, too.
  * - links in layers that lead out: without that refusal, the attack replaces files of the host.
+ * - digests of manifests, configurations and blobs while they are fetched: skopeo compares them, too.
+ * - each one of git's settings: most of them close what another setting, the environment or git's own default has closed.
  */
 import { noNat } from "../support/available.js";
 import { noForeignCall } from "../support/foreign-call.js";
@@ -235,6 +237,44 @@ export const MITIGATIONS: readonly Mitigations[] = [
       "a certificate that nobody trusts ends it",
       "what may not be named is refused before anything is started",
       "a token reaches its host when that asks, and nothing else",
+    ],
+  },
+  {
+    name: "what keeps a file that comes in from links and directories in its place",
+    changes: [
+      removed("files/scripts.js", `exec mv -fT -- "$new" "$1"`, `exec mv -f -- "$new" "$1"`),
+      removed("files/scripts.js", `cp -a -l --remove-destination`, "cp -a"),
+      removed("files/scripts.js", `[ -f "$1" ] && [ ! -L "$1" ]`, `[ -f "$1" ]`),
+    ],
+    test: "files/write.test.js",
+    noticedBy: [
+      "takes the place of a link, not of what it leads to, nor that one's mode",
+      "takes the place of a link to a directory that was not there when it came",
+      "does not go into a directory that takes its place",
+      "of an archive replaces a link, too, and fails at one that stands for a directory",
+    ],
+  },
+  {
+    name: "what the host reads of layers",
+    changes: [
+      removed("image/layer-stack.js", `stat.type !== "file" || stat.sizeBytes > bytesMax`, "false"),
+      removed("image/layer-stack.js", `return hidesBelow ? null : "below"`, `return "below"`),
+    ],
+    test: "image/layer-stack.test.js",
+    noticedBy: ["is nothing below what hides it", "is read only of files, and of none that is too long"],
+  },
+  {
+    name: "what a manifest may be",
+    changes: [
+      removed("image/manifest.js", "if (manifests !== undefined && layers !== undefined)", "if (false)"),
+      removed("image/manifest.js", "|| list.length > LAYERS_MAX"),
+      removed("image/manifest.js", "if (compression === undefined)", "if (false)"),
+    ],
+    test: "image/manifest.test.js",
+    noticedBy: [
+      "both at once is refused",
+      "with more layers than can be mounted is refused",
+      "with a layer of a kind that nobody knows is refused",
     ],
   },
 ];
