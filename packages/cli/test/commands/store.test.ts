@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { openStore } from "@chaser/store";
 import { outcomeOf, prepareCli } from "../spawned-cli.js";
 
 interface SnapshotDocument {
@@ -87,6 +88,22 @@ describe("chaser store", () => {
     assert.equal(usage["on_disk_bytes"], onDisk);
     for (const field of ["logical_bytes", "dead_bytes", "overhead_bytes"])
       assert.equal(typeof usage[field], "number", field);
+  });
+
+  it("counts what the store keeps of its answers", async () => {
+    const directory = join(cli.directory, "often-asked");
+    const changing = join(cli.directory, "changing");
+    mkdirSync(changing);
+    await using opened = await openStore(directory, { create: true });
+    for (const round of [1, 2, 3, 4, 5, 6]) {
+      for (const n of [1, 2, 3]) {
+        writeFileSync(join(changing, `file-${round}-${n}`), `${round}`);
+        await opened.snapshot(changing);
+      }
+      const usage = await cli.json<Record<string, number>>("store", "usage", "--store", directory);
+      const onDisk = Number(execFileSync("du", ["-s", "-B1", directory]).toString().split("\t")[0]);
+      assert.equal(usage["on_disk_bytes"], onDisk, `round ${round}`);
+    }
   });
 
   it("uses the documented exit codes", async () => {

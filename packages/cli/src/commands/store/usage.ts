@@ -7,10 +7,11 @@ import { withStore, type StoreOptions } from "./opened.js";
 
 export async function run(context: Context, options: StoreOptions & { audit?: boolean }): Promise<number> {
   const { usage, snapshots, physical } = await withStore(context, options, async (store, call) => ({
-    usage: await store.usage({ ...call, audit: options.audit ?? false }),
+    snapshots: await store.snapshotUsage(call),
     // Walks as an audit does.
     physical: options.audit === true ? await store.physicalUsage(call) : null,
-    snapshots: await store.snapshotUsage(call),
+    // Last: what the store keeps of its answers takes space as well.
+    usage: await store.usage({ ...call, audit: options.audit ?? false }),
   }));
   const document = {
     on_disk_bytes: usage.onDiskBytes,
