@@ -16,7 +16,8 @@ describe("the newest snapshot of a disk", () => {
     const files: Files = {
       ...unsynced,
       open: (...args) => {
-        calls += 1;
+        // Of refs and records: what layers say is read again while they are young.
+        if (/\/(refs|snapshots)\//.test(String(args[1]))) calls += 1;
         return linuxFiles.open(...args);
       },
     };
@@ -30,6 +31,7 @@ describe("the newest snapshot of a disk", () => {
     ["first", "second"].forEach(cost);
     const atThree = cost("third");
     for (let n = 0; n < 25; n++) cost(`more-${n}`);
+    assert.ok(atThree > 0);
     assert.equal(cost("last"), atThree);
   });
 
