@@ -2,16 +2,9 @@
 import type { Digest } from "../chunk/hash.js";
 import type { PackId, TreeId } from "../ids.js";
 import type { Repository } from "../snapshot/repository.js";
+import { count, plannedBytes, uncounted, type CountedPack } from "./counted-pack.js";
 import type { FramedPacks } from "./framed-packs.js";
-import type { FrameState, PackState } from "./packs.js";
-import { freedBytesOf, planCollection } from "./plan.js";
 import { References } from "./references.js";
-
-interface CountedPack {
-  state: PackState;
-  frames: FrameState[];
-  allocatedBytes: number;
-}
 
 /** Asked for one tree after the other, it touches only what separates the two. */
 export class Alone {
@@ -35,25 +28,13 @@ export class Alone {
     );
     this.tree = tree;
     const needed = [...this.#packs.values()].filter(({ state }) => state.neededObjects > 0);
-    const options = { thin: false };
-    const framesOf = ({ pack }: PackState): FrameState[] => this.#packs.get(pack.id)?.frames ?? [];
-    const plan = planCollection(
-      needed.map(({ state }) => state),
-      framesOf,
-      options,
-    );
-    const total = needed.reduce((sum, { allocatedBytes }) => sum + allocatedBytes, 0);
-    const allocated = ({ pack }: PackState): number => this.#packs.get(pack.id)?.allocatedBytes ?? 0;
-    return total - freedBytesOf(plan, allocated, options);
+    return needed.reduce((sum, { of }) => sum + of.allocatedBytes, 0) - plannedBytes(needed);
   }
 
   #count(id: Digest, sign: 1 | -1): void {
     const location = this.#repository.chunks.index.find(id);
     const counted = location === null ? null : this.#pack(location.pack);
-    if (location === null || counted === null) return;
-    counted.state.neededObjects += sign;
-    counted.state.neededPlainBytes += sign * location.length;
-    (counted.frames[location.frame] as FrameState).neededPlainBytes += sign * location.length;
+    if (location !== null && counted !== null) count(counted, location, sign);
   }
 
   /** Null for one that is being written. */
@@ -62,12 +43,7 @@ export class Alone {
     if (known !== undefined) return known;
     const framed = this.#of.of(id);
     if (framed === null) return null;
-    const { pack, plainBytes, frames, allocatedBytes } = framed;
-    const counted = {
-      state: { pack, plainBytes, neededObjects: 0, neededPlainBytes: 0 },
-      frames: frames.map((frame) => ({ ...frame })),
-      allocatedBytes,
-    };
+    const counted = uncounted(framed);
     this.#packs.set(id, counted);
     return counted;
   }
