@@ -404,6 +404,8 @@ export interface DiskRestoreOptions extends LongCall {
   undo?: boolean;
   /** Say what would change, change nothing. */
   dryRun?: boolean;
+  /** For a dry run of a disk that is attached here: called and used as for a snapshot of one. Code `invalid_argument` without `dryRun`. */
+  pause?: PauseHook;
   /** Only these, with what is below them. */
   paths?: Uint8Array[];
   /**
@@ -484,7 +486,7 @@ export interface Disks {
   /** The snapshots of a disk, newest first. */
   snapshots(id: string): Promise<SnapshotInfo[]>;
   /**
-   * Puts the disk back to a snapshot. The disk must be idle. `undo`: first keep the present state under a name made from the
+   * Puts the disk back to a snapshot. The disk must be idle, but for a dry run with `pause`. `undo`: first keep the present state under a name made from the
    * time. `paths`: only these, as the snapshot has them, also those that it lacks; code `path_not_found` for one that neither it
    * nor the disk has. `dryRun`: say what would change, change nothing. `idMap`: as it was when the snapshot was taken.
    */

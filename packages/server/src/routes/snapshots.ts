@@ -66,7 +66,8 @@ const restore = apiRoute(
     tags,
     summary: "Put a workspace back to a snapshot",
     description:
-      "Refused while a session is active, unless `force`, which ends it first. The state before is kept as `undo_snapshot`.",
+      "Refused while a session is active, unless `force`, which ends it once snapshot and paths are found. A dry run lets it go on, after a " +
+      "pause. The state before is kept as `undo_snapshot`.",
     request: { params: one, query: forceQuery, ...optionalJsonBody(restoreBody) },
     responses: { 200: { description: "what changed", ...json(restoreSchema) } },
   },

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Problem, SnapshotInfo } from "@chaser/store";
 import { commentLengthMax } from "../limits.js";
 import type { RestoreOutcome } from "../snapshots/snapshots.js";
+import { shownPath } from "../workspaces/disk-paths.js";
 import { bytes, name, rfc3339, time } from "./fields.js";
 
 export const createSnapshotBody = z
@@ -12,11 +13,7 @@ const restorePath = z
   .string()
   .min(1)
   .max(4096)
-  .refine((path) => !path.includes("\0"), { error: "must not hold a NUL character" })
-  .refine((path) => !path.split("/").some((segment) => segment === "." || segment === ".."), {
-    error: "must not hold . or ..",
-  })
-  .refine((path) => path.replaceAll("/", "") !== "", { error: "must name something below the root" });
+  .refine((path) => !path.includes("\0"), { error: "must not hold a NUL character" });
 
 export const restoreBody = z
   .strictObject({
@@ -25,7 +22,12 @@ export const restoreBody = z
       .min(1)
       .max(1000)
       .optional()
-      .openapi({ description: "restore only these, with what is below them", example: ["/workspace/src"] }),
+      .openapi({
+        description:
+          "restore only these, with what is below them: absolute as the sandbox shows them, else from `/workspace` on. What the " +
+          "snapshot lacks goes",
+        example: ["src", "/home/chaser/.profile"],
+      }),
     dry_run: z.boolean().optional().openapi({ description: "say what would change, change nothing" }),
   })
   .openapi("RestoreSnapshot");
@@ -76,7 +78,7 @@ export function snapshotView(info: SnapshotInfo, exclusiveBytes: number | null =
 }
 
 const problemSchema = z.object({
-  path: z.string().openapi({ description: "bytes that are not UTF-8 are replaced" }),
+  path: z.string().openapi({ description: "as the sandbox shows it; bytes that are not UTF-8 are replaced" }),
   code: z.string(),
   message: z.string(),
 });
@@ -115,7 +117,7 @@ export function restoreView(outcome: RestoreOutcome, dryRun: boolean): z.infer<t
 }
 
 function problemView(problem: Problem): z.infer<typeof problemSchema> {
-  return { path: Buffer.from(problem.path).toString(), code: problem.code, message: problem.message };
+  return { path: shownPath(problem.path), code: problem.code, message: problem.message };
 }
 
 export const deletedSnapshotSchema = z

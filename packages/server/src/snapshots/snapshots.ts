@@ -1,12 +1,18 @@
-import type { RestoreResult, SnapshotInfo, SnapshotUsage } from "@chaser/store";
+import {
+  StoreError,
+  type DiskRestoreOptions,
+  type RestoreResult,
+  type SnapshotInfo,
+  type SnapshotUsage,
+} from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
-import type { AccountRow, WorkspaceRow } from "../db/tables.js";
+import type { AccountRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
 import type { KeyedLock } from "../keyed-lock.js";
 import type { Sessions } from "../sessions/sessions.js";
 import { idMap, type AccountStores } from "../stores/account-stores.js";
 import { restoreRefused } from "../workspaces/advice.js";
-import { initialDirectories } from "../workspaces/disk-layout.js";
+import { shownPath, treePath } from "../workspaces/disk-paths.js";
 import { nameKey } from "../workspaces/names.js";
 import type { Workspaces } from "../workspaces/workspaces.js";
 
@@ -100,18 +106,30 @@ export class Snapshots {
       const snapshot = await this.get(account, workspace.id, nameOrId);
       const store = await stores.get(account);
       const session = await sessions.settledOn(workspace.id);
-      if (session !== undefined && (!options.force || options.dryRun))
+      if (session !== undefined && !options.force && !options.dryRun)
         throw restoreRefused(workspace, snapshot.name, session.id);
+      const paths = options.paths?.map((path) => Buffer.from(treePath(path, workspace)));
+      const restore = (how: DiskRestoreOptions): Promise<RestoreResult & { undo: SnapshotInfo | null }> =>
+        store.disks
+          .restore(workspace.id, snapshot.id, {
+            ...how,
+            idMap: idMap(account),
+            ...(paths === undefined ? {} : { paths }),
+          })
+          .catch((error: unknown) => {
+            throw pathMissing(error, snapshot.name) ?? error;
+          });
+      // Before the session ends for nothing: whether there is anything at these paths.
+      const isTried = options.dryRun || (session !== undefined && paths !== undefined);
+      const pause = session === undefined ? {} : { pause: () => session.pause() };
+      const tried = isTried ? await restore({ dryRun: true, ...pause }) : null;
+      if (tried !== null && options.dryRun)
+        return { snapshot, result: tried, undo: null, endedSessionId: null };
       if (session !== undefined) await sessions.end(session, "restore");
-      const { undo, ...result } = await store.disks.restore(workspace.id, snapshot.id, {
-        undo: !options.dryRun,
-        dryRun: options.dryRun,
+      const { undo, ...result } = await restore({
+        undo: true,
         capBytes: quota.plan.workspaceDiskBytesMax,
         capInodes: quota.plan.workspaceDiskInodesMax,
-        idMap: idMap(account),
-        ...(options.paths === undefined
-          ? {}
-          : { paths: options.paths.map((path) => Buffer.from(treePath(path, workspace))) }),
       });
       return { snapshot, result, undo, endedSessionId: session?.id ?? null };
     });
@@ -133,9 +151,16 @@ export class Snapshots {
   }
 }
 
-/** Callers write paths as they stand in the sandbox; trees have no leading slash, and what was changed of an image apart. */
-function treePath(path: string, { image }: WorkspaceRow): string {
-  const relative = path.replace(/^\/+/, "").replace(/\/+$/, "");
-  const isOfDisk = initialDirectories.some((directory) => directory.path === relative.split("/", 1)[0]);
-  return image === null || relative === "" || isOfDisk ? relative : `.image-changes/${relative}`;
+/** Names the path as the caller knows it. Null for any other error. */
+function pathMissing(error: unknown, snapshot: string): ServerError | null {
+  if (!(error instanceof StoreError) || error.code !== "path_not_found") return null;
+  const path = shownPath(error.data["path"] as Uint8Array);
+  return new ServerError(
+    "not_found",
+    `neither snapshot ${JSON.stringify(snapshot)} nor the workspace has ${JSON.stringify(path)}`,
+    {
+      cause: error,
+      suggestion: "paths count from /workspace, or are absolute; no link on the way is followed",
+    },
+  );
 }

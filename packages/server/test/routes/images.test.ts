@@ -110,6 +110,12 @@ describe("images", { skip }, () => {
 
     const restore = async (body: unknown): Promise<unknown> =>
       server.expect(200, "POST", `${snapshots("kept")}/live/restore`, body);
+    await server.refused(400, "invalid_request", "POST", `${snapshots("kept")}/live/restore`, {
+      paths: ["/tmp/x"],
+    });
+    await server.refused(404, "not_found", "POST", `${snapshots("kept")}/live/restore`, {
+      paths: ["/etc/none"],
+    });
     await restore({ paths: ["/etc/says"] });
     assert.equal(
       await server.exec("kept", "cat /etc/says /etc/more; ls /bin/ls 2>&1 | head -c 3"),

@@ -90,10 +90,39 @@ describe("snapshots", { skip: await sandboxMissing() }, () => {
     assert.equal(await server.exec("w", "cat b"), "changed\n");
   });
 
-  test("single paths can be restored", async () => {
+  test("single paths can be restored, absolute or from /workspace on", async () => {
     await server.idle("w");
     await server.expect(200, "POST", `${snapshots}/first/restore`, { paths: ["/workspace/a"] });
-    assert.equal(await server.exec("w", "cat a b"), "one\nchanged\n");
+    assert.equal(await server.exec("w", "cat a b; echo 1 > a; echo 1 > ~/h"), "one\nchanged\n");
+    await server.idle("w");
+    const body = { paths: ["./none/../a/", "../home/chaser/h"] };
+    const { changed, deleted } = await server.expect(200, "POST", `${snapshots}/first/restore`, body);
+    assert.deepEqual([changed, deleted], [1, 1]);
+    assert.equal(await server.exec("w", "cat a b; ls ~"), "one\nchanged\n");
+  });
+
+  test("a restore that cannot be leaves the session as it is", async () => {
+    await server.exec("w", "echo now > only-now");
+    const { active_session_id: session } = await server.expect(200, "GET", "/v1/workspaces/w");
+    const count = (await server.expect<any[]>(200, "GET", snapshots)).length;
+    const restore = (snapshot: string): string => `${snapshots}/${snapshot}/restore?force=true`;
+    await server.refused(404, "not_found", "POST", restore("nothing"));
+    const missing = { paths: ["a", "workspace/a"] };
+    const error = await server.refused(404, "not_found", "POST", restore("first"), missing);
+    assert.match(error.message, /neither snapshot "First" nor the workspace has "\/workspace\/workspace\/a"/);
+    for (const path of ["/tmp/x", "/etc/passwd", "/.image-changes/x", "..", "/"]) {
+      const e = await server.refused(400, "invalid_request", "POST", restore("first"), { paths: [path] });
+      assert.equal(e.details.path, "paths");
+      assert.ok(e.message.includes(JSON.stringify(path)), e.message);
+    }
+    const dry = await server.expect(200, "POST", restore("first"), { paths: ["only-now"], dry_run: true });
+    assert.deepEqual([dry.deleted, dry.ended_session_id, dry.undo_snapshot], [1, null, null]);
+    assert.equal((await server.expect(200, "GET", "/v1/workspaces/w")).active_session_id, session);
+    assert.equal(await server.exec("w", "cat only-now"), "now\n");
+    assert.equal((await server.expect<any[]>(200, "GET", snapshots)).length, count);
+    const done = await server.expect(200, "POST", restore("first"), { paths: ["only-now"] });
+    assert.deepEqual([done.deleted, done.ended_session_id], [1, session]);
+    assert.equal(await server.exec("w", "cat a only-now 2>/dev/null; :"), "one\n");
   });
 
   test("a clone needs an idle source, or a snapshot", async () => {

@@ -15,7 +15,7 @@ import type {
   SnapshotResult,
   UpperUsage,
 } from "../api.js";
-import { StoreError } from "../errors.js";
+import { StoreError, type StoreErrorCode } from "../errors.js";
 import { layersMax } from "../limits.js";
 import { takenUnder } from "../platform/allocated.js";
 import type { AskedRegion } from "../snapshot/kept-regions.js";
@@ -51,6 +51,13 @@ interface CapOptions {
 function capOf(id: string, { capBytes = Infinity, capInodes = Infinity }: CapOptions): DiskCap {
   return { id, bytes: capBytes, inodes: capInodes };
 }
+
+/** Codes of a restore that says no before it changes what the disk shows. */
+const refusals: ReadonlySet<StoreErrorCode> = new Set([
+  "quota_exceeded",
+  "path_not_found",
+  "invalid_argument",
+]);
 
 export class DiskSet {
   readonly #repository: Repository;
@@ -165,20 +172,17 @@ export class DiskSet {
       });
     let snapshot;
     if (live) {
-      const disk = this.#disks.read(id);
-      if (!this.#attachments.has(id)) {
-        throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`, {
-          data: { disk: id, field: "pause" },
-        });
-      }
-      snapshot = take(disk);
+      snapshot = take(this.#live(id));
     } else {
       snapshot = this.#held(id, (disk) => take(this.#compacted(disk)));
     }
     return { snapshot, durationMs: performance.now() - startedAt, problems: work.allProblems() };
   }
 
-  /** Codes `disk_in_use`, `snapshot_not_found`. What is on the disk and in no snapshot is lost, unless `undo` keeps it. */
+  /**
+   * Codes `disk_in_use`, `snapshot_not_found`. What is on the disk and in no snapshot is lost, unless `undo` keeps it. `live`: a dry run of a
+   * disk that this engine has attached.
+   */
   restore(
     id: string,
     snapshot: string,
@@ -186,13 +190,14 @@ export class DiskSet {
       undo?: boolean | undefined;
       dryRun?: boolean | undefined;
       paths?: Uint8Array[] | undefined;
+      live?: boolean | undefined;
     } & CapOptions = {},
     owners: Owners = ownersOf(),
     work = new Work("restore"),
   ): RestoreResult & { undo: SnapshotInfo | null } {
     const startedAt = performance.now();
-    const { undo = false, dryRun = false, paths = null } = options;
-    return this.#held(id, (disk) => {
+    const { undo = false, dryRun = false, paths = null, live = false } = options;
+    const run = (disk: DiskDescription): RestoreResult & { undo: SnapshotInfo | null } => {
       const wanted = this.#repository.getSnapshot(id, snapshot);
       const standing = dryRun ? disk : this.#compacted(disk);
       const kept = undo && !dryRun ? this.#keepForUndo(standing, wanted, owners, work) : null;
@@ -202,7 +207,7 @@ export class DiskSet {
         const how = { dryRun, paths, cap: capOf(id, options), owners, work };
         counts = restoreDisk(this.#disks, this.#repository, present, wanted, how);
       } catch (error) {
-        if (error instanceof StoreError && error.code === "quota_exceeded") {
+        if (error instanceof StoreError && refusals.has(error.code)) {
           discard(this.#disks.files, this.#disks.path(id), [buildName]);
           // Nothing was restored, so there is nothing to undo, and the snapshot would only take more room.
           if (kept !== null) this.#repository.removeSnapshot(kept);
@@ -211,7 +216,13 @@ export class DiskSet {
       }
       const durationMs = performance.now() - startedAt;
       return { ...counts, durationMs, problems: work.allProblems(), undo: kept };
-    });
+    };
+    if (!live) return this.#held(id, run);
+    if (!dryRun)
+      throw new StoreError("invalid_argument", "only a dry run of a restore may find the disk in use", {
+        data: { disk: id, field: "pause" },
+      });
+    return run(this.#live(id));
   }
 
   /** Deletes a disk and its snapshots. Their objects are freed by collection, which is the caller's to run. */
@@ -268,6 +279,15 @@ export class DiskSet {
   /** Detaches all. Idempotent. */
   close(): void {
     for (const id of [...this.#attachments.keys()]) this.detach(id);
+  }
+
+  /** A disk that is in use here, whose writers stand still. Code `invalid_argument`. */
+  #live(id: string): DiskDescription {
+    const disk = this.#disks.read(id);
+    if (this.#attachments.has(id)) return disk;
+    throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`, {
+      data: { disk: id, field: "pause" },
+    });
   }
 
   #held<Result>(id: string, run: (disk: DiskDescription) => Result): Result {

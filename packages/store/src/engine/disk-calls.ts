@@ -31,7 +31,9 @@ export interface DiskSnapshotCall {
   idMap?: IdMap | undefined;
 }
 
-export type DiskRestoreCall = Omit<DiskRestoreOptions, keyof LongCall>;
+export type DiskRestoreCall = Omit<DiskRestoreOptions, keyof LongCall | "pause"> & {
+  live?: boolean | undefined;
+};
 
 type RestoredDisk = RestoreResult & { undo: SnapshotInfo | null };
 

@@ -92,8 +92,9 @@ export class EngineDisks implements Disks {
     snapshot: string,
     options: DiskRestoreOptions = {},
   ): Promise<RestoreResult & { undo: SnapshotInfo | null }> {
-    const { signal: _signal, onProgress: _onProgress, ...rest } = options;
-    return this.#engine.call("disks.restore", [id, snapshot, rest], options);
+    const { signal: _signal, onProgress: _onProgress, pause, ...rest } = options;
+    if (pause === undefined) return this.#engine.call("disks.restore", [id, snapshot, rest], options);
+    return this.#engine.callPaused(pause, "disks.restore", [id, snapshot, { ...rest, live: true }], options);
   }
 
   deleteSnapshot(id: string, snapshot: string): Promise<{ freedBytes: number }> {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { test } from "node:test";
 import { layersMax } from "../../src/limits.js";
+import { withCode } from "../errors.js";
 import {
   assertLikeCopy,
   copyOf,
@@ -185,6 +186,27 @@ for (const driver of ["overlay", "directory"] as const) {
     bench.disks.restore("one", "after");
     assert.equal(onDisk(bench, "one", "cat d/e/x d/y f/z"), "1\n2\n1\n");
   });
+
+  void test(
+    `${driver}: a path that is nowhere is refused, and no undo snapshot is left`,
+    { skip: noMount },
+    (t) => {
+      const bench = newBench(t, layersMax, withoutSyncs);
+      bench.disks.create({ id: "one", driver });
+      onDisk(bench, "one", "echo 1 >f");
+      bench.disks.snapshot("one", { name: "base" });
+      onDisk(bench, "one", "echo 2 >f");
+      const before = manifestOf(bench, "one");
+      const paths = ["f", "none"].map((path) => Buffer.from(path));
+      const restore = (): unknown => bench.disks.restore("one", "base", { paths, undo: true });
+      assert.throws(restore, withCode("path_not_found"));
+      assert.equal(manifestOf(bench, "one"), before);
+      assert.deepEqual(
+        bench.repository.listSnapshots("one").map(({ name }) => name),
+        ["base"],
+      );
+    },
+  );
 
   void test(`${driver}: a live snapshot has what the mount shows`, { skip: noMount }, (t) => {
     const bench = newBench(t, layersMax, withoutSyncs);

@@ -56,6 +56,33 @@ for (const kind of ["thread", "process"] as const) {
   });
 }
 
+test(
+  "what a restore would change of a disk in use is said, and nothing but that is done",
+  { timeout },
+  async (t) => {
+    const { store, attachment, write } = await attachedDisk(t, "thread");
+    const steps: string[] = [];
+    const pause = async () => {
+      steps.push("paused");
+      return () => void steps.push("resumed");
+    };
+    write("1");
+    await store.disks.snapshot("one", { name: "first", pause });
+    write("two");
+    const paths = [Buffer.from("file")];
+    const { changed, undo } = await store.disks.restore("one", "first", { dryRun: true, paths, pause });
+    assert.deepEqual([changed, undo], [1, null]);
+    assert.deepEqual(steps, ["paused", "resumed", "paused", "resumed"]);
+    const missing = { dryRun: true, paths: [Buffer.from("none")], pause };
+    await assert.rejects(store.disks.restore("one", "first", missing), withCode("path_not_found"));
+    await assert.rejects(store.disks.restore("one", "first", { pause }), withCode("invalid_argument"));
+    await assert.rejects(store.disks.restore("one", "first", { dryRun: true }), withCode("disk_in_use"));
+    await attachment.detach();
+    const idle = store.disks.restore("one", "first", { dryRun: true, pause });
+    await assert.rejects(idle, withCode("invalid_argument"));
+  },
+);
+
 test("the pause begins when the engine turns to the snapshot, not while it waits", { timeout }, async (t) => {
   const { store } = await attachedDisk(t, "thread");
   // What the engine does first waits for this lock.

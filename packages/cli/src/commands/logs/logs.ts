@@ -6,7 +6,7 @@ import type { StreamEvent } from "../../client/events.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { exitCode } from "../../exit.js";
-import { streamCommand } from "../exec/stream.js";
+import { streamCommand, type Sink } from "../exec/stream.js";
 
 /** A connection that breaks off is made again from where it was, so often in a row and after so long. */
 const retriesMax = 5;
@@ -19,13 +19,9 @@ export async function run(context: Context, options: { follow?: boolean }, id: s
   const path = apiPath`/v1/sessions/${command.session_id}/commands/${command.id}/stream`;
   if (command.output_bytes === null)
     throw new CliError("no_output_kept", `the output of command ${id} goes to whoever started it`);
-  const end = options.follow === true ? null : command.output_bytes;
+  const end = options.follow === true || command.status !== "running" ? null : command.output_bytes;
   const events = noted(context, upTo(end, resumed(api, path, signal)));
-  if (context.json) {
-    for await (const event of events) context.stdout.write(JSON.stringify(jsonLine(event)) + "\n");
-    return exitCode.ok;
-  }
-  const shown = await streamCommand(events, context).catch((error: unknown) => {
+  const shown = await streamCommand(events, context.json ? nowhere : context).catch((error: unknown) => {
     // Without --follow the end of what there is comes before the command's.
     if (end !== null && error instanceof CliError && error.code === "stream_ended") return null;
     throw error;
@@ -63,9 +59,15 @@ async function* upTo(bytes: number | null, events: AsyncGenerator<StreamEvent>):
   }
 }
 
+/** Where the output goes when the events are printed themselves. */
+const nothing: Sink = { write: () => true, once: () => undefined };
+const nowhere = { stdout: nothing, stderr: nothing };
+
+/** With --json each event is a line; without, what is missing of the output is said. */
 async function* noted(context: Context, events: AsyncGenerator<StreamEvent>): AsyncGenerator<StreamEvent> {
   for await (const event of events) {
-    if (event.event === "dropped" && !context.json)
+    if (context.json) context.stdout.write(JSON.stringify(jsonLine(event)) + "\n");
+    else if (event.event === "dropped")
       context.note(`(${(JSON.parse(event.data) as { bytes: number }).bytes} bytes are no longer kept)`);
     yield event;
   }

@@ -39,7 +39,11 @@ export function addSnapshots(workspaces: Command, bind: Bind): void {
   addExamples(
     group
       .command("restore")
-      .description("put the workspace back to a snapshot; its present state is kept as an undo snapshot")
+      .summary("put the workspace back to a snapshot")
+      .description(
+        "put the workspace back to a snapshot; its present state is kept as an undo snapshot\n\n" +
+          "A path counts from /workspace on when it is not absolute; what the snapshot lacks of it goes.",
+      )
       .argument("<workspace>", workspaceHelp)
       .argument("<snapshot>", snapshotHelp)
       .option("--force", "end an active session first")
@@ -47,7 +51,8 @@ export function addSnapshots(workspaces: Command, bind: Bind): void {
       .option("--path <path>", "restore only this path and what is below it; may be repeated", collect)
       .action(bind(() => import("./snapshots/restore.js"))),
     "chaser workspaces snapshots restore my-project before-upgrade --force",
-    "chaser workspaces snapshots restore my-project before-upgrade --path /workspace/src",
+    "chaser workspaces snapshots restore my-project before-upgrade --dry-run",
+    "chaser workspaces snapshots restore my-project before-upgrade --path src --path /home/chaser/.profile",
   );
   addExamples(
     group

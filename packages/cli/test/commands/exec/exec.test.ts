@@ -143,6 +143,16 @@ describe(
         const { code, stdout, stderr } = await cli.run(...args);
         assert.deepEqual([code, stdout, stderr], expected);
       }
+      for (const [args, code] of [
+        [["logs", "--json", id], 0],
+        [["logs", "-f", "--json", id], 3],
+      ] as const) {
+        const answer = await cli.run(...args);
+        assert.equal(answer.code, code);
+        const events = answer.stdout.trimEnd().split("\n");
+        const { event, exit_code } = JSON.parse(events.at(-1) ?? "") as Record<string, unknown>;
+        assert.deepEqual([event, exit_code], ["complete", 3]);
+      }
       assert.equal((await cli.run("logs", "nothing")).code, 3);
     });
 
