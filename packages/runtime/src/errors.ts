@@ -63,6 +63,12 @@ export class RuntimeError extends Error {
     readonly data: Readonly<Record<string, unknown>> = {},
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(inOneLine(message), options);
   }
+}
+
+/** Messages hold what programs said, who say it in lines; and a control byte could drive the terminal that shows it. */
+function inOneLine(message: string): string {
+  const joined = message.trim().replace(/\s*[\r\n]\s*/g, "; ");
+  return joined.replace(/\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
