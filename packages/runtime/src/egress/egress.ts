@@ -7,8 +7,8 @@ import { RuntimeError } from "../errors.js";
 import { NETWORK_START_MS_MAX } from "../limits.js";
 import { collectText } from "../platform/spawn.js";
 import { hostAddresses } from "../sandbox/network.js";
-import { spawnInNetwork } from "../session/network-process.js";
-import type { NetworkStack, NetworkTarget } from "../session/network.js";
+import { spawnInNetwork, type NetworkTarget } from "../session/network-process.js";
+import type { NetworkStack } from "../session/network.js";
 import { egressProxy } from "./proxy.js";
 import { closedAddresses, type EgressRule } from "./rules.js";
 
@@ -45,11 +45,11 @@ function openListener(target: NetworkTarget): Promise<Server> {
   });
 }
 
+/** The session's loopback has to be up. */
 export async function startEgress(
   target: NetworkTarget,
   rules: readonly EgressRule[],
 ): Promise<NetworkStack> {
-  await target.ready;
   const listener = await openListener(target);
   const proxy = egressProxy({
     rules,

@@ -5,8 +5,7 @@ import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../errors.js";
 import { FORWARD_CONNECTIONS_MAX, FORWARD_DIALER_IDLE_MS } from "../limits.js";
 import { collectText } from "../platform/spawn.js";
-import { spawnInNetwork } from "../session/network-process.js";
-import type { NetworkTarget } from "../session/network.js";
+import { spawnInNetwork, type NetworkTarget } from "../session/network-process.js";
 import { dial } from "./dial.js";
 
 /** What the dialer is asked for, and what it says of it; a socket comes with its answer. */

@@ -34,22 +34,23 @@ const SYNTHETIC_DIRECTORIES = ["--dir", "/run", "--dir", "/var", "--symlink", "/
 
 export interface InitPlan {
   root: readonly RootEntry[];
-  network: NetworkMode;
+  /** Else it is in the one where it is started. */
+  makesNetwork: boolean;
   hostname: string;
   seccompFd: number;
   statusFd: number;
 }
 
 /**
- * Init makes the session's process, IPC, host name and network namespaces, owned by the keeper's user namespace.
+ * Init makes the session's process and host name namespaces, owned by the keeper's user namespace, and that of the network where the keeper has not.
  * It stays in that user namespace, above those of the commands, so that no command can open its memory.
  */
 export function initArguments(plan: InitPlan): string[] {
   return [
     ...HARDENING,
     ...NEW_SESSION,
-    ...["--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", plan.hostname],
-    ...(plan.network === "host" ? [] : ["--unshare-net"]),
+    ...["--unshare-pid", "--as-pid-1", "--unshare-uts", "--hostname", plan.hostname],
+    ...(plan.makesNetwork ? ["--unshare-net"] : []),
     ...rootArguments(plan.root),
     ...["--proc", "/proc", "--remount-ro", "/", "--chdir", "/"],
     ...["--seccomp", String(plan.seccompFd)],

@@ -71,24 +71,67 @@ export function tmpfsOptions(limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes
   return `mode=0755,nosuid,nodev,size=${String(limits.tmpBytes)},nr_inodes=${String(limits.tmpInodes)}`;
 }
 
+/** What separates fields in a table as fstab(5) has it, and what escapes there. */
+const FIELD_SYNTAX = /[\s\\]/g;
+
+function tableLine(source: string, target: string, type: string, options: string): string {
+  const fields = [source, target, type, options].map((field) =>
+    field.replace(FIELD_SYNTAX, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, "0")}`),
+  );
+  return `${fields.join(" ")} 0 0\n`;
+}
+
+/** What the kernel counts System V shared memory in. */
+const PAGE_BYTES = 4096;
+
+/** Options of mount's own: it makes the mount point. Mode 0755 unless told. */
+const MAKE = "X-mount.mkdir";
+
+/**
+ * What one `mount` mounts: a program that starts costs more than all that it mounts. `/tmp` and `/dev/shm` are mounts of themselves, because
+ * that makes them. The image comes before the disk, which may hold its changes: overlayfs warns of an upper directory inside one that is in use.
+ */
+export function mountTable(
+  layout: StateLayout,
+  mount: DiskMount,
+  root: RootMount | null,
+  limits: Pick<SessionLimits, "tmpBytes" | "tmpInodes">,
+): string {
+  const lines = [
+    tableLine("chaser", layout.state, "tmpfs", tmpfsOptions(limits)),
+    tableLine(layout.tmp, layout.tmp, "none", `bind,${MAKE}=1777`),
+    tableLine(layout.shm, layout.shm, "none", `bind,${MAKE}=1777`),
+  ];
+  if (root !== null)
+    lines.push(tableLine("root", layout.root, "overlay", `${MAKE},${rootOverlayOptions(root)}`));
+  else if (mount.driver === "overlay")
+    lines.push(tableLine("disk", layout.disk, "overlay", `${MAKE},${overlayOptions(mount)}`));
+  return lines.join("");
+}
+
+/** Has what `mountTable` gives. The script closes it. */
+export const TABLE_FD = 3;
+
+/** What the script says first: its namespaces exist, and what else is to be done in them need not wait for it. */
+export const UNSHARED = "+";
+
 /**
  * Run by `sh` as the root of the keeper's namespaces, then becomes the program that starts init. The tests on the
- * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside. The image
- * comes before the disk, which may hold its changes: overlayfs warns of an upper directory inside one that is in use.
+ * disk keep a link that came with its content (a restored snapshot, say) from showing a host directory inside. Overlays name their layers
+ * from where `mount` works, so a second one needs a second `mount`. System V shared memory is bounded, because it stays when the process that
+ * made it is gone; kernels before 6.0 let nobody but root do that.
  */
 export const KEEPER_SCRIPT = `set -eu
-state=$1 tmpfs=$2 disk=$3 layers=$4 overlay=$5 root_layers=$6 root_overlay=$7
-shift 7
-mount -t tmpfs -o "$tmpfs" chaser "$state"
-cd "$state"
-mkdir -m 1777 tmp shm disk proc root
-if [ -n "$root_overlay" ]; then
-  cd "$root_layers"
-  mount -t overlay -o "$root_overlay" root "$state/root"
-fi
+place=$1 disk=$2 layers=$3 overlay=$4 shmall=$5
+shift 5
+echo ${UNSHARED}
+{ echo "$shmall" > /proc/sys/kernel/shmall; } 2>/dev/null || :
+umask 0
+cd "$place"
+mount -a -T /proc/self/fd/${String(TABLE_FD)}
 if [ -n "$overlay" ]; then
   cd "$layers"
-  mount -t overlay -o "$overlay" disk "$state/disk"
+  mount -t overlay -o "$overlay" disk "$disk"
 fi
 for directory in "$disk" "$disk/workspace" "$disk/home" "$disk/home/chaser"; do
   if [ -L "$directory" ] || [ ! -d "$directory" ]; then
@@ -97,7 +140,7 @@ for directory in "$disk" "$disk/workspace" "$disk/home" "$disk/home/chaser"; do
   fi
 done
 cd /
-exec "$@"
+exec "$@" ${String(TABLE_FD)}<&-
 `;
 
 /** The script's positional arguments, before the command that it becomes. */
@@ -105,16 +148,10 @@ export function keeperArguments(
   layout: StateLayout,
   mount: DiskMount,
   root: RootMount | null,
-  limits: SessionLimits,
+  { tmpBytes }: Pick<SessionLimits, "tmpBytes">,
 ): string[] {
-  const overlay = mount.driver === "overlay";
-  return [
-    layout.state,
-    tmpfsOptions(limits),
-    layout.disk,
-    overlay ? mount.layersDir : "",
-    overlay ? overlayOptions(mount) : "",
-    root === null ? "" : root.layersDir,
-    root === null ? "" : rootOverlayOptions(root),
-  ];
+  const isOverlay = mount.driver === "overlay";
+  const place = root?.layersDir ?? (isOverlay ? mount.layersDir : "/");
+  const later = isOverlay && root !== null ? [mount.layersDir, `${MAKE},${overlayOptions(mount)}`] : ["", ""];
+  return [place, layout.disk, ...later, String(Math.ceil(tmpBytes / PAGE_BYTES))];
 }

@@ -37,12 +37,8 @@ export function closingRoutes(addresses: readonly string[]): string {
   return [...ranges].map((range) => `route replace unreachable ${range}\n`).join("");
 }
 
-export function slirpArguments(target: {
-  keeperPid: number;
-  initPid: number;
-  exitFd: number;
-  readyFd: number;
-}): string[] {
+/** `keeperPid`: of the process that holds the network. */
+export function slirpArguments(target: { keeperPid: number; exitFd: number; readyFd: number }): string[] {
   return [
     "--configure",
     "--mtu=65520",
@@ -51,9 +47,14 @@ export function slirpArguments(target: {
     `--ready-fd=${String(target.readyFd)}`,
     `--userns-path=/proc/${String(target.keeperPid)}/ns/user`,
     "--netns-type=path",
-    `/proc/${String(target.initPid)}/ns/net`,
+    `/proc/${String(target.keeperPid)}/ns/net`,
     "tap0",
   ];
+}
+
+/** Becomes the program when it reads a line on the descriptor that ends it, too. */
+export function waitScript(exitFd: number): string {
+  return `read -r word <&${String(exitFd)} && exec "$@"`;
 }
 
 /**

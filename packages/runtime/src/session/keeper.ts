@@ -6,7 +6,6 @@ import { closeSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DiskMount } from "@chaser/store";
-import type { NetworkMode } from "../api.js";
 import type { SessionGroup } from "../cgroup/group.js";
 import { RuntimeError } from "../errors.js";
 import { SESSION_START_MS_MAX, type SessionLimits } from "../limits.js";
@@ -18,7 +17,15 @@ import { collectText } from "../platform/spawn.js";
 import { openOutput, start, untilClosed } from "../platform/start.js";
 import { encodeArguments, INIT_COMMAND, initArguments } from "../sandbox/arguments.js";
 import type { RootEntry } from "../sandbox/host-root.js";
-import { KEEPER_SCRIPT, keeperArguments, type RootMount, type StateLayout } from "../sandbox/mounts.js";
+import {
+  KEEPER_SCRIPT,
+  keeperArguments,
+  mountTable,
+  TABLE_FD,
+  UNSHARED,
+  type RootMount,
+  type StateLayout,
+} from "../sandbox/mounts.js";
 import type { HostUser } from "../sandbox/spec.js";
 import { parseStatus } from "../sandbox/status.js";
 
@@ -30,16 +37,20 @@ export interface KeeperPlan {
   rootMount: RootMount | null;
   limits: SessionLimits;
   root: readonly RootEntry[];
-  network: NetworkMode;
+  /** Who makes the session's network: the keeper at once, or init with a loopback that is up; null: it has the host's. */
+  networkOf: "keeper" | "init" | null;
   hostname: string;
   seccomp: Buffer;
   group: SessionGroup | null;
 }
 
-export interface Keeper {
+export interface StartingKeeper {
   readonly keeperPid: number;
-  readonly initPid: number;
-  /** Resolves when init runs and its loopback is there; rejects when it does not come to that. */
+  /** Resolves when its namespaces exist; as the others, it rejects when it does not come to that. */
+  readonly unshared: Promise<void>;
+  /** Resolves as soon as its mounts stand and the session's namespaces exist: what is done in them need not wait for init. */
+  readonly initPid: Promise<number>;
+  /** Resolves when init runs. Its loopback is there, where it has made the network. */
   readonly ready: Promise<void>;
   /** Settles when the keeper is gone, and with it init and everything below. */
   readonly exited: Promise<void>;
@@ -49,9 +60,13 @@ export interface Keeper {
   kill(): void;
 }
 
+/** One that holds a session. */
+export type Keeper = Omit<StartingKeeper, "initPid"> & { readonly initPid: number };
+
 const START_POLL_MS = 1;
 
-const FD = { arguments: 3, seccomp: 4, status: 5 } as const;
+/** After the script's own. */
+const FD = { arguments: TABLE_FD + 1, seccomp: TABLE_FD + 2, status: TABLE_FD + 3 } as const;
 
 function startProgram(
   plan: KeeperPlan,
@@ -60,26 +75,35 @@ function startProgram(
 ): StartedProcess {
   const init = initArguments({
     root: plan.root,
-    network: plan.network,
+    makesNetwork: plan.networkOf === "init",
     hostname: plan.hostname,
     seccompFd: FD.seccomp,
     statusFd: FD.status,
   });
-  const argumentsFd = memoryFileOf("arguments", encodeArguments(init));
-  const seccompFd = memoryFileOf("seccomp", plan.seccomp);
+  const { layout, mount, rootMount, limits } = plan;
+  const table = Buffer.from(mountTable(layout, mount, rootMount, limits));
+  const opened = [table, encodeArguments(init), plan.seccomp].map((content) =>
+    memoryFileOf("keeper", content),
+  );
   try {
     return start(
       requireProgram("unshare"),
       [
-        ...["--user", "--map-root-user", "--mount", "/bin/sh", "-c", KEEPER_SCRIPT, "keeper"],
-        ...keeperArguments(plan.layout, plan.mount, plan.rootMount, plan.limits),
+        ...[
+          "--user",
+          "--map-root-user",
+          "--mount",
+          "--ipc",
+          ...(plan.networkOf === "keeper" ? ["--net"] : []),
+        ],
+        ...["/bin/sh", "-c", KEEPER_SCRIPT, "keeper"],
+        ...keeperArguments(layout, mount, rootMount, limits),
         ...[requireProgram("bwrap"), "--args", String(FD.arguments), "--", ...INIT_COMMAND],
       ],
-      { user: plan.user, stdio: [...stdio, argumentsFd, seccompFd, status] },
+      { user: plan.user, stdio: [...stdio, ...opened, status] },
     );
   } finally {
-    closeSync(argumentsFd);
-    closeSync(seccompFd);
+    for (const fd of opened) closeSync(fd);
   }
 }
 
@@ -125,10 +149,14 @@ async function untilInitExists(status: number, exited: Promise<void>): Promise<n
   throw new RuntimeError("sandbox_unavailable", "the sandbox ended without saying its process id");
 }
 
-function untilInitAnswers(stdout: Socket): Promise<void> {
+/** What init answers with, since it was asked so. */
+const QUESTION = "?";
+
+/** The keeper's script says its word on the same pipe as init. */
+function untilSaid(stdout: Socket, word: string): Promise<void> {
   return new Promise((resolve) => {
-    stdout.once("data", () => {
-      resolve();
+    stdout.on("data", (bytes: Buffer) => {
+      if (bytes.includes(word)) resolve();
     });
   });
 }
@@ -155,8 +183,8 @@ function unlessItFails({ child, stderr, exited }: KeeperProcess): <T>(awaited: P
   return (awaited) => Promise.race([awaited, failure]);
 }
 
-/** Gives the keeper as soon as its mounts stand and the session's namespaces exist: what is done in them need not wait for init. */
-export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
+/** Throws when it cannot be started at all. */
+export function startKeeper(plan: KeeperPlan): StartingKeeper {
   const life = createPipe();
   const status = createMemoryFile("status");
   let released = false;
@@ -165,8 +193,8 @@ export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
     released = true;
     closeSync(life.writeEnd);
   };
-  // Init answers it. Written while the other end is still open, whatever becomes of the keeper.
-  writeSync(life.writeEnd, "?");
+  // Written while the other end is still open, whatever becomes of the keeper.
+  writeSync(life.writeEnd, QUESTION);
   let keeper: KeeperProcess;
   try {
     keeper = startKeeperProcess(plan, status, life.readEnd);
@@ -180,19 +208,22 @@ export async function startKeeper(plan: KeeperPlan): Promise<Keeper> {
   const { child, exited, stdout, stderr } = keeper;
   try {
     plan.group?.add(child.pid);
-    const orFailure = unlessItFails(keeper);
-    const answered = untilInitAnswers(stdout);
-    const initPid = await orFailure(untilInitExists(status, exited));
-    plan.group?.add(initPid);
-    const ready = orFailure(answered).then(() => {
-      stdout.destroy();
-      stderr.destroy();
-    });
-    // Whoever starts a session waits for it; an error on the way there must not make it nobody's.
-    ready.catch(() => undefined);
-    return { keeperPid: child.pid, initPid, ready, exited, release, kill: () => child.kill("SIGKILL") };
   } catch (error) {
     release();
     throw error;
   }
+  const orFailure = unlessItFails(keeper);
+  const unshared = orFailure(untilSaid(stdout, UNSHARED));
+  const initPid = orFailure(untilInitExists(status, exited)).then((pid) => {
+    plan.group?.add(pid);
+    return pid;
+  });
+  const ready = orFailure(untilSaid(stdout, QUESTION)).then(() => {
+    stdout.destroy();
+    stderr.destroy();
+  });
+  // Whoever starts a session waits for them; an error on the way there must not make them nobody's.
+  for (const step of [unshared, initPid, ready]) step.catch(() => undefined);
+  const starting = { keeperPid: child.pid, unshared, initPid, ready, exited, release };
+  return { ...starting, kill: () => child.kill("SIGKILL") };
 }

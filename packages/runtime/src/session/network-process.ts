@@ -1,7 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { sealDescriptors } from "../platform/libc.js";
 import { requireProgram } from "../platform/programs.js";
-import type { NetworkTarget } from "./network.js";
+import type { HostUser } from "../sandbox/spec.js";
+
+/** A session whose network exists. */
+export interface NetworkTarget {
+  keeperPid: number;
+  initPid: number;
+  user: HostUser | null;
+}
 
 /**
  * Runs a script of this package's own in a session's network namespace, and in nothing else of the session, with a channel to send

@@ -1,5 +1,5 @@
 /** Brings up `nat` for a session: closes ranges by routes, then starts the user-mode network stack. */
-import { closeSync, statSync } from "node:fs";
+import { closeSync, statSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { RuntimeError } from "../errors.js";
@@ -10,15 +10,22 @@ import { requireProgram } from "../platform/programs.js";
 import { run } from "../platform/run.js";
 import { collectText } from "../platform/spawn.js";
 import { openNull, openOutput, start, untilClosed } from "../platform/start.js";
-import { closingRoutes, hostAddresses, PRIVATE_TUN_SCRIPT, slirpArguments } from "../sandbox/network.js";
+import {
+  closingRoutes,
+  hostAddresses,
+  PRIVATE_TUN_SCRIPT,
+  slirpArguments,
+  waitScript,
+} from "../sandbox/network.js";
 import type { HostUser } from "../sandbox/spec.js";
 
-export interface NetworkTarget {
+/** A session whose network is to be set up. */
+export interface NatTarget {
+  /** Holds the network. */
   keeperPid: number;
-  initPid: number;
   user: HostUser | null;
-  /** Until then the network has no loopback. */
-  ready: Promise<void>;
+  /** Resolves when there is one. */
+  unshared: Promise<void>;
 }
 
 export interface NetworkStack {
@@ -35,13 +42,13 @@ function openToAll(path: string): boolean {
   return (mode & OTHERS_READ_WRITE) === OTHERS_READ_WRITE;
 }
 
-async function closeRanges(target: NetworkTarget): Promise<void> {
-  const keeper = `/proc/${String(target.keeperPid)}/ns/user`;
+async function closeRanges({ keeperPid, user }: NatTarget): Promise<void> {
+  const keeper = `/proc/${String(keeperPid)}/ns`;
   const { code, stderr } = await run(
     requireProgram("nsenter"),
     [
-      ...(target.user === null ? ["--preserve-credentials"] : []),
-      ...[`--user=${keeper}`, `--net=/proc/${String(target.initPid)}/ns/net`],
+      ...(user === null ? ["--preserve-credentials"] : []),
+      ...[`--user=${keeper}/user`, `--net=${keeper}/net`],
       ...[requireProgram("ip"), "-batch", "-"],
     ],
     // Started by root, nsenter becomes the session's user by itself.
@@ -52,13 +59,16 @@ async function closeRanges(target: NetworkTarget): Promise<void> {
   }
 }
 
-function stackCommand(target: NetworkTarget): [file: string, args: string[], user: HostUser | null] {
-  const slirp = requireProgram("slirp4netns");
-  const args = slirpArguments({ ...target, exitFd: 3, readyFd: 4 });
+const FD = { exit: 3, ready: 4 } as const;
+
+/** Of a program that waits for its word, and has all that it needs by then. */
+function stackCommand(target: NatTarget): [file: string, args: string[], user: HostUser | null] {
+  const slirp = slirpArguments({ ...target, exitFd: FD.exit, readyFd: FD.ready });
+  const wait = ["-c", waitScript(FD.exit), "network", requireProgram("slirp4netns"), ...slirp];
   const { user } = target;
-  if (user === null || openToAll(TUN_DEVICE)) return [slirp, args, user];
+  if (user === null || openToAll(TUN_DEVICE)) return ["/bin/sh", wait, user];
   const ids = [String(user.uid), String(user.gid)];
-  const script = ["--mount", "/bin/sh", "-c", PRIVATE_TUN_SCRIPT, "network", ...ids, slirp, ...args];
+  const script = ["--mount", "/bin/sh", "-c", PRIVATE_TUN_SCRIPT, "network", ...ids, "/bin/sh", ...wait];
   return [requireProgram("unshare"), script, null];
 }
 
@@ -68,7 +78,7 @@ interface StackProcess {
   stderr: Socket;
 }
 
-function startStackProcess(target: NetworkTarget, lifeReadEnd: number): StackProcess {
+function startStackProcess(target: NatTarget, lifeReadEnd: number): StackProcess {
   const [file, args, user] = stackCommand(target);
   const [stderr, ready, ignored] = [openOutput(), openOutput(), openNull()];
   try {
@@ -83,7 +93,13 @@ function startStackProcess(target: NetworkTarget, lifeReadEnd: number): StackPro
   }
 }
 
-function startStack(target: NetworkTarget): Promise<NetworkStack> {
+interface WaitingStack extends NetworkStack {
+  /** Opens the way out. */
+  connect(): Promise<void>;
+}
+
+/** Takes what it needs while the session's network is still on the way, and waits. */
+function prepareStack(target: NatTarget): WaitingStack {
   const life = createPipe();
   let stopped = false;
   const stop = (): void => {
@@ -91,43 +107,53 @@ function startStack(target: NetworkTarget): Promise<NetworkStack> {
     stopped = true;
     closeSync(life.writeEnd);
   };
-  return new Promise<NetworkStack>((resolve, reject) => {
-    const { child, ready, stderr: errors } = startStackProcess(target, life.readEnd);
-    const stderr = collectText(errors);
-    const exited = child.ended.then(() => undefined);
-    const fail = (message: string): void => {
-      stop();
-      child.kill("SIGKILL");
-      reject(new RuntimeError("network_unavailable", message, { stderr: stderr() }));
-    };
-    const timer = setTimeout(() => {
-      fail(`the network was not up within ${String(NETWORK_START_MS_MAX)} ms`);
-    }, NETWORK_START_MS_MAX);
-    ready.once("data", () => {
-      clearTimeout(timer);
-      ready.destroy();
-      resolve({ exited, stop });
+  let stack: StackProcess;
+  try {
+    stack = startStackProcess(target, life.readEnd);
+  } catch (error) {
+    stop();
+    throw error;
+  } finally {
+    closeSync(life.readEnd);
+  }
+  const { child, ready, stderr } = stack;
+  const text = collectText(stderr);
+  const exited = child.ended.then(() => undefined);
+  const lastWords = Promise.all([exited, untilClosed(stderr)]).then(text);
+  const connect = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const fail = (message: string): void => {
+        child.kill("SIGKILL");
+        reject(new RuntimeError("network_unavailable", message, { stderr: text() }));
+      };
+      const timer = setTimeout(() => {
+        fail(`the network was not up within ${String(NETWORK_START_MS_MAX)} ms`);
+      }, NETWORK_START_MS_MAX);
+      ready.once("data", () => {
+        clearTimeout(timer);
+        ready.destroy();
+        resolve();
+      });
+      void lastWords.then((said) => {
+        clearTimeout(timer);
+        fail(`the network could not be brought up: ${said}`);
+      });
+      writeSync(life.writeEnd, "\n");
     });
-    void Promise.all([exited, untilClosed(errors)]).then(() => {
-      clearTimeout(timer);
-      fail(`the network could not be brought up: ${stderr()}`);
-    });
-  })
-    .catch((error: unknown) => {
-      stop();
-      throw error;
-    })
-    .finally(() => {
-      closeSync(life.readEnd);
-    });
+  return { exited, stop, connect };
 }
 
-/**
- * The routes stand before the way out opens, so that no command ever sees it unprotected. Init's loopback does, too: slirp4netns
- * would bring it up itself, and bwrap fail.
- */
-export async function startNat(target: NetworkTarget): Promise<NetworkStack> {
-  for (const step of await Promise.allSettled([closeRanges(target), target.ready]))
-    if (step.status === "rejected") throw step.reason;
-  return startStack(target);
+/** The routes stand before the way out opens, so that no command ever sees it unprotected. */
+export async function startNat(target: NatTarget): Promise<NetworkStack> {
+  const stack = prepareStack(target);
+  try {
+    await target.unshared;
+    await closeRanges(target);
+    await stack.connect();
+    return stack;
+  } catch (error) {
+    stack.stop();
+    await stack.exited;
+    throw error;
+  }
 }

@@ -51,9 +51,9 @@ import {
   writeRecord,
 } from "./directory.js";
 import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
-import { startKeeper, type Keeper } from "./keeper.js";
+import { startKeeper, type Keeper, type KeeperPlan, type StartingKeeper } from "./keeper.js";
 import { mountProc } from "./mount-proc.js";
-import { startNat, type NetworkStack, type NetworkTarget } from "./network.js";
+import { startNat, type NetworkStack } from "./network.js";
 import { SessionPause } from "./pause.js";
 import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
@@ -135,7 +135,7 @@ export class SandboxSession implements Session {
     const layout = stateLayout(stateDirectory(setting.directory), spec.mount);
     const hostname = spec.hostname ?? HOSTNAME_DEFAULT;
     makeSessionDirectory(setting.directory, setting.user);
-    let keeper: Keeper | null = null;
+    let starting: StartingKeeper | null = null;
     let stack: NetworkStack | null = null;
     let imageRoot: ImageRoot | null = null;
     try {
@@ -144,32 +144,39 @@ export class SandboxSession implements Session {
         writePublicFile(hostsPath(setting.directory), hostsFile(hostname));
       }
       const rootMount = imageRoot?.mount ?? null;
-      keeper = await startKeeper({
+      starting = startKeeper({
         ...setting,
+        networkOf: networkOf(spec, setting.network),
         seccomp: setting.seccomp.ordinary,
         layout,
         mount: spec.mount,
         rootMount,
         hostname,
       });
-      imageRoot?.release();
-      writeRecord(setting.directory, keeper.keeperPid);
-      const target = { ...keeper, user: setting.user };
+      const { keeperPid, initPid, ready } = starting;
+      writeRecord(setting.directory, keeperPid);
+      const { network, user } = setting;
+      const mount = async (): Promise<void> => {
+        const target = { keeperPid, initPid: await initPid, network, user, proc: layout.proc };
+        imageRoot?.release();
+        await mountProc(target);
+      };
       // Settled, not raced: nothing may still be at work in the session when it is taken down.
-      const [ready, mounted, network] = await Promise.allSettled([
-        keeper.ready,
-        mountProc({ ...target, network: setting.network, proc: layout.proc }, setting.limits),
-        startNetwork(target, spec, setting.network),
+      const [isReady, mounted, connected] = await Promise.allSettled([
+        ready,
+        mount(),
+        startNetwork(starting, spec, setting),
       ]);
-      if (network.status === "fulfilled") stack = network.value;
-      for (const step of [ready, mounted, network]) if (step.status === "rejected") throw step.reason;
-      const root = imageRoot === null ? setting.root : imageRoot.entries(keeper.keeperPid, layout.root);
+      if (connected.status === "fulfilled") stack = connected.value;
+      for (const step of [isReady, mounted, connected]) if (step.status === "rejected") throw step.reason;
+      const root = imageRoot === null ? setting.root : imageRoot.entries(keeperPid, layout.root);
+      const keeper = { ...starting, initPid: await initPid };
       return new SandboxSession(spec, setting, layout, keeper, stack, root);
     } catch (error) {
       imageRoot?.release();
       stack?.stop();
-      keeper?.release();
-      await keeper?.exited;
+      starting?.release();
+      await starting?.exited;
       await setting.group?.remove();
       removeSessionDirectory(setting.directory);
       throw error;
@@ -405,13 +412,21 @@ function defaultDirectory(image: Image | undefined): string {
   return isOwnPath(wanted) ? SANDBOX_WORKSPACE : wanted;
 }
 
-function startNetwork(
-  target: NetworkTarget,
+/** What a way out is made of needs no loopback, but the proxy of an allow-list does. */
+function networkOf({ egress }: SessionSpec, network: NetworkMode): KeeperPlan["networkOf"] {
+  if (network === "host") return null;
+  return network === "nat" && egress === undefined ? "keeper" : "init";
+}
+
+async function startNetwork(
+  { keeperPid, unshared, initPid, ready }: StartingKeeper,
   { egress }: SessionSpec,
-  network: NetworkMode,
-): Promise<NetworkStack> | null {
+  { network, user }: SessionSetting,
+): Promise<NetworkStack | null> {
   if (network !== "nat") return null;
-  return egress === undefined ? startNat(target) : startEgress(target, checkEgress(egress));
+  if (egress === undefined) return startNat({ keeperPid, user, unshared });
+  await ready;
+  return startEgress({ keeperPid, initPid: await initPid, user }, checkEgress(egress));
 }
 
 function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { overlayOptions, stateLayout, tmpfsOptions } from "../../src/sandbox/mounts.js";
+import { mountTable, overlayOptions, stateLayout, tmpfsOptions } from "../../src/sandbox/mounts.js";
 
 const mount = {
   driver: "overlay" as const,
@@ -46,5 +46,31 @@ describe("stateLayout", () => {
 describe("tmpfsOptions", () => {
   it("bounds bytes and files", () => {
     assert.match(tmpfsOptions({ tmpBytes: 5, tmpInodes: 6 }), /size=5,nr_inodes=6$/);
+  });
+});
+
+describe("mountTable", () => {
+  const limits = { tmpBytes: 5, tmpInodes: 6 };
+
+  it("has one line a mount, whatever is in a name", () => {
+    const layout = stateLayout("/a b\tc\nd\\e#\"'\r/s", mount);
+    const table = mountTable(layout, mount, null, limits);
+    const state = "/a\\040b\\011c\\012d\\134e#\"'\\015/s";
+    assert.deepEqual(
+      table.split("\n").map((line) => line.split(" ").slice(0, 3)),
+      [
+        ["chaser", state, "tmpfs"],
+        [`${state}/tmp`, `${state}/tmp`, "none"],
+        [`${state}/shm`, `${state}/shm`, "none"],
+        ["disk", `${state}/disk`, "overlay"],
+        [""],
+      ],
+    );
+  });
+
+  it("leaves the disk for later where there is an image, whose layers are named from elsewhere", () => {
+    const table = mountTable(stateLayout("/s", mount), mount, { layersDir: "/i", lower: ["0", "1"] }, limits);
+    assert.match(table, /^root \/s\/root overlay X-mount.mkdir,userxattr,lowerdir=0:1,upperdir=upper,/m);
+    assert.doesNotMatch(table, /^disk /m);
   });
 });

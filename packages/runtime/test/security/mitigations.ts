@@ -6,7 +6,7 @@
  * - `--die-with-parent`: the end of init's pipe ends the session, and with it all that runs there.
  * - `--clearenv`, and the empty environment of `launch`: each keeps the server's from a command without the other.
  * - `nosuid`, `no_new_privs`: bwrap has no switch for them; setuid also means nothing where only one user is mapped.
- * - `--unshare-pid`, `--unshare-ipc`: without them, the attacks would leave processes and segments on the host.
+ * - `--unshare-pid`, the keeper's `--ipc`: without them, the attacks would leave processes and segments on the host.
  * - a command's own user namespace: without it the command is root of the session's, and the trial of a session, with which
  *   every test of sandboxes begins, sees that already.
  * - calls that need a capability (`reboot`, `init_module`, `swapon` and the like): the kernel refuses them, too.
@@ -94,7 +94,7 @@ export const MITIGATIONS: readonly Mitigations[] = [
   {
     name: "a network, a host name and a filter of the session's own",
     changes: [
-      removed(args, `...(plan.network === "host" ? [] : ["--unshare-net"]),`),
+      removed(args, `...(plan.makesNetwork ? ["--unshare-net"] : []),`),
       removed(args, `...(target.network === "host" ? [] : ["--net"]),`),
       removed(args, `"--unshare-uts", "--hostname", plan.hostname`),
       removed(args, `"--ipc", "--uts", "--pid"`, `"--ipc", "--pid"`),

@@ -77,7 +77,7 @@ function keepersOf(directory: string): number {
     if (!/^\d+$/.test(name)) return false;
     const path = `/proc/${name}/root${join(directory, "run/sessions")}`;
     try {
-      return existsSync(path) && readdirSync(path).some((id) => existsSync(join(path, id, "state/proc")));
+      return existsSync(path) && readdirSync(path).some((id) => existsSync(join(path, id, "state/tmp")));
     } catch {
       return runsAsRoot && false;
     }

@@ -16,10 +16,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { capture, RuntimeError, type Runtime, type Session } from "../../src/index.js";
+import { capture, Runtime, RuntimeError, type Session } from "../../src/index.js";
 import { stateOf } from "../../src/session/processes.js";
 import { noSandbox } from "../support/available.js";
-import { Fixture, HOST_UID, hostUser, runIn, runsAsRoot, sandboxUid } from "../support/fixture.js";
+import { Fixture, HOST_UID, hostUser, makeDisk, runIn, runsAsRoot, sandboxUid } from "../support/fixture.js";
 import { eventually, hostProcesses, openDescriptors, processesWith } from "../support/host.js";
 
 /** The state letter, or that of the dead for a process that is gone meanwhile. */
@@ -53,6 +53,21 @@ describe("a session", { skip: noSandbox }, () => {
       await second.end();
     });
   }
+
+  it("runs below a directory of any name", async () => {
+    const directory = join(fixture.directory, "a b\tc\nd\\e#\"',:\\040$(id)`id`ä");
+    mkdirSync(directory, { mode: 0o711 });
+    const { mount } = makeDisk(directory, "disk");
+    await using runtime = await Runtime.open({ runDirectory: join(directory, "run") });
+    const session = await runtime.startSession({ id: "any", mount, ...hostUser });
+    const { text } = await runIn(
+      session,
+      "echo s > /dev/shm/f; echo t > /tmp/f; cat /dev/shm/f /tmp/f; echo $$",
+    );
+    assert.match(text, /^s\nt\n\d+\n$/);
+    assert.match((await runIn(session, "stat -c '%a %u' /tmp /dev/shm")).text, /^1777 1000\n1777 1000\n$/);
+    await session.end();
+  });
 
   it("reads lower layers, and hides what it deletes", async () => {
     const disk = fixture.disk();
