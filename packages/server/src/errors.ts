@@ -158,7 +158,7 @@ export function toServerError(error: unknown): ServerError {
   return new ServerError(code, (error as Error).message, {
     cause: error,
     ...detailsOf(error),
-    ...suggestionFor(code),
+    ...(remedyOf(error) ?? suggestionFor(code)),
   });
 }
 
@@ -172,6 +172,12 @@ function isOutOfSpace(error: unknown): boolean {
 export function suggestionFor(code: ErrorCode): { suggestion?: string } {
   const suggestion = suggestions[code];
   return suggestion === undefined ? {} : { suggestion };
+}
+
+/** What the runtime knows of this very case. */
+function remedyOf(error: unknown): { suggestion: string } | null {
+  const remedy = error instanceof RuntimeError ? error.data["remedy"] : undefined;
+  return typeof remedy === "string" ? { suggestion: remedy } : null;
 }
 
 function storeCode(error: StoreError): ErrorCode | undefined {

@@ -52,7 +52,10 @@ export interface ServerOptions {
   /** Overrides of the plan's limits. */
   limits?: Partial<PlanLimits>;
   /** Where images may come from, beside public registries. */
-  images?: Pick<ImagesOptions, "insecureRegistries" | "localDirectories" | "authFile" | "limits">;
+  images?: Pick<
+    ImagesOptions,
+    "insecureRegistries" | "privateRegistries" | "localDirectories" | "authFile" | "limits"
+  >;
   /** For a server that is root: the first host uid of accounts. */
   hostUidBase?: number;
 }

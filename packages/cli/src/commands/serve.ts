@@ -34,6 +34,11 @@ export function addServe(program: Command, bind: Bind): void {
       )
       .option("--insecure-registry <host:port>", "pull images from it without TLS; may be repeated", collect)
       .option(
+        "--private-registry <host[:port]>",
+        "reach it on this machine or a private network, also as a mirror or a redirect's target; may be repeated",
+        collect,
+      )
+      .option(
         "--image-directory <directory>",
         "allow oci: and oci-archive: images below it; may be repeated",
         collect,

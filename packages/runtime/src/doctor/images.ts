@@ -1,6 +1,7 @@
 import { chownSync, closeSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { mountIdMapped, openIdMap, unmount } from "../platform/idmapped-mount.js";
+import { probeSkopeo } from "../image/skopeo.js";
 import type { HostUser } from "../sandbox/spec.js";
 import type { Capability } from "./capability.js";
 import { missingProgram } from "./programs.js";
@@ -8,10 +9,16 @@ import { missingProgram } from "./programs.js";
 /** Whether images can be fetched, and shown to sessions that run as `user` with its own uid as owner. */
 export async function probeImages(directory: string, user: HostUser | null): Promise<Capability> {
   const base = { name: "images", required: false };
-  const missing = missingProgram(["skopeo", "setpriv", "prlimit"]);
+  const missing = missingProgram(["skopeo", "bwrap", "prlimit"]);
   if (missing !== null) return { ...base, ok: false, ...missing };
+  let version: string;
+  try {
+    version = await probeSkopeo(directory);
+  } catch (error) {
+    return { ...base, ok: false, detail: (error as Error).message };
+  }
   const onlyUser = "commands in an image are uid 1000 alone, never its root";
-  if (user === null) return { ...base, ok: true, detail: `skopeo is there; ${onlyUser}` };
+  if (user === null) return { ...base, ok: true, detail: `${version}; ${onlyUser}` };
   const [layers, shown] = ["layers", "shown"].map((name) => join(directory, name)) as [string, string];
   for (const path of [layers, shown]) mkdirSync(path, { mode: 0o711 });
   const owner = { uid: user.uid - 1, gid: user.gid - 1 };
@@ -24,7 +31,7 @@ export async function probeImages(directory: string, user: HostUser | null): Pro
       closeSync(idMap);
     }
     unmount(shown);
-    return { ...base, ok: true, detail: `skopeo is there, and so are id-mapped mounts; ${onlyUser}` };
+    return { ...base, ok: true, detail: `${version}, and id-mapped mounts; ${onlyUser}` };
   } catch (error) {
     return {
       ...base,

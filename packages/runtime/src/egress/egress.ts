@@ -2,20 +2,18 @@
 import { lookup } from "node:dns/promises";
 import type { Server } from "node:net";
 import { networkInterfaces } from "node:os";
-import { fileURLToPath } from "node:url";
 import { RuntimeError } from "../errors.js";
 import { NETWORK_START_MS_MAX } from "../limits.js";
 import { collectText } from "../platform/spawn.js";
 import { hostAddresses } from "../sandbox/network.js";
 import { spawnInNetwork, type NetworkTarget } from "../session/network-process.js";
 import type { NetworkStack } from "../session/network.js";
-import { egressProxy } from "./proxy.js";
+import { LISTENER_PROCESS, serve } from "./listener.js";
+import { egressProxy, judgeByRules } from "./proxy.js";
 import { closedAddresses, type EgressRule } from "./rules.js";
 
 /** In the session's own loopback, where nothing else listens when it starts. */
 export const EGRESS_PORT = 3128;
-
-const LISTENER = fileURLToPath(new URL("listener-process.js", import.meta.url));
 
 /** Where tools look for their proxy. Not all of them: what ignores these reaches nothing. */
 export function egressEnvironment(): Record<string, string> {
@@ -27,9 +25,8 @@ export function egressEnvironment(): Record<string, string> {
   };
 }
 
-/** A socket belongs to the namespace in which it was opened, whoever holds it. */
 function openListener(target: NetworkTarget): Promise<Server> {
-  const child = spawnInNetwork(target, LISTENER, [String(EGRESS_PORT)]);
+  const child = spawnInNetwork(target, LISTENER_PROCESS, [`127.0.0.1:${String(EGRESS_PORT)}`]);
   const stderr = collectText(child.stderr);
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => child.kill("SIGKILL"), NETWORK_START_MS_MAX);
@@ -51,25 +48,13 @@ export async function startEgress(
   rules: readonly EgressRule[],
 ): Promise<NetworkStack> {
   const listener = await openListener(target);
-  const proxy = egressProxy({
+  const judge = judgeByRules({
     rules,
     lookup: async (host) => (await lookup(host, { family: 4 })).address,
     isClosed: closedAddresses(hostAddresses(networkInterfaces())),
   });
+  const proxy = egressProxy({ judge });
   // Each connection is the proxy's from the start; the listener only accepts.
-  listener.on("connection", (socket) => proxy.emit("connection", socket));
-  const sockets = new Set<{ destroy(): unknown }>();
-  listener.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  const exited = new Promise<void>((resolve) => listener.once("close", () => resolve()));
-  let stopped = false;
-  const stop = (): void => {
-    if (stopped) return;
-    stopped = true;
-    listener.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { exited, stop };
+  const served = serve(listener, (socket) => proxy.emit("connection", socket));
+  return { exited: served.closed, stop: () => served.stop() };
 }

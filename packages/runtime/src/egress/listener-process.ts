@@ -1,10 +1,19 @@
-// Runs for a moment inside a session's network namespace: opens the socket that the proxy listens on, and hands it over.
+// Runs for a moment inside a network namespace: opens the sockets that this process's parent serves, and hands them over.
 import { createServer } from "node:net";
 
-const [port = ""] = process.argv.slice(2);
-const server = createServer();
-server.listen(Number(port), "127.0.0.1", () => {
-  process.send?.("listening", server, {}, () => {
-    process.exit();
+const addresses = (process.argv[2] ?? "").split(",");
+let left = addresses.length;
+for (const address of addresses) {
+  const at = address.lastIndexOf(":");
+  const server = createServer();
+  server.once("error", ({ message }) => {
+    process.stderr.write(`${message}\n`);
+    process.exit(1);
   });
-});
+  server.listen(Number(address.slice(at + 1)), address.slice(0, at), () => {
+    process.send?.({ address }, server, {}, () => {
+      left -= 1;
+      if (left === 0) process.exit();
+    });
+  });
+}

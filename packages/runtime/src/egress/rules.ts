@@ -1,8 +1,8 @@
 /** Which hosts a session may connect to, and what the addresses of these must not be. */
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 import { RuntimeError } from "../errors.js";
 import { EGRESS_RULES_MAX } from "../limits.js";
-import { CLOSED_RANGES } from "../sandbox/network.js";
+import { CLOSED_RANGES, CLOSED_RANGES_V6, OPEN_RANGE_V6 } from "../sandbox/network.js";
 
 export interface EgressRule {
   /** A name, or `*.` and a name for all names below it. An address only as it is written. */
@@ -48,12 +48,21 @@ export function isAllowed(rules: readonly EgressRule[], host: string, port: numb
   });
 }
 
-/** Addresses that no rule opens, whatever a name server says: the same that `nat` closes. */
-export function closedAddresses(hostAddresses: readonly string[]): (address: string) => boolean {
-  const closed = new BlockList();
-  for (const range of [...CLOSED_RANGES, ...hostAddresses]) {
-    const [address = "", bits = "32"] = range.split("/");
-    closed.addSubnet(address, Number(bits), "ipv4");
+function blockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = "", bits = ""] = range.split("/");
+    list.addSubnet(address, Number(bits), isIPv6(address) ? "ipv6" : "ipv4");
   }
-  return (address) => isIP(address) !== 4 || closed.check(address, "ipv4");
+  return list;
+}
+
+/** Addresses that no rule opens, whatever a name server says: of IPv4 the same that `nat` closes. */
+export function closedAddresses(hostAddresses: readonly string[]): (address: string) => boolean {
+  const closed = blockList([...CLOSED_RANGES, ...CLOSED_RANGES_V6, ...hostAddresses]);
+  const open = blockList([OPEN_RANGE_V6]);
+  return (address) => {
+    if (isIPv6(address)) return !open.check(address, "ipv6") || closed.check(address, "ipv6");
+    return !isIPv4(address) || closed.check(address, "ipv4");
+  };
 }

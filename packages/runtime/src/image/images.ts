@@ -15,6 +15,7 @@ import type { HostUser } from "../sandbox/spec.js";
 import { decodeImage, layerId, type Image, type ImageLayer } from "./image.js";
 import { IMAGE_LIMITS_DEFAULT, PULLS_MAX, type ImageLimits } from "./limits.js";
 import { Pull, type PullProgress } from "./pull.js";
+import { PRIVATE_REMEDY } from "./reach.js";
 import {
   canonicalText,
   isPrivateRegistry,
@@ -31,6 +32,11 @@ export interface ImagesOptions {
   owner?: HostUser;
   /** `host:port` of registries without TLS or with their own certificate; they may be on a private network. */
   insecureRegistries?: readonly string[];
+  /**
+   * `host:port`, or `host`, that may be on this machine or a private network: registries, their mirrors, and what they redirect to. All
+   * else is reached at public addresses only.
+   */
+  privateRegistries?: readonly string[];
   /** Directories below which `oci:` and `oci-archive:` may lie. Default: none. */
   localDirectories?: readonly string[];
   /** Credentials for registries. Default: where skopeo looks for them. */
@@ -197,14 +203,13 @@ export class Images {
   #assertAllowed(reference: ImageReference): void {
     if (reference.kind === "registry") {
       const { registry } = reference;
-      if (!isPrivateRegistry(registry) || this.#options.insecureRegistries?.includes(registry) === true)
-        return;
+      const { insecureRegistries = [], privateRegistries = [] } = this.#options;
+      const named = [...insecureRegistries, ...privateRegistries];
+      if (!isPrivateRegistry(registry) || named.includes(registry)) return;
       throw new RuntimeError(
         "image_not_found",
         `registry ${registry} is on this machine or a private network`,
-        {
-          remedy: "whoever runs the server can allow it",
-        },
+        { remedy: PRIVATE_REMEDY },
       );
     }
     const allowed = (this.#options.localDirectories ?? []).some((directory) => {
@@ -216,7 +221,7 @@ export class Images {
       "image_not_found",
       "images in directories of the server's machine are not allowed",
       {
-        remedy: "whoever runs the server can allow a directory",
+        remedy: "whoever runs the server can allow a directory: chaser serve --image-directory DIRECTORY",
       },
     );
   }
@@ -247,6 +252,7 @@ export class Images {
         limits: this.#limits,
         owner: this.owner,
         insecureRegistries: this.#options.insecureRegistries ?? [],
+        privateRegistries: this.#options.privateRegistries ?? [],
         authFile: this.#options.authFile ?? null,
         signal,
         onProgress,

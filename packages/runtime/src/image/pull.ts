@@ -38,6 +38,7 @@ export interface PullPlan {
   limits: ImageLimits;
   owner: HostUser | null;
   insecureRegistries: readonly string[];
+  privateRegistries: readonly string[];
   authFile: string | null;
   signal: AbortSignal;
   onProgress: (progress: PullProgress) => void;
@@ -57,8 +58,9 @@ export class Pull {
 
   constructor(plan: PullPlan) {
     this.#plan = plan;
-    const { insecureRegistries, authFile, limits } = plan;
-    this.#skopeo = { insecureRegistries, authFile, downloadBytesMax: limits.downloadBytes };
+    const { insecureRegistries, privateRegistries, directory, authFile, limits } = plan;
+    const downloadBytesMax = limits.downloadBytes;
+    this.#skopeo = { insecureRegistries, privateRegistries, directory, authFile, downloadBytesMax };
   }
 
   async run(): Promise<Image> {
@@ -115,7 +117,7 @@ export class Pull {
     await fetchImage(
       reference,
       digest,
-      { directory, temporaryDirectory: this.#plan.directory, architecture: this.#architecture },
+      { directory, architecture: this.#architecture },
       {
         ...this.#skopeo,
         signal,

@@ -1,7 +1,7 @@
 /** What people write for an image, and whether a server may go there. Pure. */
-import { BlockList, isIPv4 } from "node:net";
+import { isIPv4 } from "node:net";
+import { closedAddresses } from "../egress/rules.js";
 import { RuntimeError } from "../errors.js";
-import { CLOSED_RANGES } from "../sandbox/network.js";
 import { REFERENCE_LENGTH_MAX } from "./limits.js";
 
 export type ImageReference =
@@ -94,20 +94,16 @@ export function pinnedText(reference: ImageReference, digest: string): string {
   return canonicalText(reference.kind === "registry" ? { ...reference, digest } : reference);
 }
 
-const privateRanges = new BlockList();
-for (const range of CLOSED_RANGES) {
-  const [address = "", bits = ""] = range.split("/");
-  privateRanges.addSubnet(address, Number(bits), "ipv4");
-}
+const isPrivate = closedAddresses([]);
 
 /**
  * True for a registry that by its very name is this machine, its network, or an address in disguise (`127.1`, `0x7f000001`).
- * What a name is resolved to is not looked at.
+ * What a name is resolved to is judged when it is connected to.
  */
 export function isPrivateRegistry(registry: string): boolean {
   const host = registry.replace(/:[0-9]+$/, "");
   const last = host.split(".").at(-1) ?? "";
   if (last === "localhost") return true;
   if (!/^(?:[0-9]+|0x[0-9a-f]*)$/.test(last)) return false;
-  return !isIPv4(host) || privateRanges.check(host, "ipv4");
+  return !isIPv4(host) || isPrivate(host);
 }

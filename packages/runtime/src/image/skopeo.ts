@@ -1,5 +1,6 @@
-/** Asks registries through skopeo, with its own files for credentials, mirrors and policies. */
-import { readdirSync, statSync } from "node:fs";
+/** Asks registries through skopeo, with its own files for credentials, mirrors and policies, in a network of its own. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { RuntimeError } from "../errors.js";
@@ -7,13 +8,20 @@ import { RLIMIT } from "../platform/libc.js";
 import { requireProgram } from "../platform/programs.js";
 import { collectText, launch } from "../platform/spawn.js";
 import { limitArguments } from "../sandbox/limits.js";
+import { confinementArguments, hasSystemCapability } from "./confinement.js";
 import { MANIFEST_BYTES_MAX } from "./limits.js";
+import { loopbackRefusals, PRIVATE_REMEDY } from "./reach.js";
 import { canonicalText, type ImageReference } from "./reference.js";
 import { unsupported } from "./refuse.js";
+import { RegistryNetwork } from "./registry-network.js";
 
 export interface SkopeoOptions {
   /** Registries that are asked without TLS, or with a certificate that nobody has signed. */
   insecureRegistries: readonly string[];
+  /** Registries that may be on a private network, those without TLS aside. */
+  privateRegistries: readonly string[];
+  /** For this pull alone: all of the disk that may be written to. */
+  directory: string;
   /** Null: skopeo's usual places. */
   authFile: string | null;
   /** Everything that is fetched for one image, and so the longest file, too. */
@@ -21,6 +29,7 @@ export interface SkopeoOptions {
 }
 
 const WATCH_INTERVAL_MS = 200;
+const PROBE_MS_MAX = 10_000;
 
 /** The argument that names the source; `digest` takes the place of the tag. */
 export function sourceArgument(reference: ImageReference, digest: string | null): string {
@@ -57,16 +66,46 @@ interface SkopeoRun {
   watch?: () => void;
 }
 
+/** Ends with this process, however that ends, and with all that it has started. */
+function launchSkopeo(
+  args: readonly string[],
+  options: SkopeoOptions,
+  network: RegistryNetwork,
+): ChildProcess {
+  const limits = limitArguments([{ resource: RLIMIT.fileSize, value: options.downloadBytesMax }]);
+  const confinement = confinementArguments({
+    directory: options.directory,
+    uid: process.geteuid?.() ?? 0,
+    isPrivileged: hasSystemCapability(readFileSync("/proc/self/status", "latin1")),
+  });
+  const command = network.command([requireProgram("skopeo"), ...args]);
+  const program = [requireProgram("bwrap"), ...confinement, "--", ...command];
+  const child = launch(requireProgram("prlimit"), [...limits, ...program], {
+    user: null,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    environment: { HOME: userInfo().homedir, TMPDIR: options.directory, ...network.environment },
+  });
+  network.attach(child);
+  return child;
+}
+
+function failureOf(stderr: string, network: RegistryNetwork): RuntimeError {
+  if (!/\blevel=fatal\b/.test(stderr)) {
+    const reason = stderr === "" ? "skopeo ended without a word" : stderr;
+    return new RuntimeError("sandbox_unavailable", `images cannot be fetched: ${reason}`);
+  }
+  const refusals = [...new Set([...network.refusals, ...loopbackRefusals(stderr)])];
+  return new RuntimeError(
+    "image_not_found",
+    [`the image cannot be had: ${lastMessage(stderr)}`, ...refusals].join("; "),
+    refusals.length === 0 ? {} : { remedy: PRIVATE_REMEDY },
+  );
+}
+
 function runSkopeo(args: readonly string[], options: SkopeoOptions, run: SkopeoRun): Promise<Buffer> {
   run.signal.throwIfAborted();
-  const limits = limitArguments([{ resource: RLIMIT.fileSize, value: options.downloadBytesMax }]);
-  // It ends with this process, however that ends.
-  const program = [requireProgram("setpriv"), "--pdeathsig", "KILL", requireProgram("skopeo")];
-  const child = launch(requireProgram("prlimit"), [...limits, ...program, ...args], {
-    user: null,
-    stdio: ["ignore", "pipe", "pipe"],
-    environment: { HOME: userInfo().homedir },
-  });
+  const network = new RegistryNetwork([...options.insecureRegistries, ...options.privateRegistries]);
+  const child = launchSkopeo(args, options, network);
   const stderr = collectText(child.stderr);
   return new Promise((resolve, reject) => {
     const output: Buffer[] = [];
@@ -94,9 +133,10 @@ function runSkopeo(args: readonly string[], options: SkopeoOptions, run: SkopeoR
     child.once("close", (code) => {
       clearInterval(watcher);
       run.signal.removeEventListener("abort", onAbort);
+      network.close();
       if (failure !== null) reject(failure);
       else if (code === 0) resolve(Buffer.concat(output));
-      else reject(new RuntimeError("image_not_found", `the image cannot be had: ${lastMessage(stderr())}`));
+      else reject(failureOf(stderr(), network));
     });
   });
 }
@@ -130,7 +170,7 @@ function bytesIn(directory: string): number {
 export async function fetchImage(
   reference: ImageReference,
   digest: string | null,
-  target: { directory: string; temporaryDirectory: string; architecture: string },
+  target: { directory: string; architecture: string },
   options: SkopeoOptions & { signal: AbortSignal; onBytes: (bytes: number) => void },
 ): Promise<void> {
   const watch = (): void => {
@@ -143,7 +183,7 @@ export async function fetchImage(
   await runSkopeo(
     [
       // Not in /var/tmp: whoever kills it leaves what it unpacked of an archive.
-      ...["--tmpdir", target.temporaryDirectory],
+      ...["--tmpdir", options.directory],
       ...["--override-os", "linux", "--override-arch", target.architecture],
       ...["copy", "--quiet", ...accessArguments(reference, options, "src-")],
       ...[sourceArgument(reference, digest), `dir:${target.directory}`],
@@ -152,4 +192,17 @@ export async function fetchImage(
     { signal: options.signal, outputBytesMax: MANIFEST_BYTES_MAX, watch },
   );
   watch();
+}
+
+/** Whether it can be run here at all. Code `sandbox_unavailable`. */
+export async function probeSkopeo(directory: string): Promise<string> {
+  const options: SkopeoOptions = {
+    insecureRegistries: [],
+    privateRegistries: [],
+    directory,
+    authFile: null,
+    downloadBytesMax: MANIFEST_BYTES_MAX,
+  };
+  const run = { signal: AbortSignal.timeout(PROBE_MS_MAX), outputBytesMax: MANIFEST_BYTES_MAX };
+  return (await runSkopeo(["--version"], options, run)).toString().trim();
 }

@@ -23,12 +23,21 @@ export const CLOSED_RANGES = [
   "240.0.0.0/4",
 ] as const;
 
-/** The host's own IPv4 addresses: what listens there trusts its network, and the sandbox is not part of it. */
-export function hostAddresses(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string[] {
+/** The only IPv6 that is public, and what of it is not: translations of IPv4, which could be private, and examples. */
+export const OPEN_RANGE_V6 = "2000::/3";
+export const CLOSED_RANGES_V6 = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"] as const;
+
+const ADDRESS_BITS = { IPv4: 32, IPv6: 128 } as const;
+
+/** The host's own addresses: what listens there trusts its network, and the sandbox is not part of it. */
+export function hostAddresses(
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>,
+  families: readonly (keyof typeof ADDRESS_BITS)[] = ["IPv4"],
+): string[] {
   return Object.values(interfaces)
     .flatMap((addresses) => addresses ?? [])
-    .filter((address) => address.family === "IPv4" && !address.internal)
-    .map((address) => `${address.address}/32`);
+    .filter(({ family, internal }) => families.includes(family) && !internal)
+    .map(({ address, family }) => `${address}/${String(ADDRESS_BITS[family])}`);
 }
 
 /** Input for `ip -batch -`. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer, request } from "node:http";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { describe, it } from "node:test";
-import { egressProxy, type EgressPolicy } from "../../src/egress/proxy.js";
+import { egressProxy, judgeByRules, type EgressPolicy } from "../../src/egress/proxy.js";
+import { EGRESS_CONNECTIONS_MAX } from "../../src/limits.js";
 import { noSandbox } from "../support/available.js";
 import { openDescriptors, eventually } from "../support/host.js";
 import { Fixture, runIn } from "../support/fixture.js";
@@ -18,10 +19,12 @@ async function listening<Listener extends Server>(server: Listener): Promise<Lis
 async function proxyWith(policy: Partial<EgressPolicy>): Promise<Server> {
   return listening(
     egressProxy({
-      rules: [],
-      lookup: () => Promise.resolve("127.0.0.1"),
-      isClosed: (address) => address !== "127.0.0.1",
-      ...policy,
+      judge: judgeByRules({
+        rules: [],
+        lookup: () => Promise.resolve("127.0.0.1"),
+        isClosed: (address) => address !== "127.0.0.1",
+        ...policy,
+      }),
     }),
   );
 }
@@ -126,6 +129,21 @@ describe("the egress proxy", () => {
     for (const server of [target, proxy]) server.close();
   });
 
+  it("passes on that an answer broke off", async () => {
+    const web = await listening(
+      createHttpServer((_message, answer) => {
+        answer.writeHead(200, { "content-length": "10" }).write("half", () => answer.destroy());
+      }),
+    );
+    const proxy = await proxyWith({ rules: [{ host: "web.example", port: portOf(web) }] });
+    const answer = await exchange(
+      portOf(proxy),
+      `GET http://web.example:${String(portOf(web))}/ HTTP/1.1\r\nhost: web.example\r\n\r\n`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 200 [^]*half$/);
+    for (const server of [web, proxy]) server.close();
+  });
+
   it("judges the address that it connects to, and asks for it once", async () => {
     const target = await listening(createServer((socket) => socket.end("in")));
     const rules = [{ host: "rebound.example", port: portOf(target) }];
@@ -143,6 +161,13 @@ describe("the egress proxy", () => {
 const TO_PROXY = `use IO::Socket::INET; my ($to, $line) = @ARGV;
 my $s = IO::Socket::INET->new(PeerAddr => $to, Timeout => 5) or do { print "no connection: $@"; exit };
 print $s "$line\\r\\n\\r\\n"; local $/; print <$s>;`;
+
+/** Whether the last of so many connections is answered, and then the first: they are taken in their order. */
+const MANY_CONNECTIONS = `use IO::Socket::INET; $SIG{PIPE} = "IGNORE";
+my @all = map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:3128", Timeout => 5) } 0 .. ${String(EGRESS_CONNECTIONS_MAX)};
+for my $s ($all[-1], $all[0]) {
+  print $s "GET / HTTP/1.1\\r\\nhost: a\\r\\n\\r\\n"; $s->flush; my $line = <$s>; print defined $line ? "answered " : "closed ";
+}`;
 
 describe("a session with an allow-list", { skip: noSandbox }, () => {
   it("reaches the proxy and nothing else, and leaves nothing", async () => {
@@ -175,6 +200,12 @@ describe("a session with an allow-list", { skip: noSandbox }, () => {
     await session.end();
     assert.ok(await eventually(() => openDescriptors() <= before), "no socket is left");
     target.close();
+  });
+
+  it("has so many connections at once and no more", async () => {
+    await using fixture = await Fixture.open();
+    const session = await fixture.session({ network: "nat", egress: [] });
+    assert.equal((await runIn(session, ["perl", "-e", MANY_CONNECTIONS])).text, "closed answered ");
   });
 
   it("is refused where it would not hold", async () => {

@@ -198,6 +198,40 @@ export const MITIGATIONS: readonly Mitigations[] = [
     noticedBy: ["goes to no directory, and to no private network, that it was not allowed"],
   },
   {
+    name: "the network that images are fetched in",
+    changes: [
+      removed("image/confinement.js", `"--unshare-net", `),
+      removed("image/registry-network.js", "return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy };", "return {};"),
+    ],
+    test: "image/registry-network.test.js",
+    noticedBy: [
+      "does not lead to another port of this machine",
+      "does not lead to this machine in disguise",
+      "does not lead there with a blob",
+      "does not lead there with a service that gives tokens",
+      "does not lead there with addresses in a manifest, nor does a layout",
+    ],
+  },
+  {
+    name: "what the way out of that network is judged by",
+    changes: [removed("image/reach.js", "addresses.filter((address) => !isClosed(address))", "addresses")],
+    test: "image/registry-network.test.js",
+    noticedBy: [
+      "does not lead to the metadata service",
+      "does not lead to a private network",
+      "does not lead to this machine in disguise",
+    ],
+  },
+  {
+    name: "what is left of the machine to what fetches images",
+    changes: [
+      removed("image/confinement.js", `"--ro-bind", "/", "/"`, `"--bind", "/", "/"`),
+      removed("image/confinement.js", `"--unshare-pid", "--unshare-ipc"`, `"--unshare-pid"`),
+    ],
+    test: "image/confinement.test.js",
+    noticedBy: ["without privilege has a place to write to, a loopback and nobody else"],
+  },
+  {
     name: "names of registries that mean an address",
     changes: [
       removed("image/reference.js", `if (last === "localhost")\n        return true;`),

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -15,6 +18,17 @@ import {
 } from "../fixture/server.js";
 
 const skip = await sandboxMissing();
+
+async function listening(listener: RequestListener): Promise<{ host: string; close: () => void }> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { host: `127.0.0.1:${port}`, close };
+}
 
 describe("images", { skip }, () => {
   let directory: string;
@@ -213,6 +227,35 @@ describe("images", { skip }, () => {
       await pull({ image: `oci:${layout("one")}` }),
       new RegExp(`event: complete\\ndata: .*${digests["one"]}`),
     );
+  });
+
+  test("a registry that sends its clients where they could not go is refused, and to another allowed one is not", async (t) => {
+    const reached: string[] = [];
+    const inner = await listening((request, response) => (reached.push(request.url ?? ""), response.end()));
+    let target = inner.host;
+    const front = await listening((request, response) => {
+      const url = request.url ?? "";
+      if (url.includes("/blobs/")) response.writeHead(307, { location: `http://${target}${url}` }).end();
+      else
+        void fetch(`http://${registry.host}${url}`, {
+          headers: { accept: request.headers.accept ?? "*/*" },
+        }).then(async (answer) => {
+          const type = answer.headers.get("content-type") ?? "";
+          response.writeHead(answer.status, { "content-type": type });
+          response.end(Buffer.from(await answer.arrayBuffer()));
+        });
+    });
+    t.after(() => [inner, front].forEach(({ close }) => close()));
+    const images = { insecureRegistries: [front.host], privateRegistries: [registry.host] };
+    await using strict = await testServer({ images });
+    const image = `${front.host}/base:v1`;
+    const error = await strict.refused(422, "image_not_found", "POST", "/v1/images", { image });
+    assert.match(error.message, new RegExp(`; ${inner.host} is on this machine$`));
+    assert.match(error.suggestion ?? "", /--private-registry/);
+    assert.deepEqual(reached, []);
+    target = registry.host;
+    const { digest } = await strict.expect(200, "POST", "/v1/images", { image });
+    assert.match(digest, /^sha256:/);
   });
 
   test("an image that is gone is fetched again, by its digest", async () => {

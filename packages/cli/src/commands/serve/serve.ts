@@ -15,6 +15,7 @@ interface Options {
   listen: string;
   network: "none" | "nat" | "host";
   insecureRegistry?: string[];
+  privateRegistry?: string[];
   imageDirectory?: string[];
   imageAuth?: string;
   log?: boolean;
@@ -36,6 +37,7 @@ export async function run(context: Context, options: Options): Promise<number> {
     ...(options.egress === undefined ? {} : { egress: options.egress.map(egressRule) }),
     images: {
       insecureRegistries: options.insecureRegistry ?? [],
+      privateRegistries: options.privateRegistry ?? [],
       localDirectories: (options.imageDirectory ?? []).map((path) => resolve(path)),
       ...(options.imageAuth === undefined ? {} : { authFile: resolve(options.imageAuth) }),
     },
