@@ -112,9 +112,12 @@ export class SessionWatch {
     if (!thorough && residentBytes(usage) <= value) return;
     if (performance.now() < this.#measureAgainAtMs) return;
     this.#isMeasuring = true;
-    void this.#measure(usage, value).finally(() => {
-      this.#isMeasuring = false;
-    });
+    this.#measure(usage, value)
+      // What could not be read now, for want of descriptors in this process, is read at the next look.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isMeasuring = false;
+      });
   }
 
   async #measure(usage: readonly ProcessUsage[], limitBytes: number): Promise<void> {

@@ -65,7 +65,8 @@ export function parseOwnMemory(smapsRollup: string): OwnMemory {
 export async function readOwnMemory(proc: string, pid: string): Promise<OwnMemory> {
   try {
     return parseOwnMemory(await readFile(`${proc}/${pid}/smaps_rollup`, "latin1"));
-  } catch {
+  } catch (error) {
+    if (isNoDescriptorLeft(error)) throw error;
     return { anonymousBytes: 0, sharedBytes: 0 };
   }
 }
@@ -80,8 +81,15 @@ export async function readMemoryFiles(proc: string, pid: string): Promise<Map<bi
       const { ino, blocks } = await stat(`${directory}/${name}`, { bigint: true });
       files.set(ino, Number(blocks) * BLOCK_BYTES);
     }
-  } catch {
+  } catch (error) {
+    if (isNoDescriptorLeft(error)) throw error;
     // Gone meanwhile; what was read so far counts.
   }
   return files;
+}
+
+/** That nothing could be read says nothing then of the process that was asked after. */
+function isNoDescriptorLeft(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EMFILE" || code === "ENFILE";
 }

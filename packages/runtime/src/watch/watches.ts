@@ -8,6 +8,15 @@ export function availableBytes(meminfo: string): number {
   return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? 0) * 1024;
 }
 
+/** Null when this process has no descriptor left to ask with. */
+function readAvailableBytes(): number | null {
+  try {
+    return availableBytes(readFileSync("/proc/meminfo", "latin1"));
+  } catch {
+    return null;
+  }
+}
+
 export class Watches {
   readonly #watches = new Set<SessionWatch>();
   #timer: NodeJS.Timeout | undefined;
@@ -32,7 +41,7 @@ export class Watches {
 
   /** What no process shows to be its own (files in memory) is looked for when memory went somewhere, and now and then. */
   #tick(): void {
-    const available = availableBytes(readFileSync("/proc/meminfo", "latin1"));
+    const available = readAvailableBytes() ?? this.#availableBytes;
     this.#availableBytes = Math.max(this.#availableBytes, available);
     const now = performance.now();
     const hasLost = this.#availableBytes - available >= WATCH_LOST_BYTES;
