@@ -1,7 +1,10 @@
-import { chownSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chownSync, readFileSync, statSync } from "node:fs";
 import { linuxFiles } from "@chaser/store/files";
 import { makeDirectory } from "../platform/directory.js";
 import type { HostUser } from "../sandbox/spec.js";
+import { CONFIG_BYTES_MAX } from "./limits.js";
+import { unsupported } from "./refuse.js";
 
 /** A directory that the unpacking process may write in. */
 export function makeOwnedDirectory(path: string, mode: number, owner: HostUser | null): void {
@@ -17,4 +20,22 @@ export function syncFilesystem(directory: string): void {
   } finally {
     linuxFiles.close(fd);
   }
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** A configuration that was fetched, if it is what the manifest says. Code `image_unsupported`. */
+export function readConfig(
+  path: string,
+  { digest, sizeBytes }: { digest: string; sizeBytes: number },
+): Buffer {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.size !== sizeBytes || sizeBytes > CONFIG_BYTES_MAX) {
+    throw unsupported("the image's configuration is missing, or longer than can be");
+  }
+  const bytes = readFileSync(path);
+  if (digestOf(bytes) === digest) return bytes;
+  throw unsupported("the image's configuration is not what its digest says");
 }

@@ -32,6 +32,9 @@ export const RATIO_FREE_BYTES = 16 * MiB;
 export const MANIFEST_BYTES_MAX = 4 * MiB;
 export const CONFIG_BYTES_MAX = 8 * MiB;
 
+/** What skopeo may write to of its memory: it takes some tens of MiB, but reads a manifest of a layout whatever its length. */
+export const FETCH_MEMORY_BYTES_MAX = GiB;
+
 /** Docker's own limit; the mount options of so many layers also still fit the page that the kernel takes. */
 export const LAYERS_MAX = 127;
 

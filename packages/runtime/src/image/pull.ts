@@ -1,15 +1,14 @@
 /** One pull, from the question what a reference means to the record of the image. Nothing counts before the record stands. */
-import { createHash } from "node:crypto";
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { linuxFiles } from "@chaser/store/files";
 import type { HostUser } from "../sandbox/spec.js";
 import { groupWithUser, passwdWithUser } from "./account-files.js";
 import { parseConfig, type ImageConfig } from "./config.js";
-import { makeOwnedDirectory, syncFilesystem } from "./files.js";
+import { digestOf, makeOwnedDirectory, readConfig, syncFilesystem } from "./files.js";
 import { encodeImage, layerId, mountedLayers, type Image, type ImageLayer } from "./image.js";
 import { findInLayers } from "./layer-stack.js";
-import { ACCOUNT_FILE_BYTES_MAX, CONFIG_BYTES_MAX, type ImageLimits } from "./limits.js";
+import { ACCOUNT_FILE_BYTES_MAX, type ImageLimits } from "./limits.js";
 import {
   choosePlatform,
   imageArchitecture,
@@ -48,8 +47,6 @@ export interface PullPlan {
   /** The layer, which `unpack` brings about where it is not there yet. */
   provideLayer: (diffId: string, unpack: () => Promise<ImageLayer>) => Promise<ImageLayer>;
 }
-
-const digestOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 
 export class Pull {
   readonly #plan: PullPlan;
@@ -143,15 +140,7 @@ export class Pull {
   }
 
   #config(manifest: ImageManifest): ImageConfig {
-    const { digest, sizeBytes } = manifest.config;
-    const path = this.#blob(digest);
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined || found.size !== sizeBytes || sizeBytes > CONFIG_BYTES_MAX) {
-      throw unsupported("the image's configuration is missing, or longer than can be");
-    }
-    const bytes = readFileSync(path);
-    if (digestOf(bytes) !== digest)
-      throw unsupported("the image's configuration is not what its digest says");
+    const bytes = readConfig(this.#blob(manifest.config.digest), manifest.config);
     return parseConfig(bytes, this.#architecture, manifest.layers.length);
   }
 

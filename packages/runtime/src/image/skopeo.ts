@@ -9,7 +9,7 @@ import { requireProgram } from "../platform/programs.js";
 import { collectText, launch } from "../platform/spawn.js";
 import { limitArguments } from "../sandbox/limits.js";
 import { confinementArguments, hasSystemCapability } from "./confinement.js";
-import { MANIFEST_BYTES_MAX } from "./limits.js";
+import { FETCH_MEMORY_BYTES_MAX, MANIFEST_BYTES_MAX } from "./limits.js";
 import { loopbackRefusals, PRIVATE_REMEDY } from "./reach.js";
 import { canonicalText, type ImageReference } from "./reference.js";
 import { unsupported } from "./refuse.js";
@@ -72,7 +72,10 @@ function launchSkopeo(
   options: SkopeoOptions,
   network: RegistryNetwork,
 ): ChildProcess {
-  const limits = limitArguments([{ resource: RLIMIT.fileSize, value: options.downloadBytesMax }]);
+  const limits = limitArguments([
+    { resource: RLIMIT.fileSize, value: options.downloadBytesMax },
+    { resource: RLIMIT.data, value: FETCH_MEMORY_BYTES_MAX },
+  ]);
   const confinement = confinementArguments({
     directory: options.directory,
     uid: process.geteuid?.() ?? 0,
@@ -89,7 +92,17 @@ function launchSkopeo(
   return child;
 }
 
+/** What Go says when it runs into a limit, and what that limit is about. */
+const LIMIT_MESSAGES: readonly [RegExp, string][] = [
+  [/: file too large"/, "a part of the image is longer than all of it may be"],
+  [
+    /^fatal error: runtime: (out of|cannot allocate) memory/m,
+    "a document of the image takes too much memory",
+  ],
+];
+
 function failureOf(stderr: string, network: RegistryNetwork): RuntimeError {
+  for (const [pattern, message] of LIMIT_MESSAGES) if (pattern.test(stderr)) return unsupported(message);
   if (!/\blevel=fatal\b/.test(stderr)) {
     const reason = stderr === "" ? "skopeo ended without a word" : stderr;
     return new RuntimeError("sandbox_unavailable", `images cannot be fetched: ${reason}`);
@@ -102,7 +115,7 @@ function failureOf(stderr: string, network: RegistryNetwork): RuntimeError {
   );
 }
 
-function runSkopeo(args: readonly string[], options: SkopeoOptions, run: SkopeoRun): Promise<Buffer> {
+export function runSkopeo(args: readonly string[], options: SkopeoOptions, run: SkopeoRun): Promise<Buffer> {
   run.signal.throwIfAborted();
   const network = new RegistryNetwork([...options.insecureRegistries, ...options.privateRegistries]);
   const child = launchSkopeo(args, options, network);

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync 
 import { join } from "node:path";
 import { test } from "node:test";
 import { Images, RuntimeError, type Image, type Session } from "../../src/index.js";
+import { ROOT_ENTRIES_MAX } from "../../src/image/limits.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, HOST_UID, runIn, runsAsRoot } from "../support/fixture.js";
 import { makeLayout, tarOf, type LayoutOptions, type TarEntry } from "./layout.js";
@@ -236,4 +237,17 @@ test("a session that cannot mount its image says so and leaves nothing", { skip:
   );
   assert.deepEqual(readdirSync(join(place.fixture.directory, "run", "sessions")), []);
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8").includes(place.fixture.directory), false);
+});
+
+test("an image whose root has more entries than can be mounted is refused", { skip: noSandbox }, async () => {
+  await using place = await open();
+  const entries = Array.from({ length: ROOT_ENTRIES_MAX }, (_, n): TarEntry => ({
+    name: `d${String(n)}/`,
+    type: "directory",
+  }));
+  const image = await place.pull({ layers: [{ tar: await tarOf(entries) }] });
+  await assert.rejects(place.start(image), {
+    code: "image_unsupported",
+    message: `the image's root has more than ${String(ROOT_ENTRIES_MAX)} entries`,
+  });
 });

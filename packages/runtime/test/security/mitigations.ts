@@ -11,7 +11,7 @@
  *   every test of sandboxes begins, sees that already.
  * - calls that need a capability (`reboot`, `init_module`, `swapon` and the like): the kernel refuses them, too.
  * - links in layers that lead out: without that refusal, the attack replaces files of the host.
- * - digests of manifests, configurations and blobs while they are fetched: skopeo compares them, too.
+ * - digests of manifests and blobs while they are fetched: skopeo compares them, too.
  * - each one of git's settings: most of them close what another setting, the environment or git's own default has closed.
  */
 import { noNat } from "../support/available.js";
@@ -230,6 +230,43 @@ export const MITIGATIONS: readonly Mitigations[] = [
     ],
     test: "image/confinement.test.js",
     noticedBy: ["without privilege has a place to write to, a loopback and nobody else"],
+  },
+  {
+    name: "what skopeo may write and say",
+    changes: [
+      removed("image/skopeo.js", "{ resource: RLIMIT.fileSize, value: options.downloadBytesMax },"),
+      removed("image/skopeo.js", "if (outputBytes > run.outputBytesMax)", "if (false)"),
+    ],
+    test: "image/skopeo.test.js",
+    noticedBy: [
+      "writes no file that is longer than all of an image may be",
+      "is ended when it says too much",
+    ],
+  },
+  {
+    name: "what skopeo may take of memory",
+    changes: [removed("image/skopeo.js", "{ resource: RLIMIT.data, value: FETCH_MEMORY_BYTES_MAX },")],
+    test: "image/skopeo.test.js",
+    noticedBy: ["takes only so much memory"],
+  },
+  {
+    name: "the size and the digest of a configuration",
+    changes: [
+      removed("image/files.js", "found.size !== sizeBytes || sizeBytes > CONFIG_BYTES_MAX", "false"),
+      removed("image/files.js", "if (digestOf(bytes) === digest)", "if (true)"),
+    ],
+    test: "image/files.test.js",
+    noticedBy: [
+      "is refused with another size, and when it is missing",
+      "is refused with another digest",
+      "is refused before it is read when it is too long",
+    ],
+  },
+  {
+    name: "the number of entries in an image's root",
+    changes: [removed("session/image-root.js", "if (entries.length > ROOT_ENTRIES_MAX)", "if (false)")],
+    test: "image/session.test.js",
+    noticedBy: ["an image whose root has more entries than can be mounted is refused"],
   },
   {
     name: "names of registries that mean an address",
