@@ -54,6 +54,9 @@ export const streamedBodySilenceMs = 60_000;
 export const idleConnectionTimeoutMs = 30_000;
 export const connectionsMax = 4096;
 
+/** How long a client that was refused another protocol may take to close its end. */
+export const refusedLingerMs = 1_000;
+
 /** One message of a terminal or a forwarded connection; a paste is far smaller. It is held in memory. */
 export const webSocketMessageBytesMax = 1024 * 1024;
 /** The runtime's own limit, far beyond any screen. */

@@ -1,7 +1,8 @@
 import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
-import type { Duplex } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { WebSocketServer } from "ws";
-import { webSocketMessageBytesMax } from "./limits.js";
+import { refusedLingerMs, webSocketMessageBytesMax } from "./limits.js";
 import type { Environment, UpgradeRequest } from "./routes/environment.js";
 
 /** Chosen when a caller offers protocols, as a browser does that has to send its key as one. */
@@ -60,12 +61,18 @@ function asRequest(incoming: IncomingMessage): Request | null {
   return new Request(`http://localhost${url}`, { headers: given });
 }
 
+/** The connection goes with the answer: Node has given it away, so nobody else would ever close it. */
 async function writeResponse(socket: Duplex, response: Response): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer());
   const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`];
   response.headers.forEach((value, name) => {
-    if (name !== "connection" && name !== "content-length") lines.push(`${name}: ${value}`);
+    if (name !== "connection") lines.push(`${name}: ${value}`);
   });
-  lines.push("connection: close", `content-length: ${body.length}`, "", "");
-  socket.end(Buffer.concat([Buffer.from(lines.join("\r\n"), "latin1"), body]));
+  if (response.body === null) lines.push("content-length: 0");
+  lines.push("connection: close", "", "");
+  socket.write(Buffer.from(lines.join("\r\n"), "latin1"));
+  // Read, or a client that has sent more is never seen to leave, and is reset before it has seen the answer.
+  socket.resume();
+  await pipeline(response.body === null ? [] : Readable.fromWeb(response.body), socket);
+  const cut = setTimeout(() => socket.destroy(), refusedLingerMs);
+  socket.once("close", () => clearTimeout(cut));
 }
