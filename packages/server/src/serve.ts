@@ -164,7 +164,7 @@ async function recover(context: Context): Promise<void> {
 function sweep(context: Context, log: Logger): NodeJS.Timeout {
   return setInterval(() => {
     const now = Date.now();
-    Promise.all([context.sessions.endIdle(now), context.quota.refresh(now)]).catch((error: unknown) =>
+    Promise.all([context.sessions.sweep(now), context.quota.refresh(now)]).catch((error: unknown) =>
       log.error("sweep", error),
     );
   }, sweepIntervalMs).unref();

@@ -9,9 +9,12 @@ export interface SessionFilter {
   workspaceId?: string | undefined;
 }
 
+type EndOfSession = Pick<SessionRow, "ended_at" | "last_used_at" | "end_reason" | "limits_hit">;
+
 /** What the database knows of sessions. The row of a running one is written only at its start and end. */
 export class SessionRecords {
   readonly #db: Database;
+  readonly #unrecorded = new Map<string, EndOfSession>();
 
   constructor(db: Database) {
     this.#db = db;
@@ -63,20 +66,26 @@ export class SessionRecords {
       .execute();
   }
 
+  /** What the database does not take now is written by a later `recordEnds`, and by the next start at the latest. */
   async ended(
     id: string,
     { reason, lastUsedMs, limitsHit }: { reason: string; lastUsedMs: number; limitsHit: LimitName[] },
   ): Promise<void> {
-    await this.#db.query
-      .updateTable("sessions")
-      .set({
-        ended_at: Date.now(),
-        last_used_at: lastUsedMs,
-        end_reason: reason,
-        limits_hit: JSON.stringify(limitsHit),
-      })
-      .where("id", "=", id)
-      .execute();
+    this.#unrecorded.set(id, {
+      ended_at: Date.now(),
+      last_used_at: lastUsedMs,
+      end_reason: reason,
+      limits_hit: JSON.stringify(limitsHit),
+    });
+    await this.recordEnds();
+  }
+
+  /** Writes the ends that are not written yet. */
+  async recordEnds(): Promise<void> {
+    for (const [id, ended] of this.#unrecorded) {
+      await this.#db.query.updateTable("sessions").set(ended).where("id", "=", id).execute();
+      this.#unrecorded.delete(id);
+    }
   }
 
   /** Code `not_found`. */

@@ -381,7 +381,7 @@ export class Sessions {
       });
   }
 
-  /** Ends a session. Idempotent; every caller waits for the same end. Whoever must exclude others holds the workspace's lock. */
+  /** Ends a session. Idempotent, never rejects; every caller waits for the same end. Whoever must exclude others holds the workspace's lock. */
   end(session: ActiveSession, reason: EndReason): Promise<void> {
     return (session.ending ??= this.#end(session, reason));
   }
@@ -400,7 +400,9 @@ export class Sessions {
       .keep(session)
       .catch((error: unknown) => log.error("keep_commands", error, { session_id: session.id }));
     const { lastUsedMs, limitsHit } = session;
-    await this.#records.ended(session.id, { reason, lastUsedMs, limitsHit });
+    await this.#records
+      .ended(session.id, { reason, lastUsedMs, limitsHit })
+      .catch((error: unknown) => log.error("record_end", error, { session_id: session.id }));
     this.#active.delete(session.id);
   }
 
@@ -440,13 +442,14 @@ export class Sessions {
     return ids;
   }
 
-  /** Ends the sessions that nobody has used for their time to live. */
-  async endIdle(nowMs: number): Promise<void> {
+  /** Ends the sessions that nobody has used for their time to live, and writes down the ends that could not be before. */
+  async sweep(nowMs: number): Promise<void> {
     for (const session of [...this.#active.values()])
       if (session.isIdle(nowMs))
         await this.#on.locks.short(session.workspaceId ?? session.id, async () => {
           if (session.isIdle(nowMs)) await this.end(session, "idle");
         });
+    await this.#records.recordEnds();
   }
 
   /** Ends everything and lets nothing new start. Idempotent. */
