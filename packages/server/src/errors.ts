@@ -1,41 +1,6 @@
 import { RuntimeError, type RuntimeErrorCode } from "@chaser/runtime";
 import { StoreError, type StoreErrorCode } from "@chaser/store";
-
-/** Every code an answer may carry, with its HTTP status. Codes never change their meaning. */
-export const errorStatus = {
-  invalid_request: 400,
-  unsupported: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  missing_scope: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  workspace_name_taken: 409,
-  workspace_name_ambiguous: 409,
-  session_active: 409,
-  session_ended: 409,
-  snapshot_name_taken: 409,
-  operation_in_progress: 409,
-  stdin_gap: 409,
-  stdin_closed: 409,
-  storage_quota_exceeded: 413,
-  workspace_disk_full: 413,
-  payload_too_large: 413,
-  range_not_satisfiable: 416,
-  upgrade_required: 426,
-  idempotency_key_reused: 422,
-  image_not_found: 422,
-  image_unsupported: 422,
-  import_failed: 422,
-  rate_limited: 429,
-  limit_exceeded: 429,
-  internal: 500,
-  port_closed: 502,
-  sandbox_unavailable: 503,
-  shutting_down: 503,
-} as const;
-
-export type ErrorCode = keyof typeof errorStatus;
+import { errorStatus, type ErrorCode } from "./error-status.js";
 
 export interface ErrorBody {
   error: {

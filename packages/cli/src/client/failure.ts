@@ -1,6 +1,13 @@
+import { errorStatus, type ErrorCode } from "@chaser/server/error-status";
 import { CliError } from "../errors.js";
 import { exitCode, exitCodeOfAnswer } from "../exit.js";
 import { defaultServerUrl } from "./address.js";
+
+/** Who was asked, and whether with a key. */
+interface Sender {
+  url: string;
+  apiKey?: string | undefined;
+}
 
 interface ErrorAnswer {
   error?: {
@@ -12,12 +19,15 @@ interface ErrorAnswer {
   };
 }
 
+/** The error that an event or message of a stream stands for: as if it had been the answer, whose status its code tells. */
+export function streamError(text: string, sender: Sender): CliError {
+  const code = String(parseError(text)?.code);
+  const isKnown = Object.hasOwn(errorStatus, code);
+  return answerError(errorStatus[isKnown ? (code as ErrorCode) : "internal"], text, sender);
+}
+
 /** The error that an answer with status 400 or above stands for. `text` is its body, whatever that is. */
-export function answerError(
-  status: number,
-  text: string,
-  sender: { url: string; apiKey?: string | undefined },
-): CliError {
+export function answerError(status: number, text: string, sender: Sender): CliError {
   const given = parseError(text);
   if (typeof given?.code !== "string" || typeof given.message !== "string")
     return new CliError("bad_answer", `${sender.url} answered with status ${status} and no explanation`, {
@@ -33,7 +43,7 @@ export function answerError(
   });
 }
 
-function unauthorized(message: string, sender: { url: string; apiKey?: string | undefined }): CliError {
+function unauthorized(message: string, sender: Sender): CliError {
   if (sender.apiKey === undefined)
     return new CliError("no_api_key", `there is no API key for ${sender.url}`, {
       exitCode: exitCode.unreachable,

@@ -1,5 +1,5 @@
 import type { ApiClient } from "../client/api.js";
-import { answerError } from "../client/failure.js";
+import { streamError } from "../client/failure.js";
 import type { Context } from "../context.js";
 import { CliError } from "../errors.js";
 import { formatBytes } from "../output/units.js";
@@ -32,7 +32,7 @@ export async function pullImage(
   try {
     for await (const { event, data } of api.stream("POST", "/v1/images", { body: { image }, signal })) {
       if (event === "complete") return;
-      if (event === "error") throw answerError(422, data, { url: "the server" });
+      if (event === "error") throw streamError(data, { url: "the server" });
       if (event !== "progress" || !onTerminal) continue;
       const { phase, bytes, total_bytes: totalBytes } = JSON.parse(data) as Progress;
       const amount =

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { errorStatus, type ErrorCode } from "../errors.js";
+import { errorStatus, type ErrorCode } from "../error-status.js";
 
 const codes = Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]];
 

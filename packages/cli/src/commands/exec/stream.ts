@@ -1,6 +1,6 @@
 import type { CommandEnd, StartedCommand } from "../../client/answers.js";
 import type { StreamEvent } from "../../client/events.js";
-import { answerError } from "../../client/failure.js";
+import { streamError } from "../../client/failure.js";
 import { CliError } from "../../errors.js";
 
 /** Something bytes can be written to, that says when it has had enough. */
@@ -21,7 +21,7 @@ export async function streamCommand(
   for await (const { event, data } of events) {
     if (event === "start") onStart(parse<StartedCommand>(data));
     if (event === "complete") return parse<CommandEnd>(data);
-    if (event === "error") throw answerError(500, data, { url: "the server" });
+    if (event === "error") throw streamError(data, { url: "the server" });
     if (event === "stdout" || event === "stderr") await write(to[event], parse<{ data: string }>(data).data);
   }
   throw new CliError("stream_ended", "the server ended the stream without saying how the command ended", {

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { relay } from "@chaser/server";
+import { relay } from "@chaser/server/relay";
 import { apiPath } from "../../client/address.js";
 import type { Session } from "../../client/answers.js";
 import { openWebSocket } from "../../client/web-socket.js";

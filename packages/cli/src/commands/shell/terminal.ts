@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import type { WebSocket } from "ws";
 import { apiPath } from "../../client/address.js";
-import { answerError } from "../../client/failure.js";
+import { streamError } from "../../client/failure.js";
 import { openWebSocket } from "../../client/web-socket.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
@@ -68,7 +68,7 @@ export async function attachTerminal(
         if (isBinary) return show(socket, stdout, data);
         const message = JSON.parse(data.toString()) as Message;
         if (message.type === "exit") resolve(message.exit_code);
-        else if (message.type === "error") reject(answerError(500, JSON.stringify(message), { url }));
+        else if (message.type === "error") reject(streamError(JSON.stringify(message), { url }));
         else if (message.type === "dropped") context.note(`(${message.bytes} bytes of output were lost)`);
       });
       socket.on("close", () => reject(lost()));

@@ -1,5 +1,5 @@
 import type { Workspace } from "../../client/answers.js";
-import { answerError } from "../../client/failure.js";
+import { streamError } from "../../client/failure.js";
 import type { Context } from "../../context.js";
 import { CliError } from "../../errors.js";
 import { printable } from "../../output/printable.js";
@@ -31,7 +31,7 @@ export async function run(context: Context, options: Options, repository: string
   let workspace: Workspace | undefined;
   try {
     for await (const { event, data } of events) {
-      if (event === "error") throw answerError(importFailedStatus, data, { url: api.url });
+      if (event === "error") throw streamError(data, { url: api.url });
       if (event === "complete") workspace = JSON.parse(data) as Workspace;
       if (event === "progress" && shows) stderr.write(clearLine + describe(JSON.parse(data) as Progress));
     }
@@ -44,9 +44,6 @@ export async function run(context: Context, options: Options, repository: string
     });
   context.show(workspace, (made) => `created ${workspaceTitle(made)} from ${printable(repository)}`);
 }
-
-/** An event has no status; only what it says of the code counts here. */
-const importFailedStatus = 422;
 
 function describe({ phase, done, total }: Progress): string {
   return `${printable(phase).padEnd(12)} ${Math.floor((done / Math.max(1, total)) * 100)} %  ${done} of ${total}`;
