@@ -17,7 +17,7 @@ import type { DiskDescription } from "./description.js";
 import { filesName } from "./generation.js";
 import { encodeLayer } from "./layer-file.js";
 import { newLayerId } from "./layer-id.js";
-import { layerFileName, treeFileName } from "./layers.js";
+import { encodeTree, layerFileName, treeFileName } from "./layers.js";
 import { mergeLayers } from "./merge-layers.js";
 import { adoptLayer, buildName, type ProvidedLayer } from "./provide-layer.js";
 import type { DiskRegistry } from "./registry.js";
@@ -90,7 +90,7 @@ function buildMerged(disks: DiskRegistry, merged: LayerId[], below: LayerId[], b
     const description = encodeLayer({ parent: below[0] ?? null, createdAtMs: Date.now() });
     writePlainly(files, directory, layerFileName, description);
     const tree = layers.tree(merged[0] as LayerId);
-    if (tree !== null) writePlainly(files, directory, treeFileName, Buffer.from(`${tree}\n`));
+    if (tree !== null) writePlainly(files, directory, treeFileName, encodeTree(tree));
     files.makeDirectory(directory, filesName, 0o700);
     const opened: Fd[] = [];
     try {

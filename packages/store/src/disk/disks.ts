@@ -37,10 +37,12 @@ import { DiskRegistry } from "./registry.js";
 import { restoreDisk } from "./restore.js";
 import { settle } from "./settle.js";
 import { snapshotDisk } from "./snapshot.js";
+import { StacksRegions } from "./stack-regions.js";
 import { sweep, unneededLayers } from "./sweep.js";
 import { buildName } from "./provide-layer.js";
 import { discard, removeFromTrash } from "./trash.js";
-import { diskRegions, layerRegion } from "./regions.js";
+import { LayerRegions } from "./layer-regions.js";
+import { diskRegions } from "./regions.js";
 import { diskUsages, layersBytes } from "./usage.js";
 
 interface CapOptions {
@@ -64,6 +66,9 @@ export class DiskSet {
   readonly #disks: DiskRegistry;
   readonly #attachments = new Map<string, Lock>();
   readonly #layersMax: number;
+  /** What layers take. */
+  readonly layerRegions: LayerRegions;
+  readonly #stacks: StacksRegions;
 
   /** `layersMax`: how long a stack may grow before it is compacted. */
   constructor(repository: Repository, limits: { layersMax: number } = { layersMax }) {
@@ -71,6 +76,8 @@ export class DiskSet {
     this.#repository = repository;
     this.#layersMax = limits.layersMax;
     this.#disks = new DiskRegistry(files, layout, new Layers(files, layout));
+    this.layerRegions = new LayerRegions(this.#disks, repository.regions);
+    this.#stacks = new StacksRegions(this.layerRegions);
   }
 
   /** Codes `invalid_argument`, `disk_exists`. */
@@ -235,21 +242,20 @@ export class DiskSet {
   }
 
   usage(id: string): DiskUsage {
-    const [usage] = diskUsages(this.#disks, this.#repository.regions, [this.#disks.read(id).id]);
+    const [usage] = this.#usagesOf([this.#disks.read(id).id]);
     return usage as DiskUsage;
   }
 
   /** Of all disks, in the order of their ids. */
   usages(): (DiskUsage & { id: string })[] {
     const ids = this.#disks.ids();
-    const usages = diskUsages(this.#disks, this.#repository.regions, ids);
+    const usages = this.#usagesOf(ids);
     return ids.map((id, n) => ({ id, ...(usages[n] as DiskUsage) }));
   }
 
-  /** Everything that disks take, by what it is. */
-  regions(): { layers: AskedRegion[]; disks: AskedRegion[] } {
-    const layers = this.#disks.layers.ids().map((id) => layerRegion(this.#disks, id));
-    return { layers, disks: diskRegions(this.#disks, this.#disks.ids()) };
+  /** What each disk takes beside its layers. */
+  regions(): AskedRegion[] {
+    return diskRegions(this.#disks, this.#disks.ids());
   }
 
   logicalBytes(id: string, work = new Work("scan")): number {
@@ -288,6 +294,11 @@ export class DiskSet {
     throw new StoreError("invalid_argument", `disk ${JSON.stringify(id)} is not attached here`, {
       data: { disk: id, field: "pause" },
     });
+  }
+
+  #usagesOf(ids: readonly string[]): DiskUsage[] {
+    const of = { layers: this.layerRegions, stacks: this.#stacks, kept: this.#repository.regions };
+    return diskUsages(this.#disks, of, ids);
   }
 
   #held<Result>(id: string, run: (disk: DiskDescription) => Result): Result {

@@ -1,8 +1,8 @@
 /**
  * Freezing turns a disk's upper into its top layer and puts a fresh upper above, by renames alone. The steps:
  *
- *     1. a fresh generation with the root's metadata, `layer.json` beside the files that are to become the layer, and the new
- *        `disk.json` beside the old
+ *     1. a fresh generation with the root's metadata, `layer.json` and, where it is known, `tree` beside the files that are to become
+ *        the layer, and the new `disk.json` beside the old
  *     2. everything on the filesystem durable
  *     3. `disk.json` names the layer as top, the fresh generation as upper, and the old one as `freezing`: the commit
  *     4. the old generation moves to `layers/<id>`
@@ -11,7 +11,7 @@
  * move need not be durable before this disk gets another `freezing`, or another disk stands on the layer: whoever brings
  * about either makes the names of the layers durable first.
  */
-import type { LayerId } from "../ids.js";
+import type { LayerId, TreeId } from "../ids.js";
 import { removeIfPresent, syncDirectory, withDirectory } from "../platform/durable.js";
 import { anywhere } from "../platform/files.js";
 import { syncContents } from "../platform/staged-file.js";
@@ -22,11 +22,14 @@ import { nextGeneration, type DiskDescription } from "./description.js";
 import { makeGeneration, workName } from "./generation.js";
 import { encodeLayer } from "./layer-file.js";
 import { newLayerId } from "./layer-id.js";
-import { layerFileName } from "./layers.js";
+import { encodeTree, layerFileName, treeFileName } from "./layers.js";
 import { descriptionName, type DiskRegistry } from "./registry.js";
 import { sameRootMetadata } from "./root-metadata.js";
 import { discard } from "./trash.js";
 import { writePlainly } from "./write-plainly.js";
+
+/** What a freeze puts beside the files that are to become a layer; one that was interrupted leaves it. */
+const freezeNames = [layerFileName, treeFileName];
 
 /** True when the disk is nothing but its top layer. A disk without layers never is. */
 export function isPristine(
@@ -54,11 +57,14 @@ export interface StagedFreeze {
   discard: () => void;
 }
 
-/** Needs the disk's lock, until `settle` has returned. `more` is told the new layer's id and may make more that is to be durable with it. */
+/**
+ * Needs the disk's lock, until `settle` has returned. `tree`: what the new layer's stack shows, where that is known. `more` is told the new
+ * layer's id and may make more that is to be durable with it.
+ */
 export function stageFreeze(
   disks: DiskRegistry,
   disk: DiskDescription,
-  more: (top: LayerId) => void = () => undefined,
+  { tree = null, more = () => undefined }: { tree?: TreeId | null; more?: (top: LayerId) => void } = {},
 ): StagedFreeze {
   const { files } = disks;
   const path = disks.path(disk.id);
@@ -67,8 +73,9 @@ export function stageFreeze(
   const top = newLayerId();
   makeGeneration(files, `${path}/${upper}`, disks.upperPath(disk));
   withDirectory(files, old, (directory) => {
-    removeIfPresent(files, directory, layerFileName);
+    for (const left of freezeNames) removeIfPresent(files, directory, left);
     writePlainly(files, directory, layerFileName, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }));
+    if (tree !== null) writePlainly(files, directory, treeFileName, encodeTree(tree));
     more(top);
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };
@@ -87,7 +94,7 @@ export function stageFreeze(
       if (isNamed) return;
       description.discard();
       discard(files, path, [upper]);
-      removeIfPresent(files, anywhere, `${old}/${layerFileName}`);
+      for (const name of freezeNames) removeIfPresent(files, anywhere, `${old}/${name}`);
     },
   };
 }
@@ -97,7 +104,7 @@ export function freeze(
   disk: DiskDescription,
   more: (top: LayerId) => void = () => undefined,
 ): DiskDescription & { top: LayerId } {
-  const staged = stageFreeze(disks, disk, more);
+  const staged = stageFreeze(disks, disk, { more });
   try {
     syncContents(disks.files, [], staged.filesystem);
     staged.name();

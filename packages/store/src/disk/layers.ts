@@ -7,23 +7,25 @@ import type { LayerId, TreeId } from "../ids.js";
 import { isContentId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import type { Layout } from "../layout.js";
-import {
-  ensureDirectory,
-  namesIn,
-  openIfPresent,
-  readWhole,
-  removeIfPresent,
-  withDirectory,
-} from "../platform/durable.js";
-import { anywhere, isErrno, type Files } from "../platform/files.js";
+import { ensureDirectory, namesIn, openIfPresent, readWhole } from "../platform/durable.js";
+import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
 import { stampOf } from "../platform/stamp.js";
 import { filesName } from "./generation.js";
 import { decodeLayer, type LayerDescription } from "./layer-file.js";
 import { isLayerId } from "./layer-id.js";
-import { writePlainly } from "./write-plainly.js";
 
 export const layerFileName = "layer.json";
 export const treeFileName = "tree";
+
+/** Bytes of that file. */
+export const treeFileBytes = 65;
+
+export function encodeTree(tree: TreeId): Buffer {
+  return Buffer.from(`${tree}\n`);
+}
+
+/** In the place of a tree that is not to be relied on any more. */
+const noTree = Buffer.from(`${"-".repeat(treeFileBytes - 1)}\n`);
 
 /** Stands at the bottom of a mount that has no layer yet, because overlayfs wants at least one. */
 const emptyName = "empty";
@@ -94,19 +96,32 @@ export class Layers {
   }
 
   /**
-   * To be called only when the layer and the tree are durable and agree in everything. This need not be durable itself: a
-   * file that a crash tore does not read as an id, and then the layer is walked again.
+   * To be called only when the layer and the tree are durable and agree in everything. What a crash tore is the
+   * tree of no snapshot, and then the layer is walked again.
    */
   setTree(id: LayerId, tree: TreeId): void {
-    withDirectory(this.#files, this.path(id), (directory) => {
-      removeIfPresent(this.#files, directory, treeFileName);
-      writePlainly(this.#files, directory, treeFileName, Buffer.from(`${tree}\n`));
-    });
+    const path = `${this.path(id)}/${treeFileName}`;
+    const fd =
+      openIfPresent(this.#files, path, { access: "readwrite" }) ??
+      this.#files.open(anywhere, path, { access: "create" });
+    this.#overwriteTree(fd, encodeTree(tree));
   }
 
   /** The next snapshot of a disk that stands on the layer walks it. */
   forgetTree(id: LayerId): void {
-    removeIfPresent(this.#files, anywhere, `${this.path(id)}/${treeFileName}`);
+    const path = `${this.path(id)}/${treeFileName}`;
+    const fd = openIfPresent(this.#files, path, { access: "readwrite" });
+    if (fd !== null) this.#overwriteTree(fd, noTree);
+  }
+
+  /** In place, and down to the disk, because what a layer takes never changes once this file is there and whole. Closes it. */
+  #overwriteTree(fd: Fd, content: Buffer): void {
+    try {
+      this.#files.write(fd, content, 0);
+      this.#files.sync(fd);
+    } finally {
+      this.#files.close(fd);
+    }
   }
 
   /** A layer whose stack is the tree: in the given stack if possible, else anywhere. Null when there is none. */

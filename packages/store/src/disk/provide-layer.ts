@@ -14,7 +14,7 @@ import { filesName } from "./generation.js";
 import { encodeLayer } from "./layer-file.js";
 import { newLayerId } from "./layer-id.js";
 import { writeLayer } from "./layer-writer.js";
-import { layerFileName, treeFileName } from "./layers.js";
+import { encodeTree, layerFileName, treeFileName } from "./layers.js";
 import type { DiskRegistry } from "./registry.js";
 import { writePlainly } from "./write-plainly.js";
 
@@ -90,8 +90,7 @@ export function buildLayer(
     );
     // A layer that could not be made exactly so is only what it is; the next snapshot walks it.
     const exact = options.work.allProblems().length === 0;
-    if (exact && layer.tree !== null)
-      writePlainly(files, directory, treeFileName, Buffer.from(`${layer.tree}\n`));
+    if (exact && layer.tree !== null) writePlainly(files, directory, treeFileName, encodeTree(layer.tree));
     files.syncFilesystem(directory);
     return { id: newLayerId(), built: buildPath, top: layer.parent, writtenBytes };
   });

@@ -1,5 +1,6 @@
 /** Restore points of a disk: what is new is frozen, walked and stored, and the layer remembers the tree it shows. */
 import type { Consistency, SnapshotInfo } from "../api.js";
+import type { TreeId } from "../ids.js";
 import type { Owners } from "../snapshot/owners.js";
 import type { ChunkWriter } from "../pack/chunks.js";
 import type { Alongside } from "../snapshot/publication.js";
@@ -51,9 +52,14 @@ export function snapshotDisk(
         trees,
       });
     };
-    const alongside = (): Alongside | null => {
+    // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.
+    const isExact = (): boolean => work.allProblems().length === 0;
+    const alongside = (tree: TreeId): Alongside | null => {
       if (!isIdleOverlay || pristine !== null) return null;
-      return (freezing ??= stageFreeze(disks, disk));
+      // One of an attempt before this one may name another tree.
+      freezing?.discard();
+      freezing = stageFreeze(disks, disk, { tree: isExact() ? tree : null });
+      return freezing;
     };
     let snapshot: SnapshotInfo;
     try {
@@ -62,13 +68,9 @@ export function snapshotDisk(
     } finally {
       (freezing as StagedFreeze | null)?.discard();
     }
-    const captured = pristine?.top ?? (freezing as StagedFreeze | null)?.frozen.top ?? null;
     if (walked !== null) saveWalk(repository, disks.path(disk.id), owners, snapshot.id, walked, previous);
-    // A tree that lacks what could not be read is not what the layer shows, so the layer is walked again next time.
-    const exact = work.allProblems().length === 0;
-    if (captured !== null && exact && disks.layers.tree(captured) !== snapshot.tree) {
-      disks.layers.setTree(captured, snapshot.tree);
-    }
+    if (pristine !== null && isExact() && disks.layers.tree(pristine.top) !== snapshot.tree)
+      disks.layers.setTree(pristine.top, snapshot.tree);
     return snapshot;
   });
 }

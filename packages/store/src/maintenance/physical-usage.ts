@@ -13,7 +13,7 @@ import type { Work } from "../snapshot/work.js";
 /** Null where the filesystem does not tell where files lie. */
 export function physicalUsage(repository: Repository, disks: DiskSet, work: Work): PhysicalUsage | null {
   const { files, layout } = repository;
-  const regions = disks.regions().disks;
+  const regions = disks.regions();
   const ownerOf = new Map(regions.map(({ path }, n) => [path, n + 1]));
   const walk = new PhysicalWalk(files, ownerOf, work);
   const root = openIfPresent(files, layout.root, { directory: true });

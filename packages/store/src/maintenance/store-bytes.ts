@@ -6,7 +6,7 @@ import type { DiskSet } from "../disk/disks.js";
 import { withDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 import type { AskedRegion } from "../snapshot/kept-regions.js";
-import { measureRegion, regionBytes } from "../platform/region.js";
+import { emptyRegion, measureRegion, regionBytes } from "../platform/region.js";
 import type { Repository } from "../snapshot/repository.js";
 import { Census } from "./census.js";
 
@@ -26,8 +26,10 @@ interface Part {
 }
 
 export function measureStore(repository: Repository, disks: DiskSet): StoreBytes {
-  const { files, layout } = repository;
-  const known = disks.regions();
+  const { files, layout, regions: kept } = repository;
+  const knownDisks = disks.regions();
+  const layers = disks.layerRegions;
+  layers.look();
   const flat = Census.of(repository).allocatedBytes();
   const root = within(files, layout.root, () => null);
   const isElsewhere = new Set([
@@ -44,9 +46,10 @@ export function measureStore(repository: Repository, disks: DiskSet): StoreBytes
   const isScope = ({ path }: AskedRegion): boolean => flat.refs.has(path.slice(path.lastIndexOf("/") + 1));
   const refs = within(files, layout.refs, () => null);
   const refBytes = [...flat.refs.values()].reduce((total, bytes) => total + bytes, 0);
+  const aroundLayers = layers.around();
   const parts: Record<"layers" | "disks" | "others", Part[]> = {
-    layers: [within(files, layout.layers, regionAt(known.layers))],
-    disks: [within(files, layout.disks, regionAt(known.disks))],
+    layers: [aroundLayers],
+    disks: [within(files, layout.disks, regionAt(knownDisks))],
     others: [
       { ...root, regions: root.regions.filter(({ path }) => !isElsewhere.has(path)) },
       { ...refs, regions: refs.regions.filter(({ path }) => !refsKnown.has(path)) },
@@ -55,24 +58,23 @@ export function measureStore(repository: Repository, disks: DiskSet): StoreBytes
     ],
   };
   const asked = Object.values(parts).flatMap((of) => of.flatMap(({ regions }) => regions));
-  const measured = new Map(repository.regions.ask(asked).map((region, n) => [asked[n]?.path, region]));
+  let found = kept.ask(asked);
+  if (layers.completeWith(found)) found = asked.map((one) => kept.walk(one));
+  const measured = new Map(asked.map(({ name }, n) => [name, found[n] ?? emptyRegion]));
+  kept.forgetOthers((name) => measured.has(name) || layers.group.regions.has(name));
+  kept.keep();
   // One set of inodes for all, so that a file with names in two regions counts once.
   const seen = new Set<string>();
+  const { files: linked } = layers.group;
   const bytesOf = (of: Part[]): number =>
-    of.reduce(
-      (total, { regions, bytes }) =>
-        total +
-        bytes +
-        regionBytes(
-          regions.flatMap(({ path }) => measured.get(path) ?? []),
-          seen,
-        ),
-      0,
-    );
-  const layerBytes = bytesOf(parts.layers);
+    of.reduce((total, { regions, bytes }) => {
+      const regionsOf = regions.map(({ name }) => measured.get(name) ?? emptyRegion);
+      return total + bytes + regionBytes(regionsOf, seen, linked);
+    }, 0);
+  const layerBytes = layers.group.taken.bytes + bytesOf(parts.layers);
   const diskBytes = bytesOf(parts.disks);
   // Last, because what is kept for the next time goes there.
-  const cacheBytes = regionBytes([measureRegion(files, layout.cache)], seen);
+  const cacheBytes = regionBytes([measureRegion(files, layout.cache)], seen, linked);
   const overheadBytes = bytesOf(parts.others) + cacheBytes;
   return {
     onDiskBytes: flat.packs + layerBytes + diskBytes + overheadBytes,

@@ -1,19 +1,13 @@
 /**
  * Keeps what regions of a store take, so that only what may have changed is walked. Who asks gives each region a stamp: as long as it
- * is the same, so is what the region takes. Large regions are also kept in a file of `cache/`, for as long as the system runs: what
+ * is the same, so is what the region takes. They are also kept in a file of `cache/`, for as long as the system runs: what
  * a loss of power undoes it may undo of files, too.
  */
 import { hash } from "../chunk/hash.js";
 import { bootIdOf } from "../platform/boot-id.js";
 import { readCache, writeCache } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
-import {
-  emptyRegion,
-  haveAllNames,
-  measureRegion,
-  type LinkedFile,
-  type Region,
-} from "../platform/region.js";
+import { measureRegion, type LinkedFile, type Region } from "../platform/region.js";
 
 export interface AskedRegion {
   /** What it is known by. */
@@ -23,20 +17,26 @@ export interface AskedRegion {
   stamp: string | null;
 }
 
+/** The stamp of what never changes as long as it has its name. */
+export const wholeStamp = "whole";
+
 interface KeptRegion {
   stamp: string;
   region: Region;
 }
 
 const fileName = "figures";
-/** A region that takes less is walked sooner than its line is read. */
-const savedBytesMin = 256 * 1024;
+/** So many bytes that other processes would have to walk again are worth it to write down all, which costs in proportion to the store. */
+const unkeptBytesMax = 256 * 1024;
 
 export class KeptRegions {
   readonly #files: Files;
   readonly #cache: string;
   readonly #bootId: string | null;
   #kept: Map<string, KeptRegion> | null = null;
+  #forgotten = 0;
+  /** What was walked since they were kept, and is not as it was. */
+  #unkeptBytes = 0;
 
   /** `cache`: the directory for the file. */
   constructor(files: Files, cache: string) {
@@ -45,51 +45,59 @@ export class KeptRegions {
     this.#bootId = bootIdOf(files);
   }
 
-  /** What each of them takes, in their order. When they do not have all names of a file, all of them are walked. */
+  /** What each of them takes, in their order. */
   ask(asked: readonly AskedRegion[]): Region[] {
-    const known = (this.#kept ??= this.#read());
-    let areSome = false;
-    const measure = ({ path }: AskedRegion): Region => {
-      areSome = true;
-      return measureRegion(this.#files, path);
-    };
-    let regions = asked.map((one) => {
-      const kept = known.get(one.name);
-      return one.stamp !== null && kept?.stamp === one.stamp ? kept.region : measure(one);
-    });
-    if (!haveAllNames(regions)) regions = asked.map(measure);
-    this.#keep(asked, regions, areSome);
-    return regions;
+    return asked.map((one) => this.known(one) ?? this.walk(one));
   }
 
-  /** The same of a few, for their bytes alone: other names of their files may be elsewhere. What is known of other regions stays. */
-  askSome(asked: readonly AskedRegion[]): Region[] {
-    const known = (this.#kept ??= this.#read());
-    return asked.map(({ name, path, stamp }) => {
-      const kept = known.get(name);
-      if (stamp !== null && kept?.stamp === stamp) return kept.region;
-      const region = measureRegion(this.#files, path);
-      if (stamp !== null) known.set(name, { stamp, region });
-      return region;
-    });
+  /** Null when it must be walked. */
+  known({ name, stamp }: AskedRegion): Region | null {
+    const kept = this.#all().get(name);
+    return stamp !== null && kept?.stamp === stamp ? kept.region : null;
+  }
+
+  walk({ name, path, stamp }: AskedRegion): Region {
+    const region = measureRegion(this.#files, path);
+    const kept = this.#all();
+    const before = kept.get(name);
+    if (stamp === null) kept.delete(name);
+    else kept.set(name, { stamp, region });
+    const isNew = stamp !== null && !(before?.stamp === stamp && isSame(before.region, region));
+    if (isNew) this.#unkeptBytes += region.linked.size > 0 ? unkeptBytesMax : region.bytes;
+    return region;
+  }
+
+  /** True for one that was walked when it had become what it stays. */
+  isWhole(name: string): boolean {
+    return this.#all().get(name)?.stamp === wholeStamp;
+  }
+
+  /** Nobody will ask for others again. */
+  forgetOthers(isAsked: (name: string) => boolean): void {
+    const kept = this.#all();
+    for (const name of kept.keys()) if (!isAsked(name)) kept.delete(name);
+  }
+
+  /** Keeps what was walked for other processes, where these would have to walk much again. */
+  keep(): void {
+    if (this.#bootId === null || this.#unkeptBytes < unkeptBytesMax) return;
+    this.#unkeptBytes = 0;
+    writeCache(this.#files, this.#cache, fileName, encode(this.#bootId, this.#all()));
   }
 
   /** Everything is walked the next time. */
   forget(): void {
     this.#kept = new Map();
+    this.#forgotten += 1;
   }
 
-  #keep(asked: readonly AskedRegion[], regions: Region[], areSome: boolean): void {
-    if (!areSome && this.#kept?.size === asked.length) return;
-    const before = this.#kept ?? new Map<string, KeptRegion>();
-    const kept = new Map<string, KeptRegion>();
-    asked.forEach(({ name, stamp }, n) => {
-      if (stamp !== null) kept.set(name, { stamp, region: regions[n] ?? emptyRegion });
-    });
-    this.#kept = kept;
-    const isNew = ([name, { region }]: [string, KeptRegion]): boolean => before.get(name)?.region !== region;
-    if (this.#bootId !== null && saved(kept).some(isNew))
-      writeCache(this.#files, this.#cache, fileName, encode(this.#bootId, kept));
+  /** How many times that was. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  #all(): Map<string, KeptRegion> {
+    return (this.#kept ??= this.#read());
   }
 
   #read(): Map<string, KeptRegion> {
@@ -98,8 +106,12 @@ export class KeptRegions {
   }
 }
 
-function saved(kept: Map<string, KeptRegion>): [string, KeptRegion][] {
-  return [...kept].filter(([, { region }]) => region.bytes >= savedBytesMin || region.linked.size > 0);
+function isSame(a: Region, b: Region): boolean {
+  if (a.bytes !== b.bytes || a.inodes !== b.inodes || a.linked.size !== b.linked.size) return false;
+  return [...a.linked].every(([key, { names, links }]) => {
+    const other = b.linked.get(key);
+    return other?.names === names && other.links === links;
+  });
 }
 
 /** Another where lines say something else: what an earlier version kept is then walked again. */
@@ -107,7 +119,7 @@ const linesVersion = 2;
 
 /** A line with a digest of the rest, one that names version and boot, then one a region. Names and stamps have no spaces. */
 function encode(bootId: string, kept: Map<string, KeptRegion>): Buffer {
-  const lines = saved(kept).map(([name, { stamp, region }]) => {
+  const lines = [...kept].map(([name, { stamp, region }]) => {
     const linked = [...region.linked].map(([key, f]) => `${key},${f.allocatedBytes},${f.names},${f.links}`);
     return [name, stamp, region.bytes, region.inodes, ...linked].join(" ");
   });

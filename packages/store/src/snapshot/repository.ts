@@ -164,7 +164,7 @@ export class Repository {
     lease: Lease,
     wanted: NewSnapshot,
     build: (writer: ChunkWriter) => { tree: Digest; root: DirectoryTreeEntry },
-    alongside: () => Alongside | null = () => null,
+    alongside: (tree: TreeId) => Alongside | null = () => null,
   ): SnapshotInfo {
     const createdAtMs = Date.now();
     const name = wanted.name ?? this.#freeName(wanted.scope, createdAtMs);
@@ -184,7 +184,7 @@ export class Repository {
         logicalBytes: root.sums.logicalBytes,
         newBytes,
       };
-      const other = alongside();
+      const other = alongside(record.tree);
       const publication = prepareSnapshot(this, { ...record, name }, other);
       const publish = (): SnapshotInfo => {
         try {
