@@ -10,7 +10,7 @@ export interface ImageConfig {
   environment: Record<string, string>;
   /** Absolute; null for none, or for the root. */
   workingDirectory: string | null;
-  /** As the image says it, cut; commands run as uid 1000 whatever it is. */
+  /** As the image says it, cut; commands run as uid 1000 whatever it is, at most under its name. */
   user: string | null;
 }
 

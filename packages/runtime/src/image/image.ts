@@ -21,7 +21,7 @@ export interface Image {
   environment: Record<string, string>;
   /** Null when there is none, or when it is no plain directory of the image. */
   workingDirectory: string | null;
-  /** What the image would run as. Commands are uid 1000. */
+  /** What the image would run as. Commands are uid 1000, under its name where the image has it. */
   user: string | null;
   /** Contents of `/etc/passwd` and `/etc/group`, with the sandbox's user. */
   passwd: string;

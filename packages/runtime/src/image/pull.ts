@@ -3,7 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { linuxFiles } from "@chaser/store/files";
 import type { HostUser } from "../sandbox/spec.js";
-import { groupWithUser, passwdWithUser } from "./account-files.js";
+import { accountFiles } from "./account-files.js";
 import { parseConfig, type ImageConfig } from "./config.js";
 import { digestOf, makeOwnedDirectory, readConfig, syncFilesystem } from "./files.js";
 import { encodeImage, layerId, mountedLayers, type Image, type ImageLayer } from "./image.js";
@@ -207,15 +207,19 @@ export class Pull {
     const { workingDirectory, environment, user } = config;
     const hasBash = ["bin/bash", "usr/bin/bash"].some((path) => find(path) !== null);
     const isDirectory = workingDirectory !== null && find(workingDirectory)?.stat.type === "directory";
+    const accounts = accountFiles(
+      { passwd: find("etc/passwd")?.content ?? null, group: find("etc/group")?.content ?? null },
+      { user, shell: hasBash ? "/bin/bash" : "/bin/sh" },
+    );
     const image: Image = {
       digest,
       reference: canonicalText(reference),
       layers,
-      environment,
+      environment: { ...environment, USER: accounts.user, LOGNAME: accounts.user },
       workingDirectory: isDirectory ? workingDirectory : null,
       user,
-      passwd: passwdWithUser(find("etc/passwd")?.content ?? null, hasBash ? "/bin/bash" : "/bin/sh"),
-      group: groupWithUser(find("etc/group")?.content ?? null),
+      passwd: accounts.passwd,
+      group: accounts.group,
     };
     const path = recordPath(digest);
     const fresh = join(this.#plan.directory, "record.json");

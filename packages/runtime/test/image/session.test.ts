@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Images, RuntimeError, type Image, type Session } from "../../src/index.js";
+import { capture, Images, RuntimeError, type Image, type Session } from "../../src/index.js";
 import { ROOT_ENTRIES_MAX } from "../../src/image/limits.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, HOST_UID, runIn, runsAsRoot } from "../support/fixture.js";
@@ -238,6 +238,32 @@ test("a session that cannot mount its image says so and leaves nothing", { skip:
   assert.deepEqual(readdirSync(join(place.fixture.directory, "run", "sessions")), []);
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8").includes(place.fixture.directory), false);
 });
+
+test(
+  "commands have the name that the image runs as, and the sandbox's number and home",
+  { skip: noSandbox },
+  async () => {
+    await using place = await open();
+    const accounts: TarEntry[] = [
+      { name: "etc/passwd", content: "root:x:0:0::/root:/bin/sh\napp:x:100:101::/srv:/bin/sh\n" },
+      { name: "etc/group", content: "root:x:0:\napp:x:101:\n" },
+    ];
+    const image = await place.pull({
+      layers: [{ tar: await tarOf([...busyboxEntries, ...accounts]) }],
+      config: { Env: ["PATH=/bin", "USER=other"], User: "app" },
+    });
+    const session = await place.start(image);
+    const script =
+      "id; echo $USER $LOGNAME $HOME; touch file && chown app:app file && stat -c '%U %u' file /etc/image";
+    const { text } = await runIn(session, script);
+    assert.equal(
+      text,
+      "uid=1000(app) gid=1000(app)\napp app /home/chaser\napp 1000\napp 1000\n",
+    );
+    const root = await session.exec({ command: "id -un; echo $USER", user: "root" });
+    assert.equal((await capture(root)).stdout.toString(), "root\nroot\n");
+  },
+);
 
 test("an image whose root has more entries than can be mounted is refused", { skip: noSandbox }, async () => {
   await using place = await open();

@@ -263,6 +263,20 @@ export const MITIGATIONS: readonly Mitigations[] = [
     ],
   },
   {
+    name: "which user of an image gives its name",
+    changes: [
+      removed("image/account-files.js", "&& Number(text) <= ID_MAX"),
+      removed("image/account-files.js", "found.name !== ROOT", "true"),
+      removed("image/account-files.js", "&& found.id !== 0"),
+    ],
+    test: "image/account-files.test.js",
+    noticedBy: [
+      `are not changed by the user "toor"`,
+      `are not changed by the user "big"`,
+      "leave root its name, whatever number the image gives it",
+    ],
+  },
+  {
     name: "the number of entries in an image's root",
     changes: [removed("session/image-root.js", "if (entries.length > ROOT_ENTRIES_MAX)", "if (false)")],
     test: "image/session.test.js",

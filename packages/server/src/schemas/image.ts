@@ -10,6 +10,9 @@ export const imageSchema = z
     user: z
       .string()
       .nullable()
-      .openapi({ description: "what the image would run as; commands run as uid 1000 whatever it is" }),
+      .openapi({
+        description:
+          "what the image would run as; commands are uid 1000 whatever it is, under its name where the image has it",
+      }),
   })
   .openapi("Image");
