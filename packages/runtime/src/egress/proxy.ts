@@ -169,8 +169,10 @@ async function forward(
   try {
     const url = URL.canParse(message.url ?? "") ? new URL(message.url ?? "") : null;
     const target = url?.protocol === "http:" ? { host: url.hostname, port: Number(url.port || 80) } : null;
+    const to = await judged(options.judge, target);
+    if (answer.destroyed) return;
     const upstream = request({
-      ...(await judged(options.judge, target)),
+      ...to,
       method: message.method,
       path: `${url?.pathname ?? "/"}${url?.search ?? ""}`,
       headers: forwardHeaders(message, url?.host ?? ""),
@@ -181,13 +183,24 @@ async function forward(
     upstream.once("timeout", () => upstream.destroy(new Error("no answer")));
     upstream.once("socket", (socket) => socket.once("connect", () => upstream.setTimeout(0)));
     upstream.once("response", (from) => {
-      answer.writeHead(from.statusCode ?? 502, from.rawHeaders);
+      try {
+        answer.writeHead(from.statusCode ?? 502, from.rawHeaders);
+      } catch (error) {
+        // What was understood need not be what may be said: a status below 100, trailers where none can be.
+        refuse(error);
+        upstream.destroy();
+        return;
+      }
       // An answer that breaks off must not look like one that is still on its way.
       pipeline(from, answer, () => undefined);
     });
     upstream.once("error", (error) => {
       if (answer.headersSent) answer.destroy();
       else refuse(error);
+    });
+    // Without an error, when it is answered with another protocol.
+    upstream.once("close", () => {
+      if (!answer.headersSent) refuse(new Error("no answer that can be passed on"));
     });
     answer.once("close", () => upstream.destroy());
     message.pipe(upstream);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer as createHttpServer, request } from "node:http";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { egressProxy, judgeByRules, type EgressPolicy } from "../../src/egress/proxy.js";
 import { EGRESS_CONNECTIONS_MAX } from "../../src/limits.js";
@@ -141,6 +142,58 @@ describe("the egress proxy", () => {
       `GET http://web.example:${String(portOf(web))}/ HTTP/1.1\r\nhost: web.example\r\n\r\n`,
     );
     assert.match(answer, /^HTTP\/1\.1 200 [^]*half$/);
+    for (const server of [web, proxy]) server.close();
+  });
+
+  it("refuses answers that cannot be passed on, and lives", async () => {
+    let answer = "";
+    const odd = await listening(createServer((socket) => socket.once("data", () => socket.end(answer))));
+    const proxy = await proxyWith({ rules: [{ host: "odd.example", port: portOf(odd) }] });
+    for (const head of [
+      "HTTP/1.1 099 Odd\r\ncontent-length: 0",
+      "HTTP/1.1 000 Odd\r\ncontent-length: 0",
+      "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ntrailer: a",
+      "HTTP/1.1 101 Odd\r\nconnection: upgrade\r\nupgrade: odd",
+      "no head at all",
+    ]) {
+      answer = `${head}\r\n\r\n`;
+      assert.match(
+        await exchange(
+          portOf(proxy),
+          `GET http://odd.example:${String(portOf(odd))}/ HTTP/1.1\r\nhost: odd.example\r\n\r\n`,
+        ),
+        /^HTTP\/1\.1 502 /,
+        head,
+      );
+    }
+    for (const server of [odd, proxy]) server.close();
+  });
+
+  it("asks nobody for a client that left while the name was looked up", async () => {
+    let connections = 0;
+    const web = await listening(createServer((socket) => (connections++, socket.destroy())));
+    const lookups: ((answer: Promise<string>) => void)[] = [];
+    const proxy = await proxyWith({
+      rules: [{ host: "web.example", port: portOf(web) }],
+      lookup: () => new Promise((resolve) => lookups.push(resolve)),
+    });
+    const line = `GET http://web.example:${String(portOf(web))}/ HTTP/1.1\r\nhost: web.example\r\n\r\n`;
+    for (const answer of [
+      () => Promise.resolve("127.0.0.1"),
+      () => Promise.reject(new Error("no such name")),
+    ]) {
+      const left = once(proxy, "connection").then(([socket]) => once(socket as Socket, "close"));
+      const client = connect(portOf(proxy), "127.0.0.1", () => client.write(line));
+      assert.ok(await eventually(() => lookups.length > 0));
+      client.destroy();
+      await left;
+      lookups.pop()?.(answer());
+    }
+    assert.match(
+      await exchange(portOf(proxy), "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+      /^HTTP\/1\.1 400 /,
+    );
+    assert.equal(connections, 0);
     for (const server of [web, proxy]) server.close();
   });
 
