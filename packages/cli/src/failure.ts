@@ -18,7 +18,12 @@ export function toCliError(error: unknown): CliError {
       details: readable(error.data),
       cause: error,
     });
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, path } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" && path !== undefined)
+    return new CliError("not_found", `there is no ${JSON.stringify(path)}`, {
+      exitCode: exitCode.notFound,
+      cause: error,
+    });
   return new CliError("failed", message, {
     exitCode: code === "EACCES" || code === "EPERM" ? exitCode.unreachable : exitCode.failure,
     cause: error,

@@ -65,7 +65,11 @@ const missingCommand = new CliError("usage", "no command is given", {
 function usageError(error: CommanderError): CliError {
   // A group of commands without one: where nobody reads the help, this is the error that it stands for.
   if (error.code === "commander.help") return missingCommand;
-  const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
+  const [line = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
+  const first = line
+    .replace("command-argument value", "argument value")
+    .replace(/ is invalid\. (.)/, (_, next: string) => ` is invalid: ${next.toLowerCase()}`)
+    .replace(/\.$/, "");
   if (error.code === "commander.excessArguments" && first.includes("'exec'"))
     return new CliError("usage", "the command to run is not set apart", {
       exitCode: exitCode.usage,

@@ -42,8 +42,12 @@ describe("the chaser program", () => {
       const { code, stdout, stderr } = await cli.run(...args);
       assert.equal(code, 2, args.join(" "));
       assert.equal(stdout, "", args.join(" "));
-      assert.match(stderr, /^error: [^\n]+\n(hint: [^\n]+\n)?$/, args.join(" "));
+      assert.match(stderr, /^error: [^\n]+[^.\n]\n(hint: [^\n]+\n)?$/, args.join(" "));
     }
+    assert.match(
+      (await cli.run("serve", "--network", "all")).stderr,
+      /'all' is invalid: allowed choices are none, nat, host$/m,
+    );
     assert.match((await cli.run("workspces")).stderr, /hint: did you mean workspaces\?/);
     assert.equal((await cli.run("workspaces")).code, 2);
   });

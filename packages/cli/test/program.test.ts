@@ -14,6 +14,8 @@ describe("the program", () => {
   it("has a description for every command", () => {
     const visit = (command: Command): void => {
       assert.notEqual(command.description() || command.name().startsWith("__"), "", command.name());
+      // As the list of its group shows it.
+      assert.doesNotMatch(command.summary() || command.description(), /\n/, command.name());
       for (const below of command.commands) visit(below);
     };
     visit(program);

@@ -28,6 +28,7 @@ export function addWorkspaces(program: Command, bind: Bind): void {
   addExamples(
     group
       .command("import")
+      .summary("make a workspace from a Git repository")
       .description(
         "make a workspace from a Git repository\n\nFor a private one, CHASER_GIT_TOKEN is shown to its host, and not kept.",
       )

@@ -16,7 +16,7 @@ function describe(summary: BillingSummary): string {
     ["sessions", `${formatCount(summary.sessions)} of ${formatCount(limits.sessions)}`],
     [
       "disk each",
-      `at most ${formatBytes(limits.workspace_disk_bytes)} and ${limits.workspace_disk_inodes} files`,
+      `at most ${formatBytes(limits.workspace_disk_bytes)} and ${formatCount(limits.workspace_disk_inodes)} files`,
     ],
     ["last 24 h", describeWindow(usage.last_24h)],
     ["last 30 d", describeWindow(usage.last_30d)],

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { StartedSession } from "../../client/answers.js";
 import type { Context } from "../../context.js";
 import { download } from "./download.js";
@@ -24,6 +25,8 @@ export async function run(context: Context, _options: object, source: string, ta
     });
     if (to.path !== "-" && context.json) context.printJson({ bytes });
   } else if (from.kind === "local" && to.kind === "remote") {
+    // Before a session starts for nothing.
+    if (from.path !== "-") statSync(from.path);
     const bytes = await upload(context, api, {
       session: await session(to.workspace),
       from: from.path,

@@ -37,6 +37,11 @@ export function execBody(
     throw usage("no command is given", "put it after --, as in: chaser exec my-project -- ls -l");
   if (ephemeral === true && given.workspace !== undefined)
     throw usage("--ephemeral means a fresh disk, so no workspace can be named", `leave out one of the two`);
+  if (image !== undefined && ephemeral !== true)
+    throw usage(
+      "a workspace has an image for good, or none",
+      "run it with --ephemeral, or make a workspace: chaser workspaces create --image " + image,
+    );
   const workspace = ephemeral === true ? undefined : (given.workspace ?? given.defaultWorkspace);
   return {
     ...(workspace === undefined ? {} : { workspace }),

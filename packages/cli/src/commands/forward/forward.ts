@@ -81,6 +81,7 @@ function listen(server: Server, port: number): Promise<void> {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(
         new CliError("listen_failed", `cannot listen on ${loopback}:${port}: ${error.message}`, {
+          exitCode: error.code === "EADDRINUSE" ? exitCode.conflict : exitCode.failure,
           suggestion: "name another port here: `chaser forward W PORT LOCAL`; 0 takes any that is free",
         }),
       ),

@@ -127,7 +127,7 @@ describe("chaser cp", () => {
       [["w:missing", "x"], 3],
       [["nowhere:x", "x"], 3],
       [["a", "b"], 2],
-      [["not-here", "w:x"], 1],
+      [["not-here", "w:x"], 3],
     ] as const) {
       const outcome = await cli.run("cp", ...args);
       assert.equal(outcome.code, code, outcome.stderr);

@@ -41,6 +41,7 @@ describe("execBody", () => {
     const isUsage = (error: unknown): boolean => error instanceof CliError && error.exitCode === 2;
     assert.throws(() => body({ command: [] }, "w"), isUsage);
     assert.throws(() => body({ ephemeral: true }, "w"), isUsage);
+    for (const workspace of ["w", undefined]) assert.throws(() => body({ image: "i" }, workspace), isUsage);
     assert.throws(() => body({ env: ["=x"] }, "w"), isUsage);
     assert.throws(() => body({ env: ["NOT_SET_HERE"] }, "w"), isUsage);
   });

@@ -63,7 +63,7 @@ describe("chaser forward", () => {
     for (const args of [["0"], ["5432", "65536"]])
       assert.equal((await cli.run("forward", "w", ...args)).code, 2, args.join(" "));
     const { code, stderr } = await cli.run("forward", "w", "5432", String(told.port));
-    assert.equal(code, 1);
+    assert.equal(code, 4);
     assert.match(stderr, /cannot listen on 127\.0\.0\.1/);
     assert.equal((await cli.run("forward", "nobody", "5432", "0")).code, 3);
   });
