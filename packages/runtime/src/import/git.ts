@@ -44,7 +44,8 @@ export const IMPORT_DIRECTORY = ".chaser-import";
 /**
  * `$1`: the address, `$2`: a branch or tag, `$3`: a commit; the rest are arguments of git. Standard input holds the
  * token, or nothing: askpass takes it from there as descriptor 3, so that it is in no file, argument or environment. Certificates
- * of the operator's come in the environment; they are public.
+ * of the operator's come in the environment; they are public. A repository may itself have an entry of the name that it is put together
+ * under, which then has to give way.
  */
 export const IMPORT_SCRIPT = `
 set -eu
@@ -80,9 +81,14 @@ else
   git "$@" clone --progress --template= --depth=1 --single-branch --no-tags --no-recurse-submodules \\
     \${name:+"--branch=$name"} -- "$url" ${IMPORT_DIRECTORY}
 fi
-find ${IMPORT_DIRECTORY} -mindepth 1 -maxdepth 1 ! -name .git -exec mv -t . -- {} +
-mv ${IMPORT_DIRECTORY}/.git .
-rmdir ${IMPORT_DIRECTORY}
+place=${IMPORT_DIRECTORY}
+while [ -e "$place/$place" ] || [ -L "$place/$place" ]; do
+  mv -T -- "$place" "$place-"
+  place=$place-
+done
+find "$place" -mindepth 1 -maxdepth 1 ! -name .git -exec mv -t . -- {} +
+mv "$place/.git" .
+rmdir "$place"
 `;
 
 /** Removes what an import left behind, in a workspace that was empty before. */

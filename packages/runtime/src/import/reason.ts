@@ -17,7 +17,10 @@ function formsOf(secret: string): string[] {
 export function failureReason(lines: readonly string[], secret: string | null): string {
   const remote = lines.filter((line) => line.startsWith("remote: ") && !REMOTE_WORK.test(line)).slice(-2);
   const own = lines.filter((line) => /^(fatal|error): /.test(line)).slice(-2);
-  let text = [...own, ...remote].map((line) => line.replace(/^(fatal|error): /, "").trim()).join("; ");
+  // Another program than git may be what failed.
+  const last = lines.filter((line) => line.trim() !== "" && !line.startsWith("remote: ")).slice(-1);
+  const said = own.length + remote.length > 0 ? [...own, ...remote] : last;
+  let text = said.map((line) => line.replace(/^(fatal|error): /, "").trim()).join("; ");
   if (secret !== null) for (const form of formsOf(secret)) text = text.replaceAll(form, HIDDEN);
 
   text = text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?").trim();

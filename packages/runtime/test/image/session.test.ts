@@ -256,10 +256,7 @@ test(
     const script =
       "id; echo $USER $LOGNAME $HOME; touch file && chown app:app file && stat -c '%U %u' file /etc/image";
     const { text } = await runIn(session, script);
-    assert.equal(
-      text,
-      "uid=1000(app) gid=1000(app)\napp app /home/chaser\napp 1000\napp 1000\n",
-    );
+    assert.equal(text, "uid=1000(app) gid=1000(app)\napp app /home/chaser\napp 1000\napp 1000\n");
     const root = await session.exec({ command: "id -un; echo $USER", user: "root" });
     assert.equal((await capture(root)).stdout.toString(), "root\nroot\n");
   },

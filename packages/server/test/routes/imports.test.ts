@@ -241,6 +241,18 @@ describe("imports", { skip: await sandboxMissing() }, () => {
     assert.match(seen, /\n0\n\/\n\.\.\/\.\.\/\.\.\/etc\/passwd\n$/);
   });
 
+  test("an entry of the name that repositories are put together under comes along", async () => {
+    const url = git.repository(
+      "same.git",
+      `mkdir .chaser-import && echo 1 > .chaser-import/f && ln -s x .chaser-import- && ${commit}`,
+    );
+    await begin({ github_repo: url, name: "same" });
+    assert.equal(
+      await server.exec("same", "git status --porcelain; cat .chaser-import/f; ls -Ad .c*"),
+      "1\n.chaser-import\n.chaser-import-\n",
+    );
+  });
+
   test("a tree that would write into .git in another spelling is refused", async () => {
     const url = git.repository(
       "dotgit.git",
