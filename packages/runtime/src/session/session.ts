@@ -1,4 +1,3 @@
-import { readlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import type {
   Command,
@@ -16,13 +15,11 @@ import type {
 import { SessionCommand } from "../command/command.js";
 import { OutputLog } from "../command/output-log.js";
 import { CommandRegistry } from "../command/registry.js";
-import { egressEnvironment, startEgress } from "../egress/egress.js";
-import { checkEgress } from "../egress/rules.js";
+import { egressEnvironment } from "../egress/egress.js";
 import { RuntimeError } from "../errors.js";
 import { Forwarder } from "../forward/forwarder.js";
 import { RunningExecution } from "../exec/execution.js";
 import type { Image } from "../image/image.js";
-import type { SessionGroup } from "../cgroup/group.js";
 import {
   COMMAND_LOG_BYTES_MAX,
   LIMIT_NAMES,
@@ -30,51 +27,26 @@ import {
   TERMINAL_LOG_BYTES_MAX,
   type AppliedLimits,
   type LimitName,
-  type SessionLimits,
 } from "../limits.js";
-import { writePublicFile } from "../platform/directory.js";
 import { requireProgram } from "../platform/programs.js";
 import { enterArguments, execArguments, execCommand } from "../sandbox/arguments.js";
 import { ENVIRONMENT_OF_ROOT, sandboxEnvironment } from "../sandbox/environment.js";
-import { hostsFile } from "../sandbox/etc.js";
 import type { RootEntry } from "../sandbox/host-root.js";
 import { HOSTNAME_DEFAULT, ROOT_IDS, SANDBOX_IDS, SANDBOX_WORKSPACE } from "../sandbox/identity.js";
 import { appliedLimits, resourceLimits, type ResourceLimit } from "../sandbox/limits.js";
-import type { SeccompFilters } from "../sandbox/seccomp/policy.js";
-import { stateLayout, type StateLayout } from "../sandbox/mounts.js";
-import { checkExec, checkTerminalSize, type HostUser } from "../sandbox/spec.js";
-import {
-  hostsPath,
-  makeSessionDirectory,
-  removeSessionDirectory,
-  stateDirectory,
-  writeRecord,
-} from "./directory.js";
-import { isOwnPath, prepareImageRoot, type ImageRoot } from "./image-root.js";
-import { startKeeper, type Keeper, type KeeperPlan, type StartingKeeper } from "./keeper.js";
-import { mountProc } from "./mount-proc.js";
-import { startNat, type NetworkStack } from "./network.js";
+import type { StateLayout } from "../sandbox/mounts.js";
+import { checkExec, checkTerminalSize } from "../sandbox/spec.js";
+import { hostsPath, removeSessionDirectory } from "./directory.js";
+import { isOwnPath } from "./image-root.js";
+import type { Keeper } from "./keeper.js";
+import type { NetworkStack } from "./network.js";
 import { SessionPause } from "./pause.js";
 import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { selfTest } from "./self-test.js";
+import { setUpSession, type SessionParts, type SessionSetting } from "./set-up.js";
 import { unlinkedBytes } from "../watch/unlinked.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
-
-/** What a session needs beyond its spec, decided by the runtime. */
-export interface SessionSetting {
-  directory: string;
-  etc: string;
-  root: readonly RootEntry[];
-  seccomp: SeccompFilters;
-  user: HostUser | null;
-  network: NetworkMode;
-  limits: SessionLimits;
-  /** Which descriptor maps an owner of files to the session's user. */
-  idMap: (from: HostUser, to: HostUser) => Promise<number>;
-  /** What the kernel holds the session's processes to together; null where nothing is delegated. */
-  group: SessionGroup | null;
-}
 
 const PAUSE_POLL_MS = 1;
 
@@ -104,10 +76,7 @@ export class SandboxSession implements Session {
   private constructor(
     spec: SessionSpec,
     setting: SessionSetting,
-    layout: StateLayout,
-    keeper: Keeper,
-    stack: NetworkStack | null,
-    root: readonly RootEntry[],
+    { layout, keeper, pidNamespace, stack, root }: SessionParts,
   ) {
     this.id = spec.id;
     this.network = setting.network;
@@ -120,67 +89,19 @@ export class SandboxSession implements Session {
     this.#forwarder = new Forwarder(setting.network === "host" ? null : { ...keeper, user: setting.user });
     this.#root = root;
     this.#resourceLimits = resourceLimits(setting.limits, setting.group?.controllers);
-    this.#pidNamespace = readlinkSync(`/proc/${String(keeper.initPid)}/ns/pid`);
+    this.#pidNamespace = pidNamespace;
     const inside = `/proc/${String(keeper.keeperPid)}/root`;
     this.watch = new SessionWatch({
       limits: this.limits,
       proc: `${inside}${layout.proc}`,
       tmp: `${inside}${layout.state}`,
-      pidNamespace: this.#pidNamespace,
+      pidNamespace,
     });
     this.ended = keeper.exited.then(() => this.#clean());
   }
 
   static async start(spec: SessionSpec, setting: SessionSetting): Promise<SandboxSession> {
-    const layout = stateLayout(stateDirectory(setting.directory), spec.mount);
-    const hostname = spec.hostname ?? HOSTNAME_DEFAULT;
-    makeSessionDirectory(setting.directory, setting.user);
-    let starting: StartingKeeper | null = null;
-    let stack: NetworkStack | null = null;
-    let imageRoot: ImageRoot | null = null;
-    try {
-      if (spec.image !== undefined) imageRoot = await prepareImageRoot(spec.image, { ...setting, hostname });
-      if (hostname !== HOSTNAME_DEFAULT) {
-        writePublicFile(hostsPath(setting.directory), hostsFile(hostname));
-      }
-      const rootMount = imageRoot?.mount ?? null;
-      starting = startKeeper({
-        ...setting,
-        networkOf: networkOf(spec, setting.network),
-        seccomp: setting.seccomp.ordinary,
-        layout,
-        mount: spec.mount,
-        rootMount,
-        hostname,
-      });
-      const { keeperPid, initPid, ready } = starting;
-      writeRecord(setting.directory, keeperPid);
-      const { network, user } = setting;
-      const mount = async (): Promise<void> => {
-        const target = { keeperPid, initPid: await initPid, network, user, proc: layout.proc };
-        imageRoot?.release();
-        await mountProc(target);
-      };
-      // Settled, not raced: nothing may still be at work in the session when it is taken down.
-      const [isReady, mounted, connected] = await Promise.allSettled([
-        ready,
-        mount(),
-        startNetwork(starting, spec, setting),
-      ]);
-      if (connected.status === "fulfilled") stack = connected.value;
-      for (const step of [isReady, mounted, connected]) if (step.status === "rejected") throw step.reason;
-      const root = imageRoot === null ? setting.root : imageRoot.entries(keeperPid, layout.root);
-      const keeper = { ...starting, initPid: await initPid };
-      return new SandboxSession(spec, setting, layout, keeper, stack, root);
-    } catch (error) {
-      imageRoot?.release();
-      stack?.stop();
-      starting?.release();
-      await starting?.exited;
-      await setting.group?.remove();
-      removeSessionDirectory(setting.directory);
-      throw error;
-    }
+    return new SandboxSession(spec, setting, await setUpSession(spec, setting));
   }
 
   async exec(spec: ExecSpec): Promise<Execution> {
@@ -410,23 +331,6 @@ export class SandboxSession implements Session {
 function defaultDirectory(image: Image | undefined): string {
   const wanted = image?.workingDirectory ?? SANDBOX_WORKSPACE;
   return isOwnPath(wanted) ? SANDBOX_WORKSPACE : wanted;
-}
-
-/** What a way out is made of needs no loopback, but the proxy of an allow-list does. */
-function networkOf({ egress }: SessionSpec, network: NetworkMode): KeeperPlan["networkOf"] {
-  if (network === "host") return null;
-  return network === "nat" && egress === undefined ? "keeper" : "init";
-}
-
-async function startNetwork(
-  { keeperPid, unshared, initPid, ready }: StartingKeeper,
-  { egress }: SessionSpec,
-  { network, user }: SessionSetting,
-): Promise<NetworkStack | null> {
-  if (network !== "nat") return null;
-  if (egress === undefined) return startNat({ keeperPid, user, unshared });
-  await ready;
-  return startEgress({ keeperPid, initPid: await initPid, user }, checkEgress(egress));
 }
 
 function moreThan(before: LimitCounts, now: LimitCounts): LimitName[] {
