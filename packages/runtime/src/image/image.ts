@@ -28,11 +28,15 @@ export interface Image {
   group: string;
 }
 
-/** What is mounted, topmost first: nothing below a layer that hides all. */
+/**
+ * What is mounted, topmost first: nothing below a layer that hides all, and each layer once, because the kernel takes none twice. Of a layer
+ * that comes again further down, all that it would show or hide there is shown and hidden further up.
+ */
 export function mountedLayers(image: Pick<Image, "layers">): string[] {
   const topmostFirst = [...image.layers].reverse();
   const hiding = topmostFirst.findIndex(({ opaqueRoot }) => opaqueRoot);
-  return topmostFirst.slice(0, hiding === -1 ? undefined : hiding + 1).map(({ id }) => id);
+  const seen = topmostFirst.slice(0, hiding === -1 ? undefined : hiding + 1);
+  return [...new Set(seen.map(({ id }) => id))];
 }
 
 /** Directories are named by half of the digest, so that the names of all layers fit into one mount. */

@@ -61,7 +61,7 @@ export class Images {
   readonly #limits: ImageLimits;
   readonly #images = new Map<string, Image>();
   readonly #running = new Map<string, Running>();
-  /** Layers being unpacked, by diff id: two images that share one wait for the same. */
+  /** Layers unpacked, or being so, for images without a record yet, by diff id: two that share one wait for the same. */
   readonly #unpacking = new Map<string, Promise<ImageLayer>>();
   /** Layers that a pull relies on before its record stands. */
   readonly #held = new Map<string, number>();
@@ -274,10 +274,12 @@ export class Images {
     } finally {
       for (const diffId of held) {
         const count = (this.#held.get(diffId) ?? 1) - 1;
-        if (count === 0) this.#held.delete(diffId);
-        else this.#held.set(diffId, count);
+        if (count > 0) this.#held.set(diffId, count);
+        else for (const of of [this.#held, this.#unpacking]) of.delete(diffId);
       }
       rmSync(directory, { recursive: true, force: true });
+      // Of a pull that failed half way: the next one would find them in its way.
+      this.#removeUnneededLayers();
     }
   }
 
@@ -294,8 +296,9 @@ export class Images {
     if (known !== null) return Promise.resolve(known);
     const running = this.#unpacking.get(diffId);
     if (running !== undefined) return running;
-    const unpacking = unpack().finally(() => this.#unpacking.delete(diffId));
+    const unpacking = unpack();
     this.#unpacking.set(diffId, unpacking);
+    unpacking.catch(() => this.#unpacking.delete(diffId));
     return unpacking;
   }
 }

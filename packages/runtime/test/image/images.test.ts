@@ -174,6 +174,17 @@ describe("Images", () => {
     assert.deepEqual(place.left(), [[], [], []]);
   });
 
+  it("leaves none of an image's layers when the next is refused, nor in the way of another image", async (t) => {
+    const place = makePlace(t);
+    const images = place.open();
+    const hostile = await tarOf([{ name: "../out" }]);
+    makeLayout(place.layout, { layers: [{ tar: base }, { tar: hostile }] });
+    await assert.rejects(images.pull(`oci:${place.layout}`), fails("image_unsupported", /leads upwards/));
+    assert.deepEqual(place.left(), [[], [], []]);
+    const digest = makeLayout(place.layout, { layers: [{ tar: base }] });
+    assert.equal((await images.pull(`oci:${place.layout}`)).digest, digest);
+  });
+
   it("stops at its limits", async (t) => {
     const place = makePlace(t);
     makeLayout(place.layout, { layers: [{ tar: base }, { tar: other }] });

@@ -262,6 +262,30 @@ test(
   },
 );
 
+test("a layer that an image has twice is applied twice", { skip: noSandbox }, async () => {
+  await using place = await open();
+  const twice = {
+    tar: await tarOf([
+      { name: "opt/.wh.gone" },
+      { name: "opt/again", content: "twice\n" },
+      { name: "opt/d/", type: "directory" },
+    ]),
+  };
+  const between = {
+    tar: await tarOf([
+      { name: "opt/gone", content: "between\n" },
+      { name: "opt/again", content: "between\n" },
+      { name: "opt/d", content: "no directory\n" },
+      { name: "opt/own", content: "between\n" },
+    ]),
+  };
+  const base = [...busyboxEntries, { name: "opt/gone", content: "base\n" }];
+  const image = await place.pull({ layers: [{ tar: await tarOf(base) }, twice, between, twice, twice] });
+  assert.equal(image.layers.length, 5);
+  const session = await place.start(image);
+  assert.equal((await runIn(session, "ls -F /opt; cat /opt/again")).text, "again\nd/\nown\ntwice\n");
+});
+
 test("an image whose root has more entries than can be mounted is refused", { skip: noSandbox }, async () => {
   await using place = await open();
   const entries = Array.from({ length: ROOT_ENTRIES_MAX }, (_, n): TarEntry => ({
