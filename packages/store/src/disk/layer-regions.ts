@@ -19,6 +19,8 @@ export class LayerRegions {
   readonly #kept: KeptRegions;
   /** Of all layers, in the order in which they came to be known. */
   readonly #group = new RegionGroup();
+  /** Under each layer; what a layer says of it never changes. */
+  readonly #parents = new Map<LayerId, LayerId | null>();
   #others: readonly string[] = [];
   /** Of the directory of all layers, and of what is kept. Null while some layer may change that does not show there. */
   #stamp: string | null = null;
@@ -31,6 +33,24 @@ export class LayerRegions {
   /** By the names of regions. */
   get group(): RegionGroup {
     return this.#group;
+  }
+
+  /** From `top` down, without a look at any whose description was read before. Null when one was not there at the last look. */
+  stack(top: LayerId | null): LayerId[] | null {
+    const stack = new Set<LayerId>();
+    for (let id = top; id !== null;) {
+      if (stack.has(id) || !this.#group.regions.has(nameOf(id))) return null;
+      stack.add(id);
+      let parent = this.#parents.get(id);
+      if (parent === undefined) {
+        const layer = this.#disks.layers.describe(id);
+        if (layer === null) return null;
+        ({ parent } = layer);
+        this.#parents.set(id, parent);
+      }
+      id = parent;
+    }
+    return [...stack];
   }
 
   /** Of some layers; of one that is gone: nothing. */
@@ -66,7 +86,11 @@ export class LayerRegions {
     this.#others = names.filter((name) => !isLayerId(name));
     const asked = names.filter(isLayerId).map((id) => layerRegion(this.#disks, this.#kept, id));
     const present = new Set(asked.map(({ name }) => name));
-    for (const name of this.#group.regions.keys()) if (!present.has(name)) this.#group.drop(name);
+    for (const name of this.#group.regions.keys()) {
+      if (present.has(name)) continue;
+      this.#group.drop(name);
+      this.#parents.delete(idOf(name));
+    }
     const changed = asked.filter((one) => {
       const known = this.#kept.known(one);
       if (known !== null) this.#group.put(one.name, known);
@@ -87,7 +111,7 @@ export class LayerRegions {
     for (let count = walkedAgainMin; this.#group.lacksNames(others); count *= 2) {
       if (at >= latest.length) return true;
       for (const name of latest.slice(at, at + count)) {
-        const asked = layerRegion(this.#disks, this.#kept, name.slice(nameOf("").length) as LayerId);
+        const asked = layerRegion(this.#disks, this.#kept, idOf(name));
         this.#group.put(name, this.#kept.walk(asked));
       }
       at += count;
@@ -96,8 +120,14 @@ export class LayerRegions {
   }
 }
 
-function nameOf(id: LayerId | ""): string {
-  return `layers/${id}`;
+const prefix = "layers/";
+
+function nameOf(id: LayerId): string {
+  return `${prefix}${id}`;
+}
+
+function idOf(name: string): LayerId {
+  return name.slice(prefix.length) as LayerId;
 }
 
 /** A layer without its `tree` may get it. */

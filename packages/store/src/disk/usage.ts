@@ -19,9 +19,9 @@ export function diskUsages(
   { layers, stacks, kept }: { layers: LayerRegions; stacks: StacksRegions; kept: KeptRegions },
   ids: readonly string[],
 ): DiskUsage[] {
-  const standing = new Map(disks.ids().flatMap((id) => stackOf(disks, id)));
-  const asked = diskRegions(disks, ids);
   layers.look();
+  const standing = new Map(disks.ids().flatMap((id) => stackOf(disks, layers, id)));
+  const asked = diskRegions(disks, ids);
   let uppers = kept.ask(asked);
   if (layers.completeWith(uppers)) uppers = asked.map((one) => kept.walk(one));
   kept.keep();
@@ -55,9 +55,10 @@ export function layersBytes({ files, layers }: DiskRegistry, ids: LayerId[]): nu
 }
 
 /** Of a disk that another process deletes meanwhile: none. */
-function stackOf(disks: DiskRegistry, id: string): [string, LayerId[]][] {
+function stackOf(disks: DiskRegistry, layers: LayerRegions, id: string): [string, LayerId[]][] {
   try {
-    return [[id, disks.stack(disks.read(id))]];
+    const disk = disks.read(id);
+    return [[id, layers.stack(disk.top) ?? disks.stack(disk)]];
   } catch (error) {
     if (error instanceof StoreError && error.code === "disk_not_found") return [];
     throw error;
