@@ -28,12 +28,10 @@ type Question = keyof typeof questions;
 const names = Object.keys(questions) as Question[];
 
 const limitedBy: Record<Question, string> = {
-  "usage of a store":
-    "two calls of the kernel for each layer, which stay after their snapshots until a deletion",
+  "usage of a store": "the list of packs is read each time",
   "each snapshot's usage in a store":
     "the list of packs is read each time; the answer has a record for each snapshot",
-  "a disk's usage in a store":
-    "two calls of the kernel for each layer, which stay after their snapshots until a deletion",
+  "a disk's usage in a store": "layers that came or went are listed and walked",
 };
 
 type Times = Record<Question, number[]>;

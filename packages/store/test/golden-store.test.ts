@@ -4,11 +4,12 @@ import { dirname } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import type { IdMap } from "../src/api.js";
 import { Engine } from "../src/engine/engine.js";
+import type { Files } from "../src/platform/files.js";
 import { linuxFiles } from "../src/platform/linux.js";
 import { manifest } from "./disk/manifest.js";
 import { withCode } from "./errors.js";
 import { golden } from "./golden.js";
-import { findings } from "./snapshot/made-store.js";
+import { du, findings } from "./snapshot/made-store.js";
 import { temporaryDirectory } from "./temporary.js";
 
 interface GoldenStore {
@@ -19,6 +20,7 @@ interface GoldenStore {
   tree: string;
   manifest: string[];
   bundle: string;
+  census: string;
   laterFormat: string;
 }
 
@@ -46,6 +48,37 @@ function made(t: TestContext, files = store.files): { place: string; root: strin
 }
 
 describe("a store of version 1, made without the store's own code", () => {
+  test("is accounted for by what was kept of it, and the same is kept again", (t) => {
+    const { root } = made(t);
+    const keptIn = (): string => readFileSync(`${root}/cache/census`, "utf8");
+    mkdirSync(`${root}/cache`);
+    writeFileSync(`${root}/cache/census`, store.census);
+    const opened: string[] = [];
+    const files: Files = {
+      ...linuxFiles,
+      open: (directory, name, options) => {
+        opened.push(Buffer.from(name as never).toString());
+        return linuxFiles.open(directory, name, options);
+      },
+    };
+    const engine = Engine.open(files, root, { create: false });
+    t.after(() => engine.close());
+    const { snapshots, audit, onDiskBytes } = engine.upkeep.usage({});
+    assert.deepEqual([snapshots, audit, onDiskBytes], [2, null, du(root)]);
+    for (const { id } of store.snapshots)
+      assert.ok(!opened.some((path) => path.endsWith(`snapshots/${id}`)), `${id} was read`);
+    assert.deepEqual(engine.upkeep.usage({}, { audit: true }).audit, { differences: [] });
+    const counts = (census: string): unknown => {
+      const { packs, snapshots: kept } = JSON.parse(census.slice(65)) as {
+        packs: [string][];
+        snapshots: { records: [string][]; refs: unknown };
+      };
+      return { packs: [...packs].sort(), records: [...kept.records].sort() };
+    };
+    assert.notEqual(keptIn(), store.census);
+    assert.deepEqual(counts(keptIn()), counts(store.census));
+  });
+
   test("is whole, and lists what it holds", (t) => {
     const engine = made(t).open();
     assert.deepEqual(findings(engine), []);
