@@ -288,8 +288,8 @@ export const MITIGATIONS: readonly Mitigations[] = [
       removed("image/reference.js", `if (last === "localhost")\n        return true;`),
       removed(
         "image/reference.js",
-        "return !isIPv4(host) || privateRanges.check",
-        "return privateRanges.check",
+        "return !isIPv4(host) || isPrivate(host)",
+        "return isIPv4(host) && isPrivate(host)",
       ),
     ],
     test: "image/reference.test.js",
