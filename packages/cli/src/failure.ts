@@ -1,4 +1,5 @@
-import type { StoreErrorCode } from "@chaser/store";
+import type { Problem, StoreErrorCode } from "@chaser/store";
+import { problemsJson } from "./commands/store/problems.js";
 import { CliError } from "./errors.js";
 import { exitCode, exitCodeOfStoreError } from "./exit.js";
 import { jsonPath, printable } from "./output/printable.js";
@@ -45,8 +46,12 @@ export function showError(stderr: NodeJS.WritableStream, error: CliError, json: 
 
 /** The store's paths are bytes. */
 function readable(data: Record<string, unknown>): Record<string, unknown> {
-  const { path } = data;
-  return path instanceof Uint8Array ? { ...data, ...jsonPath(path) } : data;
+  const { path, problems } = data;
+  return {
+    ...data,
+    ...(path instanceof Uint8Array ? jsonPath(path) : {}),
+    ...(Array.isArray(problems) ? { problems: problemsJson(problems as Problem[]) } : {}),
+  };
 }
 
 /** One line for the fault and one for the way on. */

@@ -654,7 +654,9 @@ export interface Store extends AsyncDisposable {
   deleteSnapshot(snapshot: string): Promise<{ freedBytes: number }>;
   /**
    * Makes a directory what a snapshot says, and writes only what differs. What is there and not in the snapshot stays, unless
-   * `delete` is given. Code `snapshot_not_found`.
+   * `delete` is given. A file gives way only to one that is whole; what a restore that was cut off was writing beside it has a name that
+   * begins with `.tmp-`. What is damaged in the store stays as it is in the target, and all else is restored; then the call fails with
+   * `corrupt` or `chunk_missing`, and `data.problems` of the error says what is to be known. Nothing is synced. Code `snapshot_not_found`.
    */
   restore(snapshot: string, target: string, options?: RestoreOptions): Promise<RestoreResult>;
   /** What the store takes, by categories. `audit`: counts everything anew as well, by other ways, and says what differs. */

@@ -2,6 +2,7 @@
 import type { Digest } from "../chunk/hash.js";
 import type { Fd } from "../platform/files.js";
 import type { FileEntry, TreeEntry } from "../tree/entry.js";
+import type { Damage } from "./damage.js";
 import type { NewFiles } from "./new-file.js";
 import type { Place } from "./place.js";
 import type { Work } from "./work.js";
@@ -43,11 +44,14 @@ export class FilesHere implements FileMaker {
   readonly #newFiles: NewFiles;
   readonly #work: Work;
   readonly #close: (fd: Fd) => void;
+  readonly #damage: Damage | null;
 
-  constructor(newFiles: NewFiles, work: Work, close: (fd: Fd) => void) {
+  /** `damage`: see `MaterializeOptions`. */
+  constructor(newFiles: NewFiles, work: Work, close: (fd: Fd) => void, damage: Damage | null) {
     this.#newFiles = newFiles;
     this.#work = work;
     this.#close = close;
+    this.#damage = damage;
   }
 
   get writtenBytes(): number {
@@ -58,7 +62,10 @@ export class FilesHere implements FileMaker {
     for (let n = from; n < to; n++) {
       const entry = entries[n] as FileEntry;
       this.#work.step();
-      this.#newFiles.create(directory, entry, { parent: place, name: entry.name }, plain);
+      const filePlace = { parent: place, name: entry.name };
+      const create = (): void => this.#newFiles.create(directory, entry, filePlace, plain);
+      if (this.#damage === null) create();
+      else this.#damage.attempt(filePlace, create);
       this.#work.progress.files += 1;
     }
   }

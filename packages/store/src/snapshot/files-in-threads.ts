@@ -11,6 +11,7 @@ import { StoreError } from "../errors.js";
 import { fromPlain } from "../plain-error.js";
 import type { Fd } from "../platform/files.js";
 import type { FileEntry, TreeEntry } from "../tree/entry.js";
+import type { Damage } from "./damage.js";
 import type { FileMaker, FileRun, FilesHere } from "./file-run.js";
 import { pathOf, type Place } from "./place.js";
 import type { BatchResult, BatchTask, ObjectPlaces } from "./restore-batch.js";
@@ -55,6 +56,7 @@ function emptyBatch(): Batch {
 
 export interface FilesInThreadsOptions {
   work: Work;
+  damage: Damage;
   objects: ObjectPlaces;
   idMap: IdMap;
   close: (fd: Fd) => void;
@@ -198,12 +200,13 @@ export class FilesInThreads implements FileMaker {
 
   /** What a thread says of a batch that it made. */
   #take(batch: Batch, result: BatchResult): void {
-    const { work } = this.#options;
+    const { work, damage } = this.#options;
     for (const { run, path, code, message } of result.problems) {
       const { place } = batch.runs[run] as GivenRun;
       work.problem(pathOf({ parent: place, name: Buffer.from(path) }), code, message);
     }
     work.leaveOut(result.problemsLeftOut);
+    damage.count += result.damaged;
     work.progress.bytes += result.writtenBytes - batch.reportedBytes;
     this.#writtenElsewhereBytes += result.writtenBytes;
     if (result.error !== null) throw fromPlain(result.error);

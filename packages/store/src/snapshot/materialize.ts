@@ -4,23 +4,28 @@
  */
 import type { Digest } from "../chunk/hash.js";
 import type { ObjectSource } from "../pack/chunks.js";
-import { isErrno, type Fd, type Files } from "../platform/files.js";
+import { removeIfPresent, temporaryName } from "../platform/durable.js";
+import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
 import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, SpecialEntry, TreeEntry } from "../tree/entry.js";
+import type { Damage } from "./damage.js";
 import { LinkTargets } from "./link-targets.js";
 import { Metadata, type MetadataOptions, type Present, type Target } from "./metadata.js";
 import { FilesHere, isAlone, RunCollector, type FileMaker, type RunTarget } from "./file-run.js";
 import { FilesInThreads } from "./files-in-threads.js";
 import { NewFiles } from "./new-file.js";
 import { pathOf, type Place } from "./place.js";
+import { removeTree } from "./remove.js";
 import type { ObjectPlaces } from "./restore-batch.js";
 
 export interface MaterializeOptions extends MetadataOptions {
   /** False for nodes that would mean something else where they are made. Default: all may be made. */
   mayMakeNode?: (entry: TreeEntry) => boolean;
+  /** Takes the entries that cannot be made because what is stored of them is damaged. Null: the first of them is an error. */
+  damage?: Damage | null;
   /**
-   * Where threads find the objects of the tree. Null: without threads. With them `flush` makes what is not made yet, and no
-   * attribute may have another name on disk.
+   * Where threads find the objects of the tree. Null: without threads. With them `flush` makes what is not made yet, no
+   * attribute may have another name on disk, and `damage` is needed.
    */
   objects?: ObjectPlaces | null;
 }
@@ -62,10 +67,12 @@ export class Materializer {
     this.#metadata = new Metadata(files, options);
     this.#newFiles = new NewFiles(files, source, this.#metadata, options.work);
     const close = (fd: Fd): void => files.close(fd);
-    const here = new FilesHere(this.#newFiles, options.work, close);
-    const { work, owners, objects = null } = options;
+    const { work, owners, objects = null, damage = null } = options;
+    const here = new FilesHere(this.#newFiles, work, close, damage);
     this.#maker =
-      objects === null ? here : new FilesInThreads(here, { work, objects, idMap: owners.idMap, close });
+      objects === null || damage === null
+        ? here
+        : new FilesInThreads(here, { work, damage, objects, idMap: owners.idMap, close });
   }
 
   get writtenBytes(): number {
@@ -87,6 +94,33 @@ export class Materializer {
     this.#options.work.step();
     if (entry.type === "directory") this.#createTree(directory, entry, place, plain);
     else this.#createOther(directory, entry, place, plain);
+  }
+
+  /**
+   * Creates an entry in the place of something else, which stays until the new file is whole, or a new directory's listing is known
+   * to be. False for what cannot be made.
+   */
+  replace(directory: Fd, entry: TreeEntry, place: Place, present: Stat): boolean {
+    this.#options.work.step();
+    if (entry.type === "directory") {
+      readDirectory(this.#source, entry.id);
+      removeTree(this.#files, directory, entry.name);
+      this.#createTree(directory, entry, place, false);
+      return true;
+    }
+    const temporary = Buffer.from(temporaryName());
+    try {
+      if (!this.#createOther(directory, { ...entry, name: temporary }, place, false)) return false;
+      // All else gives way to a rename.
+      if (present.type === "directory") removeTree(this.#files, directory, entry.name);
+      this.#files.rename(directory, temporary, directory, entry.name);
+      // The rename of one link over another does nothing.
+      if (entry.linkGroup !== null) removeIfPresent(this.#files, directory, temporary);
+      return true;
+    } catch (error) {
+      removeIfPresent(this.#files, directory, temporary);
+      throw error;
+    }
   }
 
   /** Sets mode, owner, attributes and times of an open directory, after everything below it is done. */
@@ -111,7 +145,8 @@ export class Materializer {
 
   /** Depth first, with a stack of its own: how deep a tree is must not depend on the thread's stack. */
   #createTree(parent: Fd, entry: DirectoryTreeEntry, place: Place, plain: boolean): void {
-    const levels = [this.#makeLevel(parent, entry, place, plain)];
+    const root = this.#attempt(place, () => this.#makeLevel(parent, entry, place, plain));
+    const levels = root === null ? [] : [root];
     try {
       for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
         const number = level.position++;
@@ -128,8 +163,13 @@ export class Materializer {
         }
         const belowPlace = { parent: level.place, name: below.name };
         this.#options.work.step();
-        if (below.type !== "directory") this.#createOther(level.directory, below, belowPlace, level.plain);
-        else levels.push(this.#makeLevel(level.directory, below, belowPlace, level.plain));
+        const { directory, plain } = level;
+        if (below.type !== "directory") {
+          this.#attempt(belowPlace, () => this.#createOther(directory, below, belowPlace, plain));
+          continue;
+        }
+        const made = this.#attempt(belowPlace, () => this.#makeLevel(directory, below, belowPlace, plain));
+        if (made !== null) levels.push(made);
       }
     } catch (error) {
       this.abandon();
@@ -139,13 +179,13 @@ export class Materializer {
   }
 
   #makeLevel(parent: Fd, entry: DirectoryTreeEntry, place: Place, parentIsPlain: boolean): Level {
+    const entries = readDirectory(this.#source, entry.id);
     this.#files.makeDirectory(parent, entry.name, 0o700);
     this.created += 1;
     const directory = this.#files.open(parent, entry.name, { directory: true });
     try {
       // What would make it other than plain is inherited.
       const plain = parentIsPlain || isPlain(this.#files, directory);
-      const entries = readDirectory(this.#source, entry.id);
       const runs = this.runs({ directory, plain }, entry.id, entries, place);
       return { directory, entry, place, parentIsPlain, plain, entries, position: 0, runs };
     } catch (error) {
@@ -161,21 +201,28 @@ export class Materializer {
     });
   }
 
-  /** Creates what is not a directory. */
+  /** Null for an entry that is damaged, where that is taken. */
+  #attempt<Result>(place: Place, run: () => Result): Result | null {
+    const { damage = null } = this.#options;
+    return damage === null ? run() : damage.attempt(place, run);
+  }
+
+  /** Creates what is not a directory. False for what cannot be made. */
   #createOther(
     directory: Fd,
     entry: Exclude<TreeEntry, DirectoryTreeEntry>,
     place: Place,
     plain: boolean,
-  ): void {
+  ): boolean {
     const link = this.links.link(directory, entry);
     if (link === "failed") this.#problem(place, "link_not_restored", "hard link became a copy");
     if (link !== "linked") {
-      if (!this.#createNew(directory, entry, place, plain)) return;
+      if (!this.#createNew(directory, entry, place, plain)) return false;
       this.links.remember(directory, entry, place);
     }
     this.created += 1;
     this.#options.work.progress.files += 1;
+    return true;
   }
 
   /** False for what cannot be made. */

@@ -1,6 +1,7 @@
 /** Makes regular files: content and metadata, with as few calls of the kernel as the directory allows. */
 import { StoreError } from "../errors.js";
 import type { ObjectSource } from "../pack/chunks.js";
+import { removeIfPresent } from "../platform/durable.js";
 import type { Fd, Files } from "../platform/files.js";
 import { readContent } from "../tree/content.js";
 import type { FileEntry } from "../tree/entry.js";
@@ -27,7 +28,7 @@ export class NewFiles {
     this.#work = work;
   }
 
-  /** The name must be free. `plain`: see `isPlain`. */
+  /** The name must be free, and is again when this fails. `plain`: see `isPlain`. */
   create(directory: Fd, entry: FileEntry, place: Place, plain: boolean): void {
     const mode = plain ? this.#firstMode(entry) : privateMode;
     const fd = this.#files.open(directory, entry.name, { access: "create", mode });
@@ -36,6 +37,9 @@ export class NewFiles {
       const present = plain ? this.#given.get(mode) : undefined;
       const target = { directory, name: entry.name, open: fd };
       this.#metadata.apply(target, entry, present ?? this.#ask(fd, mode, plain), place);
+    } catch (error) {
+      removeIfPresent(this.#files, directory, entry.name);
+      throw error;
     } finally {
       this.#files.close(fd);
     }

@@ -17,6 +17,8 @@ export interface BatchResult {
   problems: RunProblem[];
   /** Problems that are only counted. */
   problemsLeftOut: number;
+  /** Files that were not made, because what is stored of them is damaged. Each is a problem, too. */
+  damaged: number;
   /** Null when every file was made. */
   error: PlainError | null;
 }

@@ -7,6 +7,7 @@ import { toPlain } from "../plain-error.js";
 import { linuxFiles } from "../platform/linux.js";
 import { readDirectory } from "../tree/directory.js";
 import type { TreeEntry } from "../tree/entry.js";
+import { Damage } from "./damage.js";
 import { FilesHere, type FileRun } from "./file-run.js";
 import { Metadata } from "./metadata.js";
 import { NewFiles } from "./new-file.js";
@@ -25,6 +26,7 @@ export interface RestoreThreadData {
 /** What the first batch opens. */
 class Opened {
   readonly source: Chunks;
+  readonly damage: Damage;
   readonly #files: FilesHere;
   #node: { id: Digest; entries: TreeEntry[] } | null = null;
 
@@ -32,7 +34,8 @@ class Opened {
     this.source = new Chunks(linuxFiles, objects.packs, objects.index);
     const metadata = new Metadata(linuxFiles, { owners: owners(idMap), work });
     const newFiles = new NewFiles(linuxFiles, this.source, metadata, work);
-    this.#files = new FilesHere(newFiles, work, (fd) => linuxFiles.close(fd));
+    this.damage = new Damage(work);
+    this.#files = new FilesHere(newFiles, work, (fd) => linuxFiles.close(fd), this.damage);
   }
 
   /** Runs of one node come one after the other, so its entries are kept. */
@@ -83,15 +86,24 @@ class RestoreThread {
   #make(): BatchResult {
     const work = this.#work;
     work.progress.bytes = 0;
-    const result: BatchResult = { writtenBytes: 0, problems: [], problemsLeftOut: 0, error: null };
+    const result: BatchResult = {
+      writtenBytes: 0,
+      problems: [],
+      problemsLeftOut: 0,
+      damaged: 0,
+      error: null,
+    };
     try {
       this.#opened ??= new Opened(this.#data, work);
+      const { damage } = this.#opened;
+      damage.count = 0;
       const { runs } = this.#ring.value(this.#batch) as BatchTask;
       for (const [number, run] of runs.entries()) {
         this.#opened.make(run);
         const { problems, leftOut } = work.takeProblems();
         result.problems.push(...problems.map((problem): RunProblem => ({ ...problem, run: number })));
         result.problemsLeftOut += leftOut;
+        result.damaged = damage.count;
       }
     } catch (error) {
       result.error = toPlain(error);

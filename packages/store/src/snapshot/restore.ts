@@ -9,6 +9,7 @@ import { readDirectory } from "../tree/directory.js";
 import type { DirectoryTreeEntry, TreeEntry } from "../tree/entry.js";
 import { Comparison } from "./compare.js";
 import type { ComparisonThreads } from "./comparison-threads.js";
+import { Damage, isDamage } from "./damage.js";
 import { isAlone, type RunCollector } from "./file-run.js";
 import { KnownLevel, type Known } from "./known.js";
 import { Materializer } from "./materialize.js";
@@ -48,7 +49,10 @@ export interface RestoreCounts {
   writtenBytes: number;
 }
 
-/** Code `path_not_found` for one of `paths` that leads to nothing; nothing is changed then. */
+/**
+ * Code `path_not_found` for one of `paths` that leads to nothing; nothing is changed then. Codes `corrupt` and `chunk_missing` where
+ * something stored is damaged: thrown when all else is restored; what stood in such places is as it was.
+ */
 export function restoreTree(
   files: Files,
   source: ObjectSource,
@@ -88,6 +92,7 @@ class Restorer {
   readonly #options: RestoreTreeOptions;
   readonly #selector: Selector;
   readonly #materializer: Materializer;
+  readonly #damage: Damage;
   readonly #comparison: Comparison;
   readonly #unchanged: Unchanged | null;
   readonly #counts: RestoreCounts = { created: 0, changed: 0, deleted: 0, unchanged: 0, writtenBytes: 0 };
@@ -98,7 +103,8 @@ class Restorer {
     this.#target = target;
     this.#options = options;
     this.#selector = new Selector(options.paths);
-    this.#materializer = new Materializer(files, source, target, options);
+    this.#damage = new Damage(options.work);
+    this.#materializer = new Materializer(files, source, target, { ...options, damage: this.#damage });
     this.#comparison = new Comparison(files, source, this.#materializer.links, options);
     this.#unchanged = this.#findUnchanged();
   }
@@ -113,8 +119,9 @@ class Restorer {
       this.#countUnchanged(root);
     } else {
       const known = previous && { entry: previous.root, row: previous.walk.directories - 1 };
+      const wanted = readDirectory(this.#source, root.id);
       const directory = this.#files.open(this.#target, ".", { directory: true });
-      this.#walk(this.#level(directory, root, rootPlace, known, () => undefined));
+      this.#walk(this.#level(directory, root, wanted, rootPlace, known, () => undefined));
     }
     const isMetadataWanted = !dryRun && this.#selector.of(rootPlace) === "all";
     if (isMetadataWanted && !this.#comparison.isDirectoryUpToDate(this.#target, root)) {
@@ -122,6 +129,7 @@ class Restorer {
     }
     this.#counts.created += this.#materializer.created;
     this.#counts.writtenBytes = this.#materializer.writtenBytes;
+    this.#damage.failIfAny();
     return this.#counts;
   }
 
@@ -155,16 +163,16 @@ class Restorer {
     }
   }
 
-  /** Takes over the descriptor. */
+  /** Takes over the descriptor. `wanted`: what is to be in the directory. */
   #level(
     directory: Fd,
     entry: DirectoryTreeEntry,
+    wanted: TreeEntry[],
     place: Place,
     known: Known | null,
     finish: () => void,
   ): Level {
     try {
-      const wanted = readDirectory(this.#source, entry.id);
       if (this.#options.delete) this.#deleteOthers(directory, wanted, place);
       return {
         directory,
@@ -198,7 +206,13 @@ class Restorer {
     const walk = this.#options.previous?.walk;
     if (walk === undefined || known?.entry.type !== "directory") return null;
     const { id } = known.entry;
-    return new KnownLevel(id.equals(entry.id) ? wanted : readDirectory(this.#source, id), walk, known.row);
+    try {
+      return new KnownLevel(id.equals(entry.id) ? wanted : readDirectory(this.#source, id), walk, known.row);
+    } catch (error) {
+      // It would only have saved work.
+      if (!isDamage(error)) throw error;
+      return null;
+    }
   }
 
   /** Deals with entry `number` of a directory. A level when it is one that has to be gone into. */
@@ -223,7 +237,9 @@ class Restorer {
       this.#options.work.problem(pathOf(place), "path_blocked", "the store itself stands here");
       return null;
     }
-    return this.#entry(level.directory, { entry, place, selection, present, known });
+    return this.#damage.attempt(place, () =>
+      this.#entry(level.directory, { entry, place, selection, present, known }),
+    );
   }
 
   /** True for a directory that, with all below it, is as the last walk saw it, which is as it is wanted. */
@@ -259,7 +275,7 @@ class Restorer {
     } else if (this.#options.dryRun) {
       this.#counts[present === null ? "created" : "changed"] += 1;
     } else if (present !== null) {
-      this.#replace(directory, entry, place);
+      this.#replace(directory, entry, place, present);
     } else {
       this.#materializer.create(directory, entry, place);
     }
@@ -267,12 +283,10 @@ class Restorer {
   }
 
   /** What is created in the place of something is counted as changed, not as created. */
-  #replace(directory: Fd, entry: TreeEntry, place: Place): void {
-    removeTree(this.#files, directory, entry.name);
-    const createdBefore = this.#materializer.created;
-    this.#materializer.create(directory, entry, place);
+  #replace(directory: Fd, entry: TreeEntry, place: Place, present: Stat): void {
+    if (!this.#materializer.replace(directory, entry, place, present)) return;
     this.#counts.changed += 1;
-    if (this.#materializer.created > createdBefore) this.#counts.created -= 1;
+    this.#counts.created -= 1;
   }
 
   #missingDirectory(
@@ -288,7 +302,7 @@ class Restorer {
       this.#counts[present === null ? "created" : "changed"] += 1;
       this.#counts.created += entry.sums.files + entry.sums.directories;
     } else if (present !== null) {
-      this.#replace(directory, entry, place);
+      this.#replace(directory, entry, place, present);
     } else {
       this.#materializer.create(directory, entry, place);
     }
@@ -302,11 +316,12 @@ class Restorer {
     { place, selection, known }: Met,
   ): Level {
     const { dryRun } = this.#options;
+    const wanted = readDirectory(this.#source, entry.id);
     // Without privilege, a directory that its owner may not write is opened to him until its metadata is set.
     const opened = !dryRun && (present.mode & 0o700) !== 0o700;
     if (opened) this.#files.setMode(directory, entry.name, present.mode | 0o700);
     const child = this.#files.open(directory, entry.name, { directory: true });
-    return this.#level(child, entry, place, known, () => {
+    return this.#level(child, entry, wanted, place, known, () => {
       if (selection !== "all") {
         if (opened) this.#files.setMode(child, ".", present.mode);
         return;
@@ -327,9 +342,10 @@ class Restorer {
       this.#counts.created += countSelected(this.#source, this.#selector, entry, place);
       return null;
     }
+    const wanted = readDirectory(this.#source, entry.id);
     this.#files.makeDirectory(directory, entry.name, 0o700);
     const child = this.#files.open(directory, entry.name, { directory: true });
-    return this.#level(child, entry, place, null, () => {
+    return this.#level(child, entry, wanted, place, null, () => {
       this.#materializer.directoryMetadata(child, entry, place);
     });
   }

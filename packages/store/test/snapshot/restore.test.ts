@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, test, type TestContext } from "node:test";
+import type { Problem } from "../../src/api.js";
 import { Engine } from "../../src/engine/engine.js";
 import { StoreError } from "../../src/errors.js";
 import type { Fd, Files, Name, Stat } from "../../src/platform/files.js";
@@ -10,8 +21,10 @@ import type { TreeEntry } from "../../src/tree/entry.js";
 import { withCode } from "../errors.js";
 import { forgeLongChunk, forgeSnapshot, rootOf } from "../maintenance/forged.js";
 import { stateCheckBy } from "../platform/state-check.js";
+import { Random, seedOfRun } from "../random.js";
 import { plainMetadata } from "../tree/plain-metadata.js";
 import { makeStore } from "./made-store.js";
+import { manifest } from "./nasty-tree.js";
 
 const time = new Date("2024-05-06T07:08:09.123Z");
 
@@ -137,4 +150,83 @@ test("a setuid bit that cannot be given is told of, as the owner is", (t) => {
   ]);
   assert.equal(statSync(`${place}/restored/plain`).mode & 0o7777, 0o1755);
   assert.equal(statSync(`${place}/restored/setuid`).mode & 0o7777, 0o755);
+});
+
+describe("a restore from a store in which something is damaged", () => {
+  /** All is whole but `damaged`, of random bytes of which some in the middle are zero in the pack (others have frames of their own), and with which `linked` is one file. */
+  function makeDamaged(t: TestContext) {
+    const made = makeStore(t);
+    const { root, source, engine, again, place } = made;
+    const random = new Random(seedOfRun());
+    const damaged = random.bytes(1_500_000);
+    writeFileSync(`${source}/damaged`, damaged);
+    linkSync(`${source}/damaged`, `${source}/linked`);
+    mkdirSync(`${source}/below`);
+    writeFileSync(`${source}/below/good`, "good");
+    writeFileSync(`${source}/zero`, random.bytes(90_000));
+    engine.directories.snapshot({}, source, { name: "first" });
+    engine.close();
+    for (const name of readdirSync(`${root}/packs`)) {
+      const bytes = readFileSync(`${root}/packs/${name}`);
+      const at = bytes.indexOf(damaged.subarray(750_000, 750_040));
+      if (at < 0) continue;
+      bytes.fill(0, at, at + 40);
+      writeFileSync(`${root}/packs/${name}`, bytes);
+    }
+    return { ...made, engine: again(), target: `${place}/restored` };
+  }
+
+  function failsWithProblemsOf(paths: string[]): (error: unknown) => boolean {
+    return (error) => {
+      assert.ok(error instanceof StoreError);
+      assert.equal(error.code, "corrupt");
+      const problems = error.data["problems"] as Problem[];
+      assert.deepEqual(
+        problems.map(({ path, code }) => `${Buffer.from(path).toString()} ${code}`),
+        paths.map((path) => `${path} corrupt`),
+      );
+      for (const path of paths) assert.ok(error.message.includes(path), error.message);
+      return true;
+    };
+  }
+
+  test("leaves what stands in its place, restores all else, and fails", (t) => {
+    const { engine, source } = makeDamaged(t);
+    for (const name of ["damaged", "linked", "zero", "below/good"]) rmSync(`${source}/${name}`);
+    writeFileSync(`${source}/damaged`, "work of today");
+    writeFileSync(`${source}/zero`, "changed");
+    assert.throws(
+      () => engine.directories.restore({}, "first", source, {}),
+      failsWithProblemsOf(["damaged", "linked"]),
+    );
+    assert.equal(readFileSync(`${source}/damaged`, "utf8"), "work of today");
+    assert.equal(statSync(`${source}/zero`).size, 90_000);
+    assert.equal(readFileSync(`${source}/below/good`, "utf8"), "good");
+    assert.deepEqual(readdirSync(source).sort(), ["below", "damaged", "zero"]);
+  });
+
+  test("makes no part of a file that was missing", (t) => {
+    const { engine, target } = makeDamaged(t);
+    assert.throws(
+      () => engine.directories.restore({}, "first", target, {}),
+      failsWithProblemsOf(["damaged", "linked"]),
+    );
+    assert.deepEqual(readdirSync(target).sort(), ["below", "zero"]);
+  });
+});
+
+test("what takes the place of something else leaves nothing beside it", (t) => {
+  const { engine, source } = makeStore(t);
+  writeFileSync(`${source}/file`, "a file");
+  linkSync(`${source}/file`, `${source}/linked`);
+  symlinkSync("file", `${source}/symlink`);
+  mkdirSync(`${source}/directory/below`, { recursive: true });
+  const before = manifest(source);
+  engine.directories.snapshot({}, source, { name: "first" });
+  for (const name of readdirSync(source)) rmSync(`${source}/${name}`, { recursive: true });
+  for (const name of ["file", "symlink"]) mkdirSync(`${source}/${name}/full/of`, { recursive: true });
+  for (const name of ["linked", "directory"]) writeFileSync(`${source}/${name}`, "of today");
+  const { problems, created, changed } = engine.directories.restore({}, "first", source, { delete: true });
+  assert.deepEqual([problems, created, changed], [[], 1, 4]);
+  assert.deepEqual(manifest(source), before);
 });
