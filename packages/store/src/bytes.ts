@@ -4,6 +4,9 @@
  */
 import { StoreError } from "./errors.js";
 
+/** Of 53 bits, seven in each. */
+const varintBytesMax = 8;
+
 /** Appends fields to a growing buffer. */
 export class ByteWriter {
   #buffer: Buffer;
@@ -43,12 +46,14 @@ export class ByteWriter {
   /** A whole number from 0 to 2^53 - 1. */
   varint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a whole number: ${value}`);
+    let at = this.#reserve(varintBytesMax);
     let rest = value;
     while (rest >= 0x80) {
-      this.u8((rest % 0x80) | 0x80);
+      this.#buffer[at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.u8(rest);
+    this.#buffer[at++] = rest;
+    this.#length = at;
   }
 
   /** A signed whole number, zigzag encoded. */
@@ -107,9 +112,13 @@ export class ByteReader {
 
   #take(bytes: number): number {
     const at = this.#at;
-    if (bytes > this.#buffer.length - at) this.fail(`ends early, ${bytes} bytes wanted`);
+    if (bytes > this.#buffer.length - at) this.#endsEarly(bytes);
     this.#at = at + bytes;
     return at;
+  }
+
+  #endsEarly(bytes: number): never {
+    this.fail(`ends early, ${bytes} bytes wanted`);
   }
 
   u8(): number {
@@ -121,10 +130,17 @@ export class ByteReader {
   }
 
   varint(): number {
+    // Most numbers are of one byte, and there are ten of them to an entry of a tree.
+    const first = this.#buffer[this.#at];
+    if (first !== undefined && first < 0x80) {
+      this.#at += 1;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (;;) {
-      const byte = this.u8();
+      const byte = this.#buffer[this.#at] ?? this.#endsEarly(1);
+      this.#at += 1;
       value += (byte & 0x7f) * scale;
       if (!Number.isSafeInteger(value)) this.fail("number too large");
       if (byte < 0x80) {
@@ -151,7 +167,8 @@ export class ByteReader {
   }
 
   skipVarint(): void {
-    while (this.u8() >= 0x80);
+    while ((this.#buffer[this.#at] ?? this.#endsEarly(1)) >= 0x80) this.#at += 1;
+    this.#at += 1;
   }
 
   skipSized(): void {

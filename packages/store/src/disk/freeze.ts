@@ -26,7 +26,7 @@ import { encodeTree, layerFileName, treeFileName } from "./layers.js";
 import { descriptionName, type DiskRegistry } from "./registry.js";
 import { sameRootMetadata } from "./root-metadata.js";
 import { discard } from "./trash.js";
-import { writePlainly } from "./write-plainly.js";
+import { writeAnew } from "./write-plainly.js";
 
 /** What a freeze puts beside the files that are to become a layer; one that was interrupted leaves it. */
 const freezeNames = [layerFileName, treeFileName];
@@ -73,9 +73,10 @@ export function stageFreeze(
   const top = newLayerId();
   makeGeneration(files, `${path}/${upper}`, disks.upperPath(disk));
   withDirectory(files, old, (directory) => {
-    for (const left of freezeNames) removeIfPresent(files, directory, left);
-    writePlainly(files, directory, layerFileName, encodeLayer({ parent: disk.top, createdAtMs: Date.now() }));
-    if (tree !== null) writePlainly(files, directory, treeFileName, encodeTree(tree));
+    const description = encodeLayer({ parent: disk.top, createdAtMs: Date.now() });
+    writeAnew(files, directory, layerFileName, description);
+    if (tree === null) removeIfPresent(files, directory, treeFileName);
+    else writeAnew(files, directory, treeFileName, encodeTree(tree));
     more(top);
   });
   const frozen = { ...disk, top, upper, freezing: disk.upper };
@@ -89,7 +90,7 @@ export function stageFreeze(
       isNamed = true;
     },
     directory: path,
-    settle: () => finishFreeze(disks, frozen),
+    settle: () => moveFrozen(disks, frozen, old),
     discard: () => {
       if (isNamed) return;
       description.discard();
@@ -119,7 +120,10 @@ export function freeze(
 /** Ends a freeze whose commit is durable, also one that a crash interrupted. Needs the disk's lock. */
 export function finishFreeze(disks: DiskRegistry, disk: DiskDescription): void {
   const generation = disks.unmoved(disk);
-  if (generation === null) return;
+  if (generation !== null) moveFrozen(disks, disk, generation);
+}
+
+function moveFrozen(disks: DiskRegistry, disk: DiskDescription, generation: string): void {
   const { files, layers } = disks;
   withDirectory(files, generation, (directory) => removeTree(files, directory, workName));
   disks.guarded("exclusive", () =>

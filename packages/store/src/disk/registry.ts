@@ -24,6 +24,8 @@ export class DiskRegistry {
   readonly files: Files;
   readonly layout: Layout;
   readonly layers: Layers;
+  /** By the description that names the topmost: as long as that holds, so does the stack, for layers that a disk stands on stay. */
+  readonly #stacks = new WeakMap<DiskDescription, LayerId[]>();
 
   constructor(files: Files, layout: Layout, layers: Layers) {
     this.files = files;
@@ -76,9 +78,15 @@ export class DiskRegistry {
   /** Codes `disk_not_found`, and `disk_in_use` when somebody has it. */
   take(id: string): Lock {
     return this.guarded("shared", () => {
-      this.read(id);
+      checkDiskId(id);
       const path = `${this.path(id)}/${lockName}`;
-      const lock = Lock.take(this.files, path, "exclusive", { wait: false });
+      let lock: Lock | null;
+      try {
+        lock = Lock.take(this.files, path, "exclusive", { wait: false });
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) this.read(id);
+        throw error;
+      }
       if (lock !== null) {
         try {
           // So that figures of the disk which were made before are known to be old.
@@ -124,6 +132,14 @@ export class DiskRegistry {
 
   /** The layers under a disk, topmost first, also while its top layer waits to be moved. Code `corrupt`. */
   stack(disk: DiskDescription): LayerId[] {
+    const known = this.#stacks.get(disk);
+    if (known !== undefined) return known;
+    const stack = this.#readStack(disk);
+    this.#stacks.set(disk, stack);
+    return stack;
+  }
+
+  #readStack(disk: DiskDescription): LayerId[] {
     const unmoved = this.unmoved(disk);
     const bytes = unmoved === null ? null : readWhole(this.files, `${unmoved}/${layerFileName}`);
     if (disk.top === null || bytes === null) return this.layers.stack(disk.top);

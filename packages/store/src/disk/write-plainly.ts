@@ -1,5 +1,6 @@
 /** A small new file that becomes durable with something else, or need not be. */
-import type { Fd, Files } from "../platform/files.js";
+import { removeIfPresent } from "../platform/durable.js";
+import { isErrno, type Fd, type Files } from "../platform/files.js";
 
 /** The name must be free. */
 export function writePlainly(files: Files, directory: Fd, name: string, content: Uint8Array): void {
@@ -8,5 +9,16 @@ export function writePlainly(files: Files, directory: Fd, name: string, content:
     files.write(fd, content, 0);
   } finally {
     files.close(fd);
+  }
+}
+
+/** In the place of what has the name. A crash may leave neither. */
+export function writeAnew(files: Files, directory: Fd, name: string, content: Uint8Array): void {
+  try {
+    writePlainly(files, directory, name, content);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error;
+    removeIfPresent(files, directory, name);
+    writePlainly(files, directory, name, content);
   }
 }

@@ -30,7 +30,7 @@ function isStopped(): boolean {
 }
 
 function hooksFor(id: number): Hooks {
-  let lastMs = 0;
+  let lastMs = performance.now();
   return {
     isAborted: isStopped,
     onProgress: (progress) => {

@@ -11,7 +11,7 @@ import type { Fd, Files } from "../platform/files.js";
 import { syncContents } from "../platform/staged-file.js";
 import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
-import { PackIndex } from "./index.js";
+import { PackIndex, type StagedIndex } from "./index.js";
 import { PackReader, type ObjectUse } from "./reader.js";
 import { PackWriter, type SealedPack, type WrittenPack } from "./writer.js";
 
@@ -43,6 +43,7 @@ export class ChunkWriter implements ObjectWriter {
   /** The first failure: what was lost by it is needed, whatever the caller made of the error. */
   #failure: unknown = null;
   readonly #sealed: SealedPack[] = [];
+  #stagedIndex: StagedIndex | null = null;
   #namedBytes = 0;
   /** What was written and what was found already stored, in plain bytes. */
   storedBytes = 0;
@@ -52,7 +53,7 @@ export class ChunkWriter implements ObjectWriter {
     this.#store = store;
     this.#files = files;
     this.#directory = directory;
-    this.#lossesBefore = store.losses;
+    this.#lossesBefore = store.index.losses;
     const onPack = (pack: WrittenPack): void => {
       this.#namedBytes += pack.fileBytes;
       store.index.addPack(pack);
@@ -64,7 +65,7 @@ export class ChunkWriter implements ObjectWriter {
 
   /** Of all packs that are complete. */
   get packBytes(): number {
-    return this.#sealed.reduce((total, { fileBytes }) => total + fileBytes, this.#namedBytes);
+    return this.#sealed.reduce((total, { contents }) => total + contents.fileBytes, this.#namedBytes);
   }
 
   put(kind: PackKind, bytes: Uint8Array): Digest {
@@ -101,7 +102,9 @@ export class ChunkWriter implements ObjectWriter {
       if (pack === null) continue;
       this.#sealed.push(pack);
     }
-    return this.#sealed.map(({ file }) => file.fd);
+    this.#stagedIndex = this.#store.index.stage(this.#sealed.map(({ contents }) => contents));
+    const index = this.#stagedIndex === null ? [] : [this.#stagedIndex.file.fd];
+    return [...this.#sealed.map(({ file }) => file.fd), ...index];
   }
 
   /** After `seal`, with collection locked out: is everything there that is relied on? Else all has to be written again. */
@@ -123,7 +126,8 @@ export class ChunkWriter implements ObjectWriter {
   /** Tells the index. What needs the objects may become visible then. */
   end(): void {
     for (let pack = this.#sealed.shift(); pack !== undefined; pack = this.#sealed.shift()) pack.end();
-    this.#store.index.save();
+    this.#store.index.saveStaged(this.#stagedIndex);
+    this.#stagedIndex = null;
   }
 
   /** All of it, for what needs nothing else to be durable. False as `isWhole` says. */
@@ -140,11 +144,13 @@ export class ChunkWriter implements ObjectWriter {
   abort(): void {
     this.#writers.data.abort();
     this.#writers.tree.abort();
+    this.#stagedIndex?.file.discard();
+    this.#stagedIndex = null;
   }
 
   #reliedIsThere(): boolean {
-    const { index, losses } = this.#store;
-    if (losses === this.#lossesBefore) return true;
+    const { index } = this.#store;
+    if (index.losses === this.#lossesBefore) return true;
     const relied = this.#relied.finish();
     for (let at = 0; at < relied.length; at += digestBytes) {
       if (index.find(relied.subarray(at, at + digestBytes)) === null) return false;
@@ -164,9 +170,6 @@ export class ChunkWriter implements ObjectWriter {
 
 export class Chunks implements ObjectSource {
   readonly index: PackIndex;
-  /** How often packs that had been there were found gone. While it stays, so does everything that was found stored. */
-  losses = 0;
-  #packs: Set<PackId>;
   /** Shared by all writers of this store. */
   readonly compression = new CompressionPool();
   readonly #files: Files;
@@ -177,7 +180,6 @@ export class Chunks implements ObjectSource {
     this.#files = files;
     this.#directory = packDirectory;
     this.index = PackIndex.open(files, packDirectory, indexDirectory);
-    this.#packs = this.#packsThere();
     this.#reader = new PackReader(files, packDirectory);
   }
 
@@ -201,15 +203,8 @@ export class Chunks implements ObjectSource {
   /** Reads what others have written since, and forgets the packs that are gone. */
   reload(): void {
     if (!this.index.reload()) return;
-    this.#reader.retain((pack) => this.index.hasPack(pack));
-    const before = this.#packs;
-    this.#packs = this.#packsThere();
-    if ([...before].some((id) => !this.#packs.has(id))) this.losses += 1;
-  }
-
-  #packsThere(): Set<PackId> {
-    const ids = this.index.packs().map(({ id }) => id);
-    return new Set(ids.filter((id) => this.index.isThere(id)));
+    const present = this.index.presentPacks();
+    this.#reader.retain((pack) => present.has(pack));
   }
 
   close(): void {

@@ -9,10 +9,11 @@ import type { Digest } from "../chunk/hash.js";
 import { indexSegmentsMax, looseRowsMax, segmentRowsMax } from "../limits.js";
 import { namesMatching, removeIfPresent, syncDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Files } from "../platform/files.js";
+import type { StagedFile } from "../platform/staged-file.js";
 import { LoosePacks } from "./loose-packs.js";
 import { readPackContents } from "./reader.js";
 import type { IndexedPack } from "./segment-format.js";
-import { writeSegment } from "./segment-file.js";
+import { stageSegment, writeSegment } from "./segment-file.js";
 import { Segment, type Location } from "./segment.js";
 import { packPath, type WrittenPack } from "./writer.js";
 
@@ -21,10 +22,19 @@ interface NamedSegment {
   segment: Segment;
 }
 
-/** The names in both directories, as they were last read. */
+/** A segment under a passing name, with what it takes in. */
+export interface StagedIndex {
+  file: StagedFile;
+  name: string;
+  merged: string[];
+  /** Of the index at which it says all. */
+  generation: number;
+}
+
+/** The names in both directories, as they were last read, and what this process has done to them since. */
 interface Listing {
-  segments: ReadonlySet<string>;
-  packs: ReadonlySet<PackId>;
+  segments: Set<string>;
+  packs: Set<PackId>;
 }
 
 export class PackIndex {
@@ -32,7 +42,8 @@ export class PackIndex {
   readonly #packDirectory: string;
   readonly #indexDirectory: string;
   readonly #looseRowsMax: number;
-  #listing: Listing | null = null;
+  #listing: Listing = { segments: new Set(), packs: new Set() };
+  #isLoaded = false;
   /** On disk, the longest first: it has most of what is looked for. */
   #segments: NamedSegment[] = [];
   /** Names of segments on disk that are not used because they are damaged. */
@@ -41,6 +52,7 @@ export class PackIndex {
   readonly #loose = new LoosePacks();
   #foundLoose = false;
   #generation = 0;
+  #losses = 0;
   /** Packs that a segment names and that are gone: what they held counts as missing, so that it can be stored again. */
   #absent = new Set<PackId>();
   /** Packs that were dropped and are still to be deleted. */
@@ -70,11 +82,14 @@ export class PackIndex {
     const segments = segmentsIn(this.#files, this.#indexDirectory);
     const packs = packsIn(this.#files, this.#packDirectory);
     const known = this.#listing;
-    if (known !== null && isSame(known.segments, segments) && isSame(known.packs, packs)) return false;
-    this.#listing = null;
+    if (this.#isLoaded && isSame(known.segments, segments) && isSame(known.packs, packs)) return false;
+    this.#isLoaded = false;
     this.#loadSegments(segments.sort());
     this.#takeInLoose(packs.sort());
-    this.#listing = { segments: new Set(segments), packs: new Set(packs) };
+    const found = new Set(packs);
+    if ([...known.packs].some((id) => !found.has(id))) this.#losses += 1;
+    this.#listing = { segments: new Set(segments), packs: found };
+    this.#isLoaded = true;
     return true;
   }
 
@@ -109,10 +124,39 @@ export class PackIndex {
     return this.isThere(id) && this.#all().some(({ packs }) => packs.some((pack) => pack.id === id));
   }
 
-  /** Makes a pack that is durable known here; `save` makes the knowledge durable. Saves by itself when that is much. */
+  /** Makes a pack that is durable known here; `save` writes the knowledge down. Saves by itself when that is much. */
   addPack(pack: WrittenPack): void {
     this.#addLoose(pack);
+    this.#listing.packs.add(pack.id);
     if (this.#loose.rowCount > this.#looseRowsMax) this.save();
+  }
+
+  /** What `save` would write once these packs are added, so that it may become durable with them. Null when it would write nothing. */
+  stage(packs: readonly WrittenPack[]): StagedIndex | null {
+    let staged: StagedIndex | null = null;
+    this.#withoutDamaged(() => {
+      const added = packs.map((pack) => Segment.ofPack(pack));
+      const rows = added.reduce((total, { chunkCount }) => total + chunkCount, this.#loose.rowCount);
+      if (rows === 0) return;
+      const merged = chooseMerged(this.#segments, rows);
+      const segments = [...added, ...this.#loose.segments, ...merged.map(({ segment }) => segment)];
+      const segment = stageSegment(this.#files, this.#indexDirectory, segments, this.#absent);
+      const generation = this.#generation + packs.length;
+      if (segment !== null) staged = { ...segment, merged: namesOf(merged), generation };
+    });
+    return staged;
+  }
+
+  /** `save`, once the packs were added; with what was staged, unless anything else happened to the index since. */
+  saveStaged(staged: StagedIndex | null): void {
+    if (staged === null || staged.generation !== this.#generation) {
+      staged?.file.discard();
+      this.save();
+      return;
+    }
+    this.#settleLoose();
+    staged.file.name(staged.name);
+    this.#exchange(staged.merged, [staged.name]);
   }
 
   /** False for a pack that segments name although it is gone. */
@@ -123,6 +167,11 @@ export class PackIndex {
   /** Changes when packs come or go, and when the index names anything at another place. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** How often packs that had been there were found gone. While it stays, so does everything that was found stored. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** The packs that are there. */
@@ -222,21 +271,35 @@ export class PackIndex {
 
   /** Makes a segment of each group, and removes from disk the segments that these replace. */
   #replace(groups: Segment[][], replaced: string[], gone: ReadonlySet<PackId>): void {
-    // A writer that died between naming a pack and making the name durable left that to whoever relies on the pack.
-    if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
-    this.#foundLoose = false;
+    this.#settleLoose();
     const added = groups.flatMap(
       (segments) => writeSegment(this.#files, this.#indexDirectory, segments, gone) ?? [],
     );
+    this.#exchange(replaced, added);
+  }
+
+  /** Before a segment names packs that were found: a writer that died before their names were durable left that to whoever relies on them. */
+  #settleLoose(): void {
+    if (this.#foundLoose) syncDirectory(this.#files, this.#packDirectory);
+    this.#foundLoose = false;
+  }
+
+  /** Goes on with other segments: all that was loose is in those that were added. */
+  #exchange(replaced: readonly string[], added: readonly string[]): void {
     const names = new Set(replaced);
     for (const name of added) {
       names.delete(name);
       this.#passedOver.delete(name);
+      this.#listing.segments.add(name);
     }
-    for (const name of names) removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
+    for (const name of names) {
+      removeIfPresent(this.#files, anywhere, `${this.#indexDirectory}/${name}`);
+      this.#listing.segments.delete(name);
+    }
     const kept = namesOf(this.#segments).filter((name) => !replaced.includes(name));
     this.#loose.clear();
-    this.#listing = null;
+    // What is passed over is forgotten below, and may be readable the next time.
+    if (this.#passedOver.size > 0) this.#isLoaded = false;
     this.#loadSegments([...kept, ...added]);
   }
 

@@ -4,6 +4,7 @@ import { digestBytes, hash } from "../chunk/hash.js";
 import { segmentBitsMax, segmentBlockRows } from "../limits.js";
 import { createWhole, withDirectory } from "../platform/durable.js";
 import type { Fd, Files } from "../platform/files.js";
+import { StagedFile } from "../platform/staged-file.js";
 import { encodeSegmentHead, segmentHeadBytes, segmentName } from "./segment-format.js";
 import { mergeSegments, type Merge } from "./segment-merge.js";
 import { rowBytes, rowWords } from "./segment-rows.js";
@@ -25,6 +26,24 @@ export function writeSegment(
   return withDirectory(files, directory, (opened) =>
     createWhole(files, opened, (fd) => writeMerge(files, fd, merge)),
   );
+}
+
+/** The same under a passing name, which it may exchange for `name` once its content is durable. */
+export function stageSegment(
+  files: Files,
+  directory: string,
+  segments: readonly Segment[],
+  gone: ReadonlySet<PackId>,
+): { file: StagedFile; name: string } | null {
+  const merge = mergeSegments(segments, gone);
+  if (merge.packs.length === 0) return null;
+  const file = StagedFile.create(files, directory);
+  try {
+    return { file, name: writeMerge(files, file.fd, merge) };
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
 }
 
 function writeMerge(files: Files, fd: Fd, { packs, rowsMax, blocks }: Merge): string {

@@ -15,7 +15,6 @@ import { compressFrame } from "./frame.js";
 import {
   encodePackHeader,
   encodePackTail,
-  packHeaderBytes,
   type ChunkEntry,
   type FrameEntry,
   type PackContents,
@@ -23,19 +22,25 @@ import {
 } from "./format.js";
 import { slotPlainBytes } from "./slots.js";
 
+/** What is less is kept until there is more, or the pack ends: a small snapshot's packs are written with one call each. */
+const gatheredBytesMax = 64 * 1024;
+
 /** The disk writes while the walk goes on: with all of a pack left to its end, the engine would wait for it there. */
 const writingBytes = 4 * 1024 * 1024;
 
 interface OpenPack {
   file: StagedFile;
   length: number;
+  /** The end of it, which is not in the file yet. */
+  gathered: Buffer[];
+  gatheredBytes: number;
   /** Up to here the disk was asked to write. */
   begunLength: number;
   frames: FrameEntry[];
   chunks: ChunkEntry[];
 }
 
-/** A pack that is complete and durable under its name. */
+/** A pack that is complete. */
 export interface WrittenPack extends PackContents {
   fileBytes: number;
 }
@@ -43,7 +48,7 @@ export interface WrittenPack extends PackContents {
 /** A pack that is complete under a passing name. */
 export interface SealedPack {
   file: StagedFile;
-  fileBytes: number;
+  contents: WrittenPack;
   /** Brings it under its name; its content must be durable. */
   name: () => void;
   /** To be called when the name is durable. */
@@ -145,11 +150,13 @@ export class PackWriter {
     const pack = this.#pack;
     if (pack === null) return null;
     const tail = encodePackTail(this.#kind, pack.frames, pack.chunks, pack.length);
-    this.#files.write(pack.file.fd, tail.bytes, pack.length);
-    const fileBytes = pack.length + tail.bytes.length;
+    this.#append(pack, tail.bytes);
+    this.#writeGathered(pack);
+    const { frames, chunks, length: fileBytes } = pack;
+    const contents = { id: tail.id, kind: this.#kind, frames, chunks, fileBytes };
     return {
       file: pack.file,
-      fileBytes,
+      contents,
       name: () => {
         this.#beforeName(tail.id);
         pack.file.name(packFileName(tail.id));
@@ -158,7 +165,7 @@ export class PackWriter {
       end: () => {
         this.#pending.clear();
         this.#pendingBytes.clear();
-        this.#onPack({ id: tail.id, kind: this.#kind, frames: pack.frames, chunks: pack.chunks, fileBytes });
+        this.#onPack(contents);
       },
     };
   }
@@ -179,10 +186,11 @@ export class PackWriter {
   #openPack(): OpenPack {
     if (this.#pack !== null) return this.#pack;
     const file = StagedFile.create(this.#files, this.#directory);
-    this.#pack = { file, length: packHeaderBytes, begunLength: 0, frames: [], chunks: [] };
+    const pack = { file, length: 0, gathered: [], gatheredBytes: 0, begunLength: 0, frames: [], chunks: [] };
+    this.#append(pack, encodePackHeader(this.#kind));
     this.#frameNumber = 0;
-    this.#files.write(file.fd, encodePackHeader(this.#kind), 0);
-    return this.#pack;
+    this.#pack = pack;
+    return pack;
   }
 
   #openFrame(firstBytes: number): { slot: number | null; bytes: Buffer } {
@@ -210,7 +218,6 @@ export class PackWriter {
 
   #write(frame: StoredFrame): void {
     const pack = this.#pack as OpenPack;
-    this.#files.write(pack.file.fd, frame.stored, pack.length);
     pack.frames.push({
       offset: pack.length,
       storedBytes: frame.stored.length,
@@ -218,11 +225,30 @@ export class PackWriter {
       codec: frame.codec,
       digest: frame.digest,
     });
-    pack.length += frame.stored.length;
+    this.#append(pack, frame.stored);
     const waitingBytes = pack.length - pack.begunLength;
     if (waitingBytes < writingBytes) return;
+    this.#writeGathered(pack);
     this.#files.beginWriting(pack.file.fd, pack.begunLength, waitingBytes);
     pack.begunLength = pack.length;
+  }
+
+  /** The bytes need not stay what they are after the call. */
+  #append(pack: OpenPack, bytes: Uint8Array): void {
+    if (pack.gatheredBytes + bytes.length > gatheredBytesMax) this.#writeGathered(pack);
+    if (bytes.length > gatheredBytesMax) this.#files.write(pack.file.fd, bytes, pack.length);
+    else {
+      pack.gathered.push(Buffer.from(bytes));
+      pack.gatheredBytes += bytes.length;
+    }
+    pack.length += bytes.length;
+  }
+
+  #writeGathered(pack: OpenPack): void {
+    if (pack.gatheredBytes === 0) return;
+    this.#files.write(pack.file.fd, Buffer.concat(pack.gathered), pack.length - pack.gatheredBytes);
+    pack.gathered = [];
+    pack.gatheredBytes = 0;
   }
 }
 

@@ -28,6 +28,7 @@ export interface FileReading {
 }
 
 const scratch = Buffer.allocUnsafe(wholeFileBytesMax + 1);
+const secondScratch = Buffer.allocUnsafe(wholeFileBytesMax + 1);
 
 export class FileReader {
   readonly #files: Files;
@@ -48,14 +49,15 @@ export class FileReader {
   }
 
   read(fd: Fd): FileReading {
-    return this.#readSettled(fd) ?? this.#readCompared(fd);
+    return this.#readWhole(fd) ?? this.#readCompared(fd);
   }
 
   /**
    * One read and one stat, for small files without holes that did not change since before the walk began: their state after
-   * the read is their state before it. Null for all others.
+   * the read is their state before it. What changed later is read once more: the state is that of what was read before and after
+   * it. Null for all others.
    */
-  #readSettled(fd: Fd): FileReading | null {
+  #readWhole(fd: Fd): FileReading | null {
     let length: number;
     try {
       // Where one call gives less than the file has, its size says so.
@@ -67,16 +69,18 @@ export class FileReader {
     }
     if (length > wholeFileBytesMax) return null;
     const stat = this.#files.statOpen(fd);
-    const settled =
-      stat.type === "file" &&
-      stat.sizeBytes === length &&
-      stat.allocatedBytes >= length &&
-      stat.ctimeSeconds < this.#settledBeforeSeconds;
-    if (!settled) return null;
+    if (stat.type !== "file" || stat.sizeBytes !== length || stat.allocatedBytes < length) return null;
+    const isSettled = stat.ctimeSeconds < this.#settledBeforeSeconds;
+    if (!isSettled && !this.#readsTheSame(fd, scratch.subarray(0, length))) return null;
     this.#onBytes(length);
     if (length === 0) return { stat, segments: [], sizeBytes: 0, consistent: true };
     const id = this.#writer.put("data", scratch.subarray(0, length));
     return { stat, segments: [{ kind: "chunk", length, id }], sizeBytes: length, consistent: true };
+  }
+
+  #readsTheSame(fd: Fd, content: Buffer): boolean {
+    const length = this.#files.readSome(fd, secondScratch, 0);
+    return length === content.length && secondScratch.subarray(0, length).equals(content);
   }
 
   #readCompared(fd: Fd): FileReading {

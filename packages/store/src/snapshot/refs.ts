@@ -60,8 +60,13 @@ export class Refs {
   /** A ref that may become durable with other files before `swap` gives it its name. */
   stage(scope: RefScope, to: SnapshotId): StagedFile {
     const directory = this.#scopeDirectory(scope);
-    ensureDirectory(this.#files, directory);
-    return StagedFile.create(this.#files, directory, encodeRef(to));
+    try {
+      return StagedFile.create(this.#files, directory, encodeRef(to));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      ensureDirectory(this.#files, directory);
+      return StagedFile.create(this.#files, directory, encodeRef(to));
+    }
   }
 
   /**
@@ -85,7 +90,7 @@ export class Refs {
       const directory = this.#scopeDirectory(scope);
       if (present !== null) this.recent.remove(scope, present);
       if (to !== null) {
-        ensureDirectory(this.#files, directory);
+        if (staged === null) ensureDirectory(this.#files, directory);
         // Whoever made the directory may have died before its name was durable; a ref in it shows that nobody has.
         if (!this.recent.has(scope) && this.files(scope).length === 0) {
           syncDirectory(this.#files, parentOf(directory));

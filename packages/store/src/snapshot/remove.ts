@@ -8,21 +8,20 @@ export function removeTree(
   name: Name,
   onRemoved: (allocatedBytes: number) => void = () => undefined,
 ): number {
-  let type;
+  let stat;
   try {
-    const stat = files.stat(directory, name);
-    type = stat.type;
+    stat = files.stat(directory, name);
     if (stat.type === "directory" || stat.links === 1) onRemoved(stat.allocatedBytes);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return 0;
     throw error;
   }
-  if (type !== "directory") {
+  if (stat.type !== "directory") {
     files.unlink(directory, name);
     return 1;
   }
   let removed = 1;
-  const child = openForRemoval(files, directory, name);
+  const child = openForRemoval(files, directory, name, stat.mode);
   try {
     for (const entry of files.list(child)) removed += removeTree(files, child, entry.name, onRemoved);
   } finally {
@@ -51,11 +50,10 @@ export function countTree(files: Files, directory: Fd, name: Name): number {
 }
 
 /** A directory that its owner may not search or write is opened to him first; it is about to go. */
-function openForRemoval(files: Files, directory: Fd, name: Name): Fd {
-  const stat = files.stat(directory, name);
-  if ((stat.mode & 0o700) !== 0o700) {
+function openForRemoval(files: Files, directory: Fd, name: Name, mode: number): Fd {
+  if ((mode & 0o700) !== 0o700) {
     try {
-      files.setMode(directory, name, stat.mode | 0o700);
+      files.setMode(directory, name, mode | 0o700);
     } catch (error) {
       if (!isErrno(error, "EPERM")) throw error;
     }

@@ -130,8 +130,6 @@ class Scanner {
 
   scan(directory: Fd): { root: DirectoryTreeEntry; walk: RecordedWalk } {
     const files = this.#files;
-    if (files.statOpen(directory).type !== "directory")
-      throw new StoreError("invalid_argument", "source is not a directory");
     const { previous = null, base = null, threads = null } = this.#options;
     if (previous?.hasSameView === true) {
       this.#unchanged = findUnchanged(files, directory, previous.walk, threads, () => this.#work.step());
@@ -140,7 +138,13 @@ class Scanner {
         return { root: previous.root, walk: previous.walk };
       }
     }
-    const fd = files.open(directory, ".", { directory: true });
+    let fd: Fd;
+    try {
+      fd = files.open(directory, ".", { directory: true });
+    } catch (error) {
+      if (isErrno(error, "ENOTDIR")) throw new StoreError("invalid_argument", "source is not a directory");
+      throw error;
+    }
     const known = previous?.root ?? base;
     const row = (previous?.walk.directories ?? 0) - 1;
     const root = this.#walk(this.#level(fd, rootPlace, known && { entry: known, row }, null));

@@ -7,9 +7,20 @@ import type { Digest } from "../chunk/hash.js";
 import { treeLeafBytesMax } from "../limits.js";
 import type { ChunkWriter, ObjectSource } from "../pack/chunks.js";
 import { writeDirectory } from "./directory.js";
-import { addSums, type TreeEntry, type TreeSums } from "./entry.js";
+import { addSums, noSums, type TreeEntry, type TreeSums } from "./entry.js";
 import { endsLeaf, LeafCutter } from "./leaf-cutter.js";
-import { decodeNode, decodePart, encodeEntry, leafEntries, type BranchPart, type LeafNode } from "./node.js";
+import {
+  decodeNode,
+  decodePart,
+  encodeEntry,
+  encodeLeaf,
+  leafEntries,
+  type BranchPart,
+  type LeafNode,
+} from "./node.js";
+
+/** Room for some more entries, before the memory has to grow. */
+const addedBytesExpected = 4096;
 
 /** What becomes of one name: its entry, or null when it is to be gone. */
 export interface NameChange {
@@ -18,9 +29,13 @@ export interface NameChange {
 }
 
 interface Leaf extends LeafNode {
-  /** Of the entries, encoded. */
-  entriesBytes: number;
+  bytes: Buffer;
+  /** Where in the bytes the first entry begins, and where each ends: what stays of a leaf is copied as it is encoded. */
+  edges: number[];
 }
+
+/** What a leaf is made of after changes, in order: the entries of it from one to before another, which stay, or one that comes or goes. */
+type Piece = { kept: { from: number; to: number } } | { added: TreeEntry } | { removed: TreeEntry };
 
 export class BaseDirectory {
   readonly #source: ObjectSource;
@@ -36,12 +51,13 @@ export class BaseDirectory {
   constructor(source: ObjectSource, id: Digest) {
     this.#source = source;
     const bytes = source.get(id);
-    const node = decodeNode(bytes);
+    const ends: number[] = [];
+    const node = decodeNode(bytes, ends);
     this.#sums = node.sums;
     this.#isBranch = node.kind === "branch";
     this.#parts =
       node.kind === "branch" ? node.parts : [{ lastName: node.entries.at(-1)?.name ?? Buffer.alloc(0), id }];
-    if (node.kind === "leaf") this.#leaves.set(0, { ...node, entriesBytes: leafEntries(bytes).remaining });
+    if (node.kind === "leaf") this.#leaves.set(0, { ...node, bytes, edges: edgesOf(bytes, ends) });
   }
 
   /** Null when there is nothing of this name. Each name must come after the one before it. */
@@ -59,7 +75,7 @@ export class BaseDirectory {
 
   /** Stores what it is after the changes, which are in order of names: the same as `writeDirectory` of all its entries then. */
   change(writer: Pick<ChunkWriter, "put">, changes: readonly NameChange[]): { id: Digest; sums: TreeSums } {
-    if (!this.#isBranch) return writeDirectory(writer, changed(this.#leaf(0).entries, changes));
+    if (!this.#isBranch) return this.#changeLeaf(writer, this.#leaf(0), changes);
     const cutter = new LeafCutter(writer);
     const scratch = new ByteWriter();
     const sums = { ...this.#sums };
@@ -77,15 +93,21 @@ export class BaseDirectory {
         return;
       }
       const leaf = this.#leaf(number);
-      takeSums(sums, leaf.sums);
-      removedBytes += leaf.entriesBytes;
-      for (const entry of changed(leaf.entries, own)) {
-        scratch.reset();
-        encodeEntry(scratch, entry);
-        const encoded = scratch.finish();
+      removedBytes += entriesBytes(leaf);
+      const add = (entry: TreeEntry, encoded: Uint8Array): void => {
         addedBytes += encoded.length;
-        addSums(sums, entry);
         cutter.add(entry, encoded);
+      };
+      for (const piece of pieces(leaf.entries, own)) {
+        if ("kept" in piece)
+          for (let n = piece.kept.from; n < piece.kept.to; n++)
+            add(leaf.entries[n] as TreeEntry, encodedEntries(leaf, n, n + 1));
+        else if ("added" in piece) {
+          scratch.reset();
+          encodeEntry(scratch, piece.added);
+          add(piece.added, scratch.finish());
+          addSums(sums, piece.added);
+        } else takeEntry(sums, piece.removed);
       }
     });
     // It was larger than one leaf may be.
@@ -93,6 +115,29 @@ export class BaseDirectory {
       return { id: cutter.finish(sums), sums };
     const all = this.#parts.flatMap((_part, number) => this.#leaf(number).entries);
     return writeDirectory(writer, changed(all, changes));
+  }
+
+  #changeLeaf(
+    writer: Pick<ChunkWriter, "put">,
+    leaf: Leaf,
+    changes: readonly NameChange[],
+  ): { id: Digest; sums: TreeSums } {
+    const out = new ByteWriter(leaf.bytes.length + addedBytesExpected);
+    const sums = { ...leaf.sums };
+    let count = 0;
+    for (const piece of pieces(leaf.entries, changes)) {
+      if ("kept" in piece) {
+        const { from, to } = piece.kept;
+        out.bytes(encodedEntries(leaf, from, to));
+        count += to - from;
+      } else if ("added" in piece) {
+        encodeEntry(out, piece.added);
+        addSums(sums, piece.added);
+        count += 1;
+      } else takeEntry(sums, piece.removed);
+    }
+    if (out.length > treeLeafBytesMax) return writeDirectory(writer, changed(leaf.entries, changes));
+    return { id: writer.put("tree", encodeLeaf(sums, out.finish(), count)), sums };
   }
 
   /** Those that belong into each part. */
@@ -129,26 +174,58 @@ export class BaseDirectory {
     if (known !== undefined) return known;
     const part = this.#parts[number] as BranchPart;
     const bytes = this.#source.get(part.id);
-    const leaf = { ...decodePart(bytes, part), entriesBytes: leafEntries(bytes).remaining };
+    const ends: number[] = [];
+    const leaf = { ...decodePart(bytes, part, ends), bytes, edges: edgesOf(bytes, ends) };
     this.#leaves.set(number, leaf);
     return leaf;
   }
 }
 
-/** Both are in order of names. */
-function changed(entries: readonly TreeEntry[], changes: readonly NameChange[]): TreeEntry[] {
-  const result: TreeEntry[] = [];
-  let next = 0;
-  for (const { name, entry } of changes) {
-    for (let one = entries[next]; one !== undefined && one.name.compare(name) < 0; one = entries[++next])
-      result.push(one);
-    if (entries[next]?.name.equals(name) === true) next += 1;
-    if (entry !== null) result.push(entry);
-  }
-  return [...result, ...entries.slice(next)];
+function edgesOf(bytes: Buffer, ends: number[]): number[] {
+  return [ends.length === 0 ? bytes.length : leafEntries(bytes).position, ...ends];
 }
 
-function takeSums(total: TreeSums, part: TreeSums): void {
+function encodedEntries({ bytes, edges }: Leaf, from: number, to: number): Buffer {
+  return bytes.subarray(edges[from], edges[to]);
+}
+
+function entriesBytes({ bytes, edges }: Leaf): number {
+  return bytes.length - (edges[0] as number);
+}
+
+/** Both are in order of names. */
+function* pieces(entries: readonly TreeEntry[], changes: readonly NameChange[]): Generator<Piece> {
+  let from = 0;
+  let to = 0;
+  for (const { name, entry } of changes) {
+    let order = 1;
+    for (; to < entries.length; to++) {
+      order = (entries[to] as TreeEntry).name.compare(name);
+      if (order >= 0) break;
+    }
+    const present = to < entries.length && order === 0 ? (entries[to] as TreeEntry) : null;
+    if (present === null && entry === null) continue;
+    if (to > from) yield { kept: { from, to } };
+    if (present !== null) {
+      yield { removed: present };
+      to += 1;
+    }
+    from = to;
+    if (entry !== null) yield { added: entry };
+  }
+  if (entries.length > from) yield { kept: { from, to: entries.length } };
+}
+
+function changed(entries: readonly TreeEntry[], changes: readonly NameChange[]): TreeEntry[] {
+  return [...pieces(entries, changes)].flatMap((piece) => {
+    if ("kept" in piece) return entries.slice(piece.kept.from, piece.kept.to);
+    return "added" in piece ? [piece.added] : [];
+  });
+}
+
+function takeEntry(total: TreeSums, entry: TreeEntry): void {
+  const part = noSums();
+  addSums(part, entry);
   total.files -= part.files;
   total.directories -= part.directories;
   total.logicalBytes -= part.logicalBytes;

@@ -262,8 +262,8 @@ export function leafEntries(bytes: Buffer): ByteReader {
   return input;
 }
 
-/** Code `corrupt` for anything that `encodeNode` could not have written. */
-export function decodeNode(bytes: Buffer): TreeNode {
+/** Code `corrupt` for anything that `encodeNode` could not have written. `ends` is given the places at which a leaf's entries end. */
+export function decodeNode(bytes: Buffer, ends: number[] = []): TreeNode {
   const input = new ByteReader(bytes, "tree node");
   input.magic(magic);
   if (input.u8() !== version) input.fail("version is not known");
@@ -292,6 +292,7 @@ export function decodeNode(bytes: Buffer): TreeNode {
     if (before !== undefined && before.name.compare(entry.name) >= 0) input.fail("entries are not in order");
     addSums(counted, entry);
     entries.push(entry);
+    ends.push(input.position);
   }
   input.end();
   // The empty name stands for a root, which is a directory and alone.
@@ -309,9 +310,9 @@ export function decodeNode(bytes: Buffer): TreeNode {
   return { kind: "leaf", sums, entries };
 }
 
-/** A leaf that a branch names. Code `corrupt` also when it is another one. */
-export function decodePart(bytes: Buffer, { lastName }: BranchPart): LeafNode {
-  const leaf = decodeNode(bytes);
+/** A leaf that a branch names. Code `corrupt` also when it is another one. `ends`: as `decodeNode` says. */
+export function decodePart(bytes: Buffer, { lastName }: BranchPart, ends?: number[]): LeafNode {
+  const leaf = decodeNode(bytes, ends);
   if (leaf.kind !== "leaf" || leaf.entries.at(-1)?.name.equals(lastName) !== true) {
     throw new StoreError("corrupt", "tree branch does not match its leaves");
   }

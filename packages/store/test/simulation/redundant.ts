@@ -25,7 +25,7 @@ export const redundant: ReadonlyMap<string, string> = new Map([
     "needed only after another process died deleting; see killed.test.ts",
   ],
   [
-    "directory in syncDirectory of #replace",
+    "directory in syncDirectory of #settleLoose",
     "needed only after another process died naming a pack; see pack/index.test.ts",
   ],
   [

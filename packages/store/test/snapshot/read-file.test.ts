@@ -16,9 +16,12 @@ import { readDirectory } from "../../src/tree/directory.js";
 import { temporaryDirectory } from "../temporary.js";
 import { MemoryObjects } from "../tree/memory-objects.js";
 
-/** The kernel's files, with something that happens right behind each read. */
-function filesWith(afterRead: (read: number) => void): Files {
+type Happening = (count: number) => void;
+
+/** The kernel's files, with something that happens right behind each read, or each stat. */
+function filesWith(afterRead: Happening, afterStat: Happening = () => undefined): Files {
   let reads = 0;
+  let stats = 0;
   return {
     ...linuxFiles,
     readSome(fd, buffer, position) {
@@ -26,13 +29,18 @@ function filesWith(afterRead: (read: number) => void): Files {
       afterRead((reads += 1));
       return count;
     },
+    statOpen(fd) {
+      const stat = linuxFiles.statOpen(fd);
+      afterStat((stats += 1));
+      return stat;
+    },
   };
 }
 
 /** Reads a file to which that happens; in any case what was read is what its metadata is about. */
-function reading(path: string, afterRead: (read: number) => void): { text: string } & FileReading {
+function reading(path: string, afterRead: Happening, afterStat?: Happening): { text: string } & FileReading {
   const objects = new MemoryObjects();
-  const files = filesWith(afterRead);
+  const files = filesWith(afterRead, afterStat);
   const fd = files.open(anywhere, path);
   try {
     const found = new FileReader(files, objects, settledBefore(Date.now()), () => undefined).read(fd);
@@ -62,14 +70,26 @@ describe("a file that changes while it is read", () => {
     assert.deepEqual([text, consistent, stat.mtimeSeconds], ["after!", true, 1_000_000_000]);
   });
 
+  test("is read again when that happens right after its state was asked for, within one tick of the clock or not", (t) => {
+    const file = place(t);
+    const { text, consistent } = reading(
+      file,
+      () => undefined,
+      (stat) => {
+        if (stat === 1) writeFileSync(file, "after!");
+      },
+    );
+    assert.deepEqual([text, consistent], ["after!", true]);
+  });
+
   test("is read again when it becomes longer, or shorter", (t) => {
     const file = place(t);
     const longer = reading(file, (read) => {
-      if (read === 2) appendFileSync(file, " and after");
+      if (read === 1) appendFileSync(file, " and after");
     });
     assert.deepEqual([longer.text, longer.consistent], ["before and after", true]);
     const shorter = reading(file, (read) => {
-      if (read === 2) writeFileSync(file, "cut");
+      if (read === 1) writeFileSync(file, "cut");
     });
     assert.deepEqual([shorter.text, shorter.consistent], ["cut", true]);
   });
