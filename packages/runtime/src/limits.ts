@@ -20,6 +20,8 @@ export interface SessionLimits {
   fileSizeBytes: number;
   /** Open descriptors of one process. */
   openFiles: number;
+  /** Open descriptors of all processes of the session together. Looking through them takes time. */
+  sessionOpenFiles: number;
   /** What `/tmp` and `/dev/shm` hold together, in bytes. It is memory. */
   tmpBytes: number;
   /** Files and directories in `/tmp` and `/dev/shm` together. Each costs about a kilobyte of kernel memory. */
@@ -34,7 +36,15 @@ export interface SessionLimits {
 export type LimitMechanism = "rlimit" | "userns" | "cgroup" | "tmpfs" | "watch" | "priority" | "none";
 
 /** Limits that a command can run into, as results name them. */
-export const LIMIT_NAMES = ["memory", "processes", "file_size", "tmp", "output", "time"] as const;
+export const LIMIT_NAMES = [
+  "memory",
+  "processes",
+  "file_size",
+  "tmp",
+  "open_files",
+  "output",
+  "time",
+] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
 export type AppliedLimits = {
@@ -56,6 +66,8 @@ export const SESSION_LIMITS_DEFAULT: SessionLimits = {
   fileSizeBytes: 10 * GiB,
   // The usual hard limit for a login; servers and file watchers need more than 1,024.
   openFiles: 65_536,
+  // Eight processes of the most that one may have. Without a bound, a session could make it endless to find what it holds.
+  sessionOpenFiles: 524_288,
   tmpBytes: 512 * MiB,
   tmpInodes: 100_000,
 };
@@ -120,7 +132,7 @@ export const FILE_OPEN_MS_MAX = 60_000;
 /** How often it is looked whether the machine loses memory, which costs one small read. */
 export const WATCH_TICK_MS = 100;
 
-/** How often each session that has processes is looked at in any case. A process costs some 15 microseconds. */
+/** How often each session that has processes is looked at in any case. A process costs some 20 microseconds. */
 export const WATCH_LOOK_MS = 1_000;
 
 /** How often memory is measured exactly in any case: some 200 microseconds a process, off the main thread. */
@@ -152,6 +164,9 @@ export const CPU_CROWD_NICE = 19;
  * afterwards, but not longer than this.
  */
 export const MEASURE_REST_MS_MAX = 500;
+
+/** Who asks what files without a name a session holds waits no longer for all of its descriptors to be looked through. */
+export const HELD_FILES_WAIT_MS = 500;
 
 /** Rules of one session: more are a way out that nobody reads any more. */
 export const EGRESS_RULES_MAX = 200;

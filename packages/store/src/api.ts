@@ -437,7 +437,8 @@ export interface GrowthOptions {
   onError: (error: unknown) => void;
   /**
    * What the writers hold open that has no name any more, in allocated bytes: it takes space, and no walk finds it. Added to what is found,
-   * except where the kernel counts. Default: none.
+   * except where the kernel counts; not asked when that alone is more than the cap. It should take no longer than a moment, because nothing is looked at
+   * meanwhile. Default: none.
    */
   unlinkedBytes?: () => Promise<number>;
   /** How often the filesystem is asked whether it lost space or inodes, which takes microseconds. Walks take at most 2 % of the time, near the cap 10 %. Default 200. */

@@ -103,11 +103,11 @@ class EngineStore implements Store {
   }
 
   watchGrowth(options: GrowthOptions): GrowthWatch {
-    const measure = async (): Promise<Taken> => {
-      const unlinkedBytes = (await options.unlinkedBytes?.()) ?? 0;
-      return { bytes: (await this.onDiskBytes()) + unlinkedBytes, inodes: 0 };
+    const measures = {
+      named: async (): Promise<Taken> => ({ bytes: await this.onDiskBytes(), inodes: 0 }),
+      unnamed: async (): Promise<number> => (await options.unlinkedBytes?.()) ?? 0,
     };
-    return watchGrowth(this.directory, measure, { bytes: options.capBytes, inodes: Infinity }, options);
+    return watchGrowth(this.directory, measures, { bytes: options.capBytes, inodes: Infinity }, options);
   }
 
   snapshotUsage(options: LongCall & Scope = {}): Promise<SnapshotUsage[]> {

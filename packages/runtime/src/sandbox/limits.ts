@@ -82,6 +82,7 @@ export function appliedLimits(
     memoryBytes: { value: limits.memoryBytes, mechanism: "rlimit" },
     fileSizeBytes: { value: limits.fileSizeBytes, mechanism: "rlimit" },
     openFiles: { value: limits.openFiles, mechanism: "rlimit" },
+    sessionOpenFiles: { value: limits.sessionOpenFiles, mechanism: "watch" },
     tmpBytes: { value: limits.tmpBytes, mechanism: "tmpfs" },
     tmpInodes: { value: limits.tmpInodes, mechanism: "tmpfs" },
   };

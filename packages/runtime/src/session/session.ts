@@ -45,7 +45,6 @@ import { listProcesses, namespaceOfCommand } from "./process-list.js";
 import { procAsSeen, signalAll, untilStopped, type ProcessesTarget } from "./processes.js";
 import { selfTest } from "./self-test.js";
 import { setUpSession, type SessionParts, type SessionSetting } from "./set-up.js";
-import { unlinkedBytes } from "../watch/unlinked.js";
 import { SessionWatch, type LimitCounts } from "../watch/session-watch.js";
 
 const PAUSE_POLL_MS = 1;
@@ -140,7 +139,7 @@ export class SandboxSession implements Session {
 
   unlinkedBytes(): Promise<number> {
     this.#assertAlive();
-    return unlinkedBytes(procAsSeen(this.#processes));
+    return this.watch.unlinkedBytes();
   }
 
   async connect(port: number): Promise<Socket> {

@@ -11,9 +11,10 @@ import {
   type AppliedLimits,
   type LimitName,
 } from "../limits.js";
+import { bytesOf, HeldFiles } from "./held-files.js";
 import { hostPids, killProcess, lowerPriority } from "./host-processes.js";
-import { measureMemory, residentBytes } from "./memory.js";
-import { readUsage, type ProcessUsage } from "./usage.js";
+import { measureProcesses, residentBytes, sessionMemory } from "./memory.js";
+import { openDescriptors, readUsage, type ProcessUsage } from "./usage.js";
 
 export interface Watched {
   limits: AppliedLimits;
@@ -36,8 +37,21 @@ export function niceFor(use: { usedPercent: number; running: number; limitPercen
   return use.usedPercent > Math.min(use.limitPercent, CPU_BUSY_PERCENT) ? CPU_BUSY_NICE : null;
 }
 
+/** Which have to go, so that no more than so many descriptors are left: those with most first. */
+export function beyondLimit(counted: readonly { pid: string; count: number }[], limit: number): string[] {
+  let left = counted.reduce((sum, { count }) => sum + count, 0);
+  const excess: string[] = [];
+  for (const { pid, count } of [...counted].sort((a, b) => b.count - a.count)) {
+    if (left <= limit) break;
+    left -= count;
+    excess.push(pid);
+  }
+  return excess;
+}
+
 export class SessionWatch {
   readonly #watched: Watched;
+  readonly #heldFiles: HeldFiles;
   readonly #counts: LimitCounts = {};
   #cpu: { cpuMs: number; atMs: number } | null = null;
   /** A large process needs a moment to go; nobody else is killed meanwhile. */
@@ -47,6 +61,12 @@ export class SessionWatch {
 
   constructor(watched: Watched) {
     this.#watched = watched;
+    this.#heldFiles = new HeldFiles(watched.proc);
+  }
+
+  /** Allocated, of files on the disk that have no name any more and are held open. Takes a moment at most, and is then what is known so far. */
+  async unlinkedBytes(): Promise<number> {
+    return bytesOf(await this.#heldFiles.in("disk"));
   }
 
   /** How often each limit was reached. */
@@ -61,6 +81,7 @@ export class SessionWatch {
       const usage = readUsage(this.#watched.proc);
       if (usage.length === 0) return;
       this.#lookAtProcesses(usage);
+      this.#lookAtDescriptors(usage);
       this.#lookAtProcessor(usage);
       this.#lookAtMemory(usage, thorough);
     } catch {
@@ -82,6 +103,17 @@ export class SessionWatch {
     if (mechanism === "cgroup") return;
     const threads = usage.reduce((sum, process) => sum + process.threads, 0);
     if (threads >= value - UNSEEN_PROCESSES) this.#hit("processes");
+  }
+
+  /** Those with most of them go, until the others are within the limit. */
+  #lookAtDescriptors(usage: readonly ProcessUsage[]): void {
+    const { value } = this.#watched.limits.sessionOpenFiles;
+    const counted = usage.map(({ pid }) => ({ pid, count: openDescriptors(this.#watched.proc, pid) }));
+    const excess = beyondLimit(counted, value);
+    if (excess.length === 0) return;
+    this.#hit("open_files");
+    const pids = hostPids(this.#watched.pidNamespace);
+    for (const pid of excess) killProcess(pids.get(pid));
   }
 
   /**
@@ -122,7 +154,11 @@ export class SessionWatch {
 
   async #measure(usage: readonly ProcessUsage[], limitBytes: number): Promise<void> {
     const startedAtMs = performance.now();
-    const { bytes, largest } = await measureMemory(this.#watched.proc, usage);
+    const processes = await measureProcesses(this.#watched.proc, usage, limitBytes);
+    const own = sessionMemory(processes, []);
+    // What processes show is enough, or else what they hide counts too.
+    const { bytes, largest } =
+      own.bytes > limitBytes ? own : sessionMemory(processes, await this.#heldFiles.in("memory"));
     const endedAtMs = performance.now();
     this.#measureAgainAtMs = endedAtMs + Math.min(endedAtMs - startedAtMs, MEASURE_REST_MS_MAX);
     if (bytes <= limitBytes || largest === null) return;

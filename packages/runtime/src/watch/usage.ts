@@ -1,6 +1,6 @@
 /** What the processes of a session use, read from its own `/proc`. */
-import { readdirSync, readFileSync } from "node:fs";
-import { readdir, readFile, readlink, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
 export interface ProcessUsage {
   /** In the session's own numbering. */
@@ -17,7 +17,6 @@ const PAGE_BYTES = 4096;
 /** USER_HZ, the same on every architecture that matters. */
 const TICK_MS = 10;
 const INIT_PID = "1";
-const BLOCK_BYTES = 512;
 
 /** Reads `/proc/PID/stat`; the name may hold anything, closing parentheses included. */
 export function parseUsage(pid: string, stat: string): ProcessUsage {
@@ -34,10 +33,27 @@ export function parseUsage(pid: string, stat: string): ProcessUsage {
 }
 
 /** `proc` is where the session's `/proc` is mounted. Init is the runtime's own. */
+export function pidsIn(proc: string): string[] {
+  return readdirSync(proc).filter((name) => name !== INIT_PID && /^\d+$/.test(name));
+}
+
+/** Counted by the kernel (Linux 6.2); before, for how many it has room, which is up to twice as many. */
+export function openDescriptors(proc: string, pid: string): number {
+  try {
+    const { size } = statSync(`${proc}/${pid}/fd`);
+    return size > 0 ? size : parseRoom(readFileSync(`${proc}/${pid}/status`, "latin1"));
+  } catch {
+    return 0; // Gone meanwhile.
+  }
+}
+
+export function parseRoom(status: string): number {
+  return Number(/^FDSize:\s+(\d+)$/m.exec(status)?.[1] ?? 0);
+}
+
 export function readUsage(proc: string): ProcessUsage[] {
   const found: ProcessUsage[] = [];
-  for (const pid of readdirSync(proc)) {
-    if (pid === INIT_PID || !/^\d+$/.test(pid)) continue;
+  for (const pid of pidsIn(proc)) {
     try {
       found.push(parseUsage(pid, readFileSync(`${proc}/${pid}/stat`, "latin1")));
     } catch {
@@ -71,25 +87,8 @@ export async function readOwnMemory(proc: string, pid: string): Promise<OwnMemor
   }
 }
 
-/** Files in memory that a process holds open: nothing that maps them would show. By inode, since several may hold one. */
-export async function readMemoryFiles(proc: string, pid: string): Promise<Map<bigint, number>> {
-  const files = new Map<bigint, number>();
-  const directory = `${proc}/${pid}/fd`;
-  try {
-    for (const name of await readdir(directory)) {
-      if (!(await readlink(`${directory}/${name}`)).startsWith("/memfd:")) continue;
-      const { ino, blocks } = await stat(`${directory}/${name}`, { bigint: true });
-      files.set(ino, Number(blocks) * BLOCK_BYTES);
-    }
-  } catch (error) {
-    if (isNoDescriptorLeft(error)) throw error;
-    // Gone meanwhile; what was read so far counts.
-  }
-  return files;
-}
-
 /** That nothing could be read says nothing then of the process that was asked after. */
-function isNoDescriptorLeft(error: unknown): boolean {
+export function isNoDescriptorLeft(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "EMFILE" || code === "ENFILE";
 }

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import type { Session } from "../../src/index.js";
 import { CPU_BUSY_NICE, CPU_CROWD_NICE, CPU_CROWD_PROCESSES } from "../../src/limits.js";
 import type { SandboxSession } from "../../src/session/session.js";
-import { niceFor } from "../../src/watch/session-watch.js";
+import { beyondLimit, niceFor } from "../../src/watch/session-watch.js";
 import { noSandbox } from "../support/available.js";
 import { Fixture, runIn } from "../support/fixture.js";
 import { eventually, processesWith } from "../support/host.js";
@@ -78,6 +78,18 @@ describe("a session without a control group", { skip: noSandbox }, () => {
     assert.match((await runIn(session, perl(segments))).text, /refused/);
   });
 
+  it("is held to its descriptors as a whole, by the loss of those that have most", async () => {
+    await using fixture = await Fixture.open();
+    const session = await fixture.session({ limits: { sessionOpenFiles: 300 } });
+    const few = await session.exec({ command: "sleep 1000" });
+    const many = perl('open($h[$_], "<", "/dev/null") or die for 1 .. 400; sleep 1000');
+    const { signal, limitsHit } = await runIn(session, many);
+    assert.deepEqual([signal, limitsHit], ["SIGKILL", ["open_files"]]);
+    assert.deepEqual((await runIn(session, "exit 3")).limitsHit, []);
+    few.kill("SIGTERM");
+    assert.equal((await few.completed).signal, "SIGTERM", "this one went on");
+  });
+
   it("names the other limits it ran into", async () => {
     await using fixture = await Fixture.open({ cgroupDirectory: null });
     const session = await fixture.session({
@@ -116,6 +128,20 @@ describe("a session without a control group", { skip: noSandbox }, () => {
     await using fixture = await Fixture.open();
     const session = await fixture.session();
     assert.equal((await runIn(session, "cat /proc/self/oom_score_adj")).text, "800\n");
+  });
+});
+
+describe("which processes go for having too many descriptors", () => {
+  const counted = [
+    { pid: "2", count: 5 },
+    { pid: "3", count: 60 },
+    { pid: "4", count: 50 },
+  ];
+
+  it("are those with most, as few as will do", () => {
+    assert.deepEqual(beyondLimit(counted, 115), []);
+    assert.deepEqual(beyondLimit(counted, 60), ["3"]);
+    assert.deepEqual(beyondLimit(counted, 54), ["3", "4"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { innerPid } from "../../src/watch/host-processes.js";
-import { parseOwnMemory, parseUsage } from "../../src/watch/usage.js";
+import { parseOwnMemory, parseRoom, parseUsage } from "../../src/watch/usage.js";
 import { availableBytes } from "../../src/watch/watches.js";
 
 describe("what a process uses", () => {
@@ -27,6 +27,10 @@ describe("what a process uses", () => {
   it("has a number of its own in the session", () => {
     assert.equal(innerPid("Name:\tx\nNSpid:\t4711\t12\t3\n"), "3");
     assert.equal(innerPid("Name:\tx\n"), null);
+  });
+
+  it("has room for so many descriptors, where the kernel does not count them", () => {
+    assert.equal(parseRoom("Gid:\t0\nFDSize:\t256\nGroups:\t\n"), 256);
   });
 
   it("leaves the machine so much memory", () => {

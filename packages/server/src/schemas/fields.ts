@@ -67,7 +67,7 @@ export const terminalCells = z.number().int().min(1).max(terminalCellsMax);
 
 export const limitsHit = z.array(z.enum(LIMIT_NAMES)).openapi({
   description:
-    "limits that were reached while the command ran; memory, processes and tmp are those of the whole session, " +
+    "limits that were reached while the command ran; memory, processes, tmp and open_files are those of the whole session, " +
     "so another command of it may have been the one. A full disk ends the session: workspace_disk_full",
 });
 

@@ -52,22 +52,14 @@ export function watchDiskGrowth(
     if (!isClosed) isLimited = project?.limit(upperLimit(cap, layers, all)) ?? false;
     return all;
   };
-  const usedWithUnlinked = async (): Promise<Taken> => {
-    const taken = await used();
-    // The kernel counts these, too.
-    if (isLimited) return taken;
-    return { ...taken, bytes: taken.bytes + ((await options.unlinkedBytes?.()) ?? 0) };
+  // Where the kernel counts, it counts what has no name, too, and nobody has to stand still.
+  const unnamed = async (): Promise<number> => (isLimited ? 0 : ((await options.unlinkedBytes?.()) ?? 0));
+  const paused = async (): Promise<() => Promise<void>> => {
+    const goOn = isLimited ? undefined : await pause?.();
+    return async () => goOn?.();
   };
-  const measure = async (isUrgent: boolean): Promise<Taken> => {
-    if (!isUrgent || isLimited || pause === undefined) return usedWithUnlinked();
-    const resume = await pause();
-    try {
-      return await usedWithUnlinked();
-    } finally {
-      await resume();
-    }
-  };
-  const watch = watchGrowth(directory, measure, cap, options);
+  const measures = { named: used, unnamed, pause: paused };
+  const watch = watchGrowth(directory, measures, cap, options);
   return {
     close: () => {
       isClosed = true;

@@ -4,12 +4,18 @@
  * and then at most 2 % of the time, or 10 % when as much was lost as is left below the cap.
  */
 import { statfs } from "node:fs/promises";
-import type { CapCrossed, GrowthOptions, GrowthWatch } from "../api.js";
+import type { CapCrossed, GrowthOptions, GrowthWatch, PauseHook } from "../api.js";
 import type { Taken } from "../platform/allocated.js";
 import { CapGauge } from "./cap-gauge.js";
 
-/** What is used now. `isUrgent`: as much may have been written as was left, so writers had better stand still meanwhile. */
-export type Measure = (isUrgent: boolean) => Promise<Taken>;
+export interface Measures {
+  /** What is used now by what has a name. */
+  named: () => Promise<Taken>;
+  /** Bytes of what has none; asked only where what has one is within the cap by itself. */
+  unnamed: () => Promise<number>;
+  /** Makes writers stand still when as much may have been written as was left. Resolves to what lets them go on. */
+  pause?: PauseHook;
+}
 
 /** How often it is looked. */
 const intervalMsDefault = 200;
@@ -22,11 +28,11 @@ const quietMsMax = 10_000;
 /** `directory`: on the filesystem that is written to. `cap`: Infinity for none. */
 export function watchGrowth(
   directory: string,
-  measure: Measure,
+  measures: Measures,
   cap: Taken,
   { intervalMs = intervalMsDefault, onCrossed, onError }: Omit<GrowthOptions, "capBytes">,
 ): GrowthWatch {
-  const looking = new Looking(directory, measure, cap);
+  const looking = new Looking(directory, measures, cap);
   let isClosed = false;
   const look = async (): Promise<void> => {
     const crossed = await looking.look();
@@ -48,16 +54,16 @@ export function watchGrowth(
 
 class Looking {
   readonly #directory: string;
-  readonly #measureUsed: Measure;
+  readonly #measures: Measures;
   readonly #gauges: readonly CapGauge[];
   #measuredAtMs: number | null = null;
   #walkMs = 0;
   #isLooking = false;
   #hasCrossed = false;
 
-  constructor(directory: string, measure: Measure, { bytes, inodes }: Taken) {
+  constructor(directory: string, measures: Measures, { bytes, inodes }: Taken) {
     this.#directory = directory;
-    this.#measureUsed = measure;
+    this.#measures = measures;
     this.#gauges = [new CapGauge("bytes", bytes), new CapGauge("inodes", inodes)];
   }
 
@@ -85,10 +91,24 @@ class Looking {
   }
 
   async #measure(free: Taken, isUrgent: boolean): Promise<CapCrossed | null> {
-    const startedAt = performance.now();
-    const used = await this.#measureUsed(isUrgent);
-    this.#measuredAtMs = performance.now();
-    this.#walkMs = this.#measuredAtMs - startedAt;
+    const { named, unnamed, pause } = this.#measures;
+    const goOn = isUrgent ? await pause?.() : undefined;
+    try {
+      const startedAtMs = performance.now();
+      const used = await named();
+      // Alone: whoever holds what has no name bounds what it takes to find it, and must not make this wait.
+      this.#walkMs = performance.now() - startedAtMs;
+      const crossed = this.#set(used, free);
+      if (crossed !== null) return crossed;
+      const all = { ...used, bytes: used.bytes + (await unnamed()) };
+      this.#measuredAtMs = performance.now();
+      return this.#set(all, free);
+    } finally {
+      await goOn?.();
+    }
+  }
+
+  #set(used: Taken, free: Taken): CapCrossed | null {
     for (const gauge of this.#gauges) gauge.set(used, free);
     const crossed = this.#gauges.find(({ isCrossed }) => isCrossed);
     if (crossed === undefined) return null;

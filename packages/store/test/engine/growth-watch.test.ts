@@ -3,7 +3,7 @@ import { linkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { CapCrossed, DiskMount, GrowthWatch, Store } from "../../src/api.js";
+import type { CapCrossed, DiskMount, GrowthOptions, GrowthWatch, Store } from "../../src/api.js";
 import { kernelHoldsDisks } from "../../src/engine/disk-growth.js";
 import { openStore } from "../../src/store.js";
 import { temporaryDirectory } from "../temporary.js";
@@ -89,6 +89,24 @@ describe("what processes write to an attached disk", { skip }, () => {
     const crossed = crossing(t, (on) => store.watchGrowth({ ...on, capBytes, intervalMs }));
     await writing(path, crossed);
     assert.ok((await crossed).used > capBytes);
+  });
+
+  test("is told without asking what has no name when what has one is enough", async (t) => {
+    const { store, path } = await makeDisk(t);
+    for (const watch of [
+      (options: GrowthOptions) => store.disks.watchGrowth("disk", options),
+      (options: GrowthOptions) => store.watchGrowth(options),
+    ]) {
+      const capBytes = (await store.onDiskBytes()) + 8 * MiB;
+      let asked = 0;
+      const unlinkedBytes = (): Promise<number> => {
+        asked += 1;
+        writeFileSync(`${path}/${asked}-${capBytes}`, Buffer.alloc(16 * MiB, "content"));
+        return Promise.resolve(0);
+      };
+      await crossing(t, (on) => watch({ ...on, capBytes, intervalMs, unlinkedBytes }));
+      assert.equal(asked, 1);
+    }
   });
 
   test("is told when it has more files than the disk may, empty ones and links to one another alike", async (t) => {
