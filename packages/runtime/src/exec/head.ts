@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
+import { PATH_BYTES_MAX } from "../limits.js";
 
-/** Longest text of a failed set-up that is kept to tell its cause. */
-const HEAD_BYTES_MAX = 2048;
+/** Longest text of a failed set-up that is kept to tell its cause: that comes after a path. */
+const HEAD_BYTES_MAX = 2 * PATH_BYTES_MAX;
 
 /** Remembers the first bytes that go through a stream, whoever reads them. */
 export class Head {

@@ -46,26 +46,35 @@ function signalExit(signal: NodeJS.Signals): number {
   return EXIT_SIGNAL_BASE + constants.signals[signal];
 }
 
+const MISSING = new Set(["No such file or directory", "Not a directory"]);
+
+/**
+ * Which of the last two steps of a set-up failed, in bwrap's own words, in the C locale: it exits 1 in all cases. The path is the
+ * caller's, and may hold anything, lines that look like these included: the step is what comes first, the reason what comes last.
+ */
+function refusalOf(text: string): { step: string; path: string; reason: string } | null {
+  const match = /^bwrap: (execvp|Can't chdir to) (.*): ([^:\n]+)\n?$/s.exec(text);
+  if (match === null) return null;
+  const [, step = "", path = "", reason = ""] = match;
+  return { step, path, reason };
+}
+
 /** Tells the command's own ending from a set-up that failed. Throws `RuntimeError` for the latter. */
 export function interpretEnding(ending: Ending): ExecResult {
   if (ending.status.exitCode !== null) return resultOf(ending.status.exitCode, ending);
   if (ending.signal !== null) return resultOf(signalExit(ending.signal), ending);
   if (ending.timedOut) return resultOf(EXIT_TIMED_OUT, ending);
   if (ending.killed !== null) return resultOf(signalExit(ending.killed), ending);
-  // bwrap's own words, in the C locale: it exits 1 in all these cases.
   const text = ending.stderrHead;
-  const notRun = /^bwrap: execvp (?:.*): ([^:\n]+)\n?$/m.exec(text);
-  if (notRun !== null) {
-    const missing = notRun[1] === "No such file or directory" || notRun[1] === "Not a directory";
-    return resultOf(missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, ending);
-  }
+  const refused = refusalOf(text);
+  if (refused?.step === "execvp")
+    return resultOf(MISSING.has(refused.reason) ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, ending);
   if (!ending.sessionAlive)
     throw new RuntimeError("session_ended", "the session ended before the command ran");
-  const noDirectory = /^bwrap: Can't chdir to (.*): ([^:\n]+)\n?$/m.exec(text);
-  if (noDirectory !== null) {
+  if (refused !== null) {
     throw new RuntimeError(
       "working_directory_not_found",
-      `working directory ${JSON.stringify(noDirectory[1])}: ${(noDirectory[2] ?? "").toLowerCase()}`,
+      `working directory ${JSON.stringify(refused.path)}: ${refused.reason.toLowerCase()}`,
     );
   }
   throw new RuntimeError("sandbox_unavailable", `the command could not be started: ${text.trim()}`, {

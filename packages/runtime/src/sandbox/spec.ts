@@ -5,6 +5,7 @@ import { RuntimeError } from "../errors.js";
 import {
   ARGUMENT_BYTES_MAX,
   ARGUMENTS_BYTES_MAX,
+  PATH_BYTES_MAX,
   SESSION_ID_LENGTH_MAX,
   SESSION_LIMITS_DEFAULT,
   TERMINAL_CELLS_MAX,
@@ -24,6 +25,12 @@ export function checkText(what: string, value: unknown): asserts value is string
   if (Buffer.byteLength(value) > ARGUMENT_BYTES_MAX) {
     throw invalid(`${what} is longer than ${String(ARGUMENT_BYTES_MAX)} bytes`);
   }
+}
+
+/** The kernel refuses longer ones. */
+function checkPath(what: string, path: string): void {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX)
+    throw invalid(`${what} is longer than ${String(PATH_BYTES_MAX)} bytes`);
 }
 
 export function checkEnvironment(env: Readonly<Record<string, string>> | undefined): void {
@@ -93,8 +100,10 @@ export function checkExec(spec: ExecSpec, environment: Readonly<Record<string, s
   argv.forEach((argument, index) => {
     checkText(`argument ${String(index)} of the command`, argument);
   });
+  checkPath("program", argv[0] ?? "");
   if (spec.cwd !== undefined) {
     checkText("working directory", spec.cwd);
+    checkPath("working directory", spec.cwd);
     if (!spec.cwd.startsWith("/"))
       throw invalid(`working directory ${JSON.stringify(spec.cwd)} is not absolute`);
   }

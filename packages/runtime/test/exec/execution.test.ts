@@ -24,6 +24,7 @@ describe("a command", { skip: noSandbox }, () => {
     { command: ["/workspace/no/such/file"], exitCode: 127, signal: null },
     { command: ["/etc/passwd"], exitCode: 126, signal: null },
     { command: ["/workspace"], exitCode: 126, signal: null },
+    { command: ["/no\nsuch"], exitCode: 127, signal: null },
     { command: "kill -TERM $$", exitCode: 143, signal: "SIGTERM" },
     { command: "kill -KILL $$", exitCode: 137, signal: "SIGKILL" },
     { command: "kill -SEGV $$", exitCode: 139, signal: "SIGSEGV" },
@@ -78,9 +79,15 @@ describe("a command", { skip: noSandbox }, () => {
   it("runs in its working directory, and not at all when there is none", async () => {
     assert.equal((await runIn(session, "pwd")).text, "/workspace\n");
     assert.equal((await runIn(session, "pwd", { cwd: "/usr/bin" })).text, "/usr/bin\n");
-    await assert.rejects(runIn(session, "pwd", { cwd: "/no/where" }), {
-      code: "working_directory_not_found",
-    });
+    for (const cwd of ["/no/where", "/no\nwhere", "/no".repeat(1300)])
+      await assert.rejects(runIn(session, "pwd", { cwd }), { code: "working_directory_not_found" });
+  });
+
+  it("refuses paths that no file can have, and runs no program of a long one that is not there", async () => {
+    const long = "/no".repeat(1400);
+    await assert.rejects(runIn(session, "pwd", { cwd: long }), { code: "invalid_argument" });
+    await assert.rejects(runIn(session, [long]), { code: "invalid_argument" });
+    assert.equal((await runIn(session, ["/no".repeat(1300)])).exitCode, 127);
   });
 
   it("is killed with its group after its time, and what it printed is kept", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { RuntimeError } from "../../src/errors.js";
 import { interpretEnding, signalOfExitCode, type Ending } from "../../src/exec/result.js";
 
 const ending: Ending = {
@@ -31,6 +32,24 @@ describe("interpretEnding", () => {
     assert.equal(code("bwrap: execvp /etc/passwd/x: Not a directory\n"), 127);
     assert.equal(code("bwrap: execvp /etc/passwd: Permission denied\n"), 126);
     assert.equal(code("bwrap: execvp ./x: Exec format error\n"), 126);
+  });
+
+  it("is not misled by what a path holds", () => {
+    const missing = ": No such file or directory\n";
+    const endsWith = (stderrHead: string): unknown => {
+      try {
+        return interpretEnding({ ...ending, stderrHead }).exitCode;
+      } catch (error) {
+        return (error as RuntimeError).code;
+      }
+    };
+    assert.equal(endsWith(`bwrap: execvp /no\nsuch${missing}`), 127);
+    assert.equal(endsWith(`bwrap: execvp /a\nbwrap: Can't chdir to /b${missing}`), 127);
+    assert.equal(endsWith(`bwrap: Can't chdir to /no\nsuch${missing}`), "working_directory_not_found");
+    assert.equal(
+      endsWith(`bwrap: Can't chdir to /a\nbwrap: execvp b${missing}`),
+      "working_directory_not_found",
+    );
   });
 
   it("tells a missing directory, a session that went, and a broken sandbox apart", () => {
