@@ -240,7 +240,7 @@ export interface ExecResult {
   timedOut: boolean;
   durationMs: number;
   /**
-   * The limits that were reached while the command ran. `file_size` and `time` are the command's own; `memory`, `processes` and
+   * The limits that were reached while the command ran. `file_size` and `time` are the command's own; `memory`, `processes`, `open_files` and
    * `tmp` belong to the session, so another command of it may have been the one. A process that gets an ordinary error for
    * reaching its own `memoryBytes` or `openFiles` is not named.
    */

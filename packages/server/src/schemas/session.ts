@@ -88,11 +88,9 @@ export const sessionSchema = z
     limits: z
       .record(z.string(), limit)
       .openapi({ description: "by name; sizes in bytes. See the documentation of the runtime for each" }),
-    limits_hit: z
-      .array(z.string())
-      .openapi({
-        description: "limits of the whole session that were reached: memory, processes, tmp, open_files",
-      }),
+    limits_hit: z.array(z.string()).openapi({
+      description: "limits of the whole session that were reached: memory, processes, tmp, open_files",
+    }),
   })
   .openapi("Session");
 
