@@ -28,6 +28,8 @@ export const requestBodyBytesMax = 4 * 1024 * 1024;
 export const nameLengthMax = 64;
 export const commentLengthMax = 1000;
 export const pageSizeMax = 100;
+/** Of a list that is asked for without a limit: an answer of about a megabyte. Workspaces and snapshots are seldom more. */
+export const listRowsMax = 1000;
 
 /** Linux refuses a single argument of 128 KiB (MAX_ARG_STRLEN), and 2 MiB of arguments and environment together. */
 export const argumentBytesMax = 128 * 1024 - 1;
@@ -80,6 +82,9 @@ export const importProgressMs = 100;
 export const keptCommandsMax = 200;
 export const keptOutputBytesMax = 64 * 1024;
 export const keptCommandLifetimeMs = 24 * 60 * 60 * 1000;
+
+/** How often records that nobody needs any more are deleted. */
+export const pruneIntervalMs = 60 * 60 * 1000;
 
 /** How often idle sessions are looked for. */
 export const sweepIntervalMs = 5_000;

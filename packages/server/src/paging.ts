@@ -1,7 +1,8 @@
 import { ServerError } from "./errors.js";
+import { listRowsMax } from "./limits.js";
 
 export interface PageRequest {
-  /** Absent: everything. */
+  /** Absent: `listRowsMax`. */
   limit?: number | undefined;
   cursor?: string | undefined;
 }
@@ -14,16 +15,16 @@ export interface Page<Row> {
 
 /**
  * One page of rows that are ordered by a falling `seq`. `load` gives the rows below `before` (null: from the top), at
- * most `limit` of them (null: all). One row more than asked tells whether there is a next page.
+ * most `limit` of them. One row more than asked tells whether there is a next page.
  */
 export async function page<Row extends { seq: number }>(
   request: PageRequest,
-  load: (before: number | null, limit: number | null) => Promise<Row[]>,
+  load: (before: number | null, limit: number) => Promise<Row[]>,
 ): Promise<Page<Row>> {
   const before = request.cursor === undefined ? null : decodeCursor(request.cursor);
-  if (request.limit === undefined) return { rows: await load(before, null), nextCursor: null };
-  const rows = await load(before, request.limit + 1);
-  if (rows.length <= request.limit) return { rows, nextCursor: null };
+  const { limit = listRowsMax } = request;
+  const rows = await load(before, limit + 1);
+  if (rows.length <= limit) return { rows, nextCursor: null };
   rows.pop();
   const last = rows.at(-1);
   return { rows, nextCursor: last === undefined ? null : encodeCursor(last.seq) };
@@ -34,7 +35,7 @@ export async function pageOfList<Item>(request: PageRequest, items: readonly Ite
   const numbered = items.map((item, i) => ({ item, seq: items.length - i }));
   const { rows, nextCursor } = await page(request, (before, limit) => {
     const from = numbered.filter(({ seq }) => before === null || seq < before);
-    return Promise.resolve(from.slice(0, limit ?? from.length));
+    return Promise.resolve(from.slice(0, limit));
   });
   return { rows: rows.map(({ item }) => item), nextCursor };
 }

@@ -24,6 +24,7 @@ import {
   imageSweepIntervalMs,
   imageUidBelowBase,
   personalPlan,
+  pruneIntervalMs,
   sweepIntervalMs,
   unusedImageLifetimeMs,
   type PlanLimits,
@@ -119,10 +120,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closing.add(() => context.sessions.close());
     const apiKey = await firstKey(context, options.apiKey);
     await recover(context);
-    const sweeper = sweep(context, log);
-    closing.add(() => clearInterval(sweeper));
-    const imageSweeper = sweepImages(context, log);
-    closing.add(() => clearInterval(imageSweeper));
+    for (const start of [sweep, sweepRecords, sweepImages]) {
+      const sweeper = start(context, log);
+      closing.add(() => clearInterval(sweeper));
+    }
 
     const { server, upgrades } = httpServer(context);
     const url = await listen(server, address);
@@ -149,12 +150,11 @@ async function firstKey(context: Context, given: string | undefined): Promise<st
 
 /** Cleans up after a former server, however it ended. */
 async function recover(context: Context): Promise<void> {
-  const { accounts, stores, quota, db, execRecords, keptCommands } = context;
+  const { accounts, stores, quota, db } = context;
   const leftovers = await accountsWithLeftovers(db);
   await endFormerSessions(db);
   for (const id of leftovers) await stores.get(await accounts.get(id));
-  await execRecords.prune(Date.now());
-  await keptCommands.prune(Date.now());
+  await pruneRecords(context);
   await context.replays.releaseUnfinished();
   // Opened and measured ahead, so that the first request does not wait; a failure is reported to whoever asks next.
   const personal = await accounts.personal();
@@ -170,9 +170,19 @@ function sweep(context: Context, log: Logger): NodeJS.Timeout {
   }, sweepIntervalMs).unref();
 }
 
+async function pruneRecords({ execRecords, keptCommands, sessions }: Context): Promise<void> {
+  for (const records of [execRecords, keptCommands, sessions]) await records.prune(Date.now());
+}
+
 function imageOwner(hostUidBase: number): { uid: number; gid: number } {
   const id = hostUidBase - imageUidBelowBase;
   return { uid: id, gid: id };
+}
+
+function sweepRecords(context: Context, log: Logger): NodeJS.Timeout {
+  return setInterval(() => {
+    pruneRecords(context).catch((error: unknown) => log.error("sweep_records", error));
+  }, pruneIntervalMs).unref();
 }
 
 function sweepImages({ workspaces, sessions, images }: Context, log: Logger): NodeJS.Timeout {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { listRowsMax } from "../src/limits.js";
 import { pageOfList } from "../src/paging.js";
 
 test("pages of a list, put together, are the list", async () => {
@@ -23,8 +24,13 @@ test("a page that ends exactly at the end has no next one", async () => {
   assert.equal(nextCursor, null);
 });
 
-test("without a limit everything comes at once", async () => {
-  assert.deepEqual((await pageOfList({}, [1, 2, 3])).rows, [1, 2, 3]);
+test("without a limit as much comes at once as an answer may hold, and the rest with its cursor", async () => {
+  assert.deepEqual(await pageOfList({}, [1, 2, 3]), { rows: [1, 2, 3], nextCursor: null });
+  const items = Array.from({ length: listRowsMax + 2 }, (_, i) => i);
+  const { rows, nextCursor } = await pageOfList({}, items);
+  assert.equal(rows.length, listRowsMax);
+  const rest = await pageOfList({ cursor: nextCursor ?? "" }, items);
+  assert.deepEqual(rest, { rows: items.slice(listRowsMax), nextCursor: null });
 });
 
 test("a cursor that nobody gave is refused", async () => {

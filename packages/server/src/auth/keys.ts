@@ -111,7 +111,7 @@ export class Keys {
     return page(request, (before, limit) =>
       rows
         .$if(before !== null, (q) => q.where("seq", "<", before))
-        .$if(limit !== null, (q) => q.limit(limit ?? 0))
+        .limit(limit)
         .orderBy("seq", "desc")
         .execute(),
     );

@@ -43,9 +43,7 @@ export class KeptCommands {
         })
         .execute();
     }
-    if (commands.length === 0) return;
-    await this.#forgetOldest(session.account);
-    await this.prune(Date.now());
+    if (commands.length > 0) await this.#forgetOldest(session.account);
   }
 
   /** Newest first. */
@@ -67,7 +65,11 @@ export class KeptCommands {
   }
 
   #of(account: AccountRow) {
-    return this.#db.query.selectFrom("commands").selectAll().where("account_id", "=", account.id);
+    return this.#db.query
+      .selectFrom("commands")
+      .selectAll()
+      .where("account_id", "=", account.id)
+      .where("kept_at", ">=", Date.now() - keptCommandLifetimeMs);
   }
 
   async #forgetOldest(account: AccountRow): Promise<void> {

@@ -2,6 +2,7 @@ import type { AppliedLimits, LimitName } from "@chaser/runtime";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
+import { usageRecordLifetimeMs } from "../limits.js";
 import { page, type Page, type PageRequest } from "../paging.js";
 
 export interface SessionFilter {
@@ -88,6 +89,14 @@ export class SessionRecords {
     }
   }
 
+  /** Forgets what no billing window reaches any more. */
+  async prune(nowMs: number): Promise<void> {
+    await this.#db.query
+      .deleteFrom("sessions")
+      .where("ended_at", "<", nowMs - usageRecordLifetimeMs)
+      .execute();
+  }
+
   /** Code `not_found`. */
   async get(account: AccountRow, id: string): Promise<SessionRow> {
     const row = await this.#db.query
@@ -110,7 +119,7 @@ export class SessionRecords {
         .$if(filter.status === "ended", (q) => q.where("ended_at", "is not", null))
         .$if(filter.workspaceId !== undefined, (q) => q.where("workspace_id", "=", filter.workspaceId ?? ""))
         .$if(before !== null, (q) => q.where("seq", "<", before))
-        .$if(limit !== null, (q) => q.limit(limit ?? 0))
+        .limit(limit)
         .orderBy("seq", "desc")
         .execute(),
     );

@@ -452,6 +452,11 @@ export class Sessions {
     await this.#records.recordEnds();
   }
 
+  /** Forgets sessions that ended long ago. */
+  prune(nowMs: number): Promise<void> {
+    return this.#records.prune(nowMs);
+  }
+
   /** Ends everything and lets nothing new start. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;

@@ -235,7 +235,7 @@ export class Workspaces {
         .$if(template !== undefined, (q) => q.where("template", "=", template === true ? 1 : 0))
         .$if(name !== undefined, (q) => q.where("name_key", "=", nameKey(name ?? "")))
         .$if(before !== null, (q) => q.where("seq", "<", before))
-        .$if(limit !== null, (q) => q.limit(limit ?? 0))
+        .limit(limit)
         .orderBy("seq", "desc")
         .execute(),
     );
