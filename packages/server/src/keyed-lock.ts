@@ -8,8 +8,8 @@ interface Entry {
 }
 
 /**
- * One operation at a time for each key, in the order of arrival. Short operations (milliseconds) queue. A long one is
- * refused with `operation_in_progress` while another long one is there, because a caller should know, not wait.
+ * One operation at a time for each key, in the order of arrival. Short operations (up to a session's start) queue. A long one
+ * is refused with `operation_in_progress` while another long one is there, because a caller should know, not wait.
  */
 export class KeyedLock {
   readonly #entries = new Map<string, Entry>();
@@ -21,6 +21,18 @@ export class KeyedLock {
   /** `label` says what is being done, for the error that another caller gets, for example `a snapshot`. */
   long<Result>(key: string, label: string, work: () => Promise<Result>): Promise<Result> {
     return this.#run(key, label, work);
+  }
+
+  /** For the holder of the lock whose short operation turns out to be a long one: until `work` is done, other long ones are refused. */
+  async longWithin<Result>(key: string, label: string, work: () => Promise<Result>): Promise<Result> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw new Error(`nobody holds the lock of ${key}`);
+    entry.long.push(label);
+    try {
+      return await work();
+    } finally {
+      entry.long.splice(entry.long.indexOf(label), 1);
+    }
   }
 
   async #run<Result>(key: string, label: string | null, work: () => Promise<Result>): Promise<Result> {

@@ -46,6 +46,25 @@ test("a second long operation is refused and told what is going on", async () =>
   await lock.long("w", "a restore", async () => {});
 });
 
+test("a short operation that turns out to be long is named to long ones, and short ones wait for it", async () => {
+  const lock = new KeyedLock();
+  const first = gate();
+  const order: string[] = [];
+  const a = lock.short("w", () => lock.longWithin("w", "a fetch", () => first.promise));
+  await Promise.resolve();
+  await Promise.resolve();
+  await assert.rejects(
+    lock.long("w", "a restore", async () => {}),
+    { code: "operation_in_progress", message: /a fetch/ },
+  );
+  const b = lock.short("w", async () => void order.push("short"));
+  order.push("fetched");
+  first.open();
+  await Promise.all([a, b]);
+  assert.deepEqual(order, ["fetched", "short"]);
+  await lock.long("w", "a restore", async () => {});
+});
+
 test("an operation that fails lets the next one go on", async () => {
   const lock = new KeyedLock();
   await assert.rejects(lock.long("w", "a snapshot", () => Promise.reject(new Error("no"))));

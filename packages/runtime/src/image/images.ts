@@ -45,14 +45,19 @@ export interface ImagesOptions {
 }
 
 export interface PullOptions {
-  /** Lets go of the pull; others may still wait for it. */
-  signal?: AbortSignal;
+  /** Lets go of the pull, which ends with the last that waits for it. */
+  signal?: AbortSignal | undefined;
+  /** For whom: pulls of one owner let those of others go first. */
+  owner?: string | undefined;
   onProgress?: (progress: PullProgress) => void;
 }
 
 interface Running {
   image: Promise<Image>;
   listeners: Set<(progress: PullProgress) => void>;
+  waiting: number;
+  /** Nobody waits any more. */
+  left: AbortController;
 }
 
 export class Images {
@@ -60,7 +65,10 @@ export class Images {
   readonly #options: ImagesOptions;
   readonly #limits: ImageLimits;
   readonly #images = new Map<string, Image>();
+  /** Those that can be joined. */
   readonly #running = new Map<string, Running>();
+  /** All that are not over, those that are being given up included. */
+  readonly #pulls = new Set<Promise<Image>>();
   /** Layers unpacked, or being so, for images without a record yet, by diff id: two that share one wait for the same. */
   readonly #unpacking = new Map<string, Promise<ImageLayer>>();
   /** Layers that a pull relies on before its record stands. */
@@ -121,13 +129,17 @@ export class Images {
       reference.kind === "registry" && reference.digest !== null ? this.get(reference.digest) : null;
     if (known !== null) return this.#used(known);
     const key = canonicalText(reference);
-    const running = this.#running.get(key) ?? this.#start(key, reference);
-    const { onProgress, signal } = options;
+    const { onProgress, signal, owner = "" } = options;
+    signal?.throwIfAborted();
+    const running = this.#running.get(key) ?? this.#start(key, reference, owner);
+    running.waiting += 1;
     if (onProgress !== undefined) running.listeners.add(onProgress);
     try {
       return await (signal === undefined ? running.image : untilAborted(running.image, signal));
     } finally {
       if (onProgress !== undefined) running.listeners.delete(onProgress);
+      running.waiting -= 1;
+      if (running.waiting === 0) this.#leave(key, running);
     }
   }
 
@@ -162,7 +174,7 @@ export class Images {
   /** Ends what is being pulled. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort(new RuntimeError("runtime_closed", "the images are closed"));
-    await Promise.allSettled([...this.#running.values()].map(({ image }) => image));
+    await Promise.allSettled(this.#pulls);
   }
 
   #path(name: string): string {
@@ -226,22 +238,38 @@ export class Images {
     );
   }
 
-  #start(key: string, reference: ImageReference): Running {
+  /** Whoever asks next begins anew, and does not wait for what is being given up. */
+  #leave(key: string, running: Running): void {
+    if (this.#running.get(key) === running) this.#running.delete(key);
+    running.left.abort(new RuntimeError("image_failed", "nobody waits for the image any more"));
+  }
+
+  #start(key: string, reference: ImageReference, owner: string): Running {
+    const left = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, left.signal]);
     const listeners: Running["listeners"] = new Set();
     const report = (progress: PullProgress): void => listeners.forEach((listener) => listener(progress));
     // Not at once: whoever asked is told of all progress, the first step included.
     const image = Promise.resolve()
-      .then(() => this.#slots.run(() => this.#pullNow(reference, report)))
-      .finally(() => this.#running.delete(key));
-    const running = { image, listeners };
+      .then(() => this.#slots.run({ owner, signal }, () => this.#pullNow(reference, report, signal)))
+      .finally(() => {
+        if (this.#running.get(key) === running) this.#running.delete(key);
+        this.#pulls.delete(image);
+      });
+    const running: Running = { image, listeners, waiting: 0, left };
     this.#running.set(key, running);
+    this.#pulls.add(image);
     // Everybody who waits may have let go of it.
     image.catch(() => undefined);
     return running;
   }
 
-  async #pullNow(reference: ImageReference, onProgress: (progress: PullProgress) => void): Promise<Image> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#limits.pullMs)]);
+  async #pullNow(
+    reference: ImageReference,
+    onProgress: (progress: PullProgress) => void,
+    ended: AbortSignal,
+  ): Promise<Image> {
+    const signal = AbortSignal.any([ended, AbortSignal.timeout(this.#limits.pullMs)]);
     const directory = join(this.#path("work"), randomUUID());
     mkdirSync(directory, { mode: 0o711 });
     const held: string[] = [];
@@ -291,11 +319,18 @@ export class Images {
     return null;
   }
 
-  #provideLayer(diffId: string, unpack: () => Promise<ImageLayer>): Promise<ImageLayer> {
-    const known = this.#knownLayer(diffId);
-    if (known !== null) return Promise.resolve(known);
-    const running = this.#unpacking.get(diffId);
-    if (running !== undefined) return running;
+  async #provideLayer(diffId: string, unpack: () => Promise<ImageLayer>): Promise<ImageLayer> {
+    for (;;) {
+      const known = this.#knownLayer(diffId);
+      if (known !== null) return known;
+      const running = this.#unpacking.get(diffId);
+      if (running === undefined) break;
+      try {
+        return await running;
+      } catch {
+        // Of another pull, which may only have been given up.
+      }
+    }
     const unpacking = unpack();
     this.#unpacking.set(diffId, unpacking);
     unpacking.catch(() => this.#unpacking.delete(diffId));

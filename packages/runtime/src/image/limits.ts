@@ -56,7 +56,7 @@ export const ACCOUNT_FILE_BYTES_MAX = 256 * 1024;
 /** Entries of the root directory, each of which is a mount for every command. */
 export const ROOT_ENTRIES_MAX = 128;
 
-/** Pulls at the same time; each unpacks in a process of its own. */
-export const PULLS_MAX = 2;
+/** Pulls at the same time, of one owner all but one; each unpacks in a process of its own. */
+export const PULLS_MAX = 3;
 
 export const REFERENCE_LENGTH_MAX = 512;

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as later } from "node:timers/promises";
 import { Images, RuntimeError, type ImagesOptions, type RuntimeErrorCode } from "../../src/index.js";
 import { HOST_UID, makeDirectory, removeDirectory, runsAsRoot } from "../support/fixture.js";
 import { makeLayout, sha256, tarOf, type LayoutOptions } from "./layout.js";
@@ -310,6 +311,28 @@ describe("Images", () => {
     await assert.rejects(left, /gone/);
     assert.ok((await staying).layers.length === 1);
   });
+
+  it(
+    "gives a pull up when the last who waits has gone, and begins anew for the next",
+    { timeout: 60_000 },
+    async (t) => {
+      const place = makePlace(t);
+      const digest = makeLayout(place.layout, { layers: [{ tar: base }] });
+      await using registry = await startOwnRegistry(place.layout, digest);
+      registry.stops = true;
+      const images = place.open({ insecureRegistries: [registry.host] });
+      const reference = `${registry.host}/base`;
+      const leaving = [new AbortController(), new AbortController()];
+      const left = leaving.map(({ signal }) => images.pull(reference, { signal }));
+      for (const pull of left) pull.catch(() => undefined);
+      while (registry.asked.length === 0) await later(20, undefined, t);
+      for (const client of leaving) client.abort(new Error("gone"));
+      for (const pull of left) await assert.rejects(pull, /gone/);
+      while (place.left()[2]?.length !== 0) await later(20, undefined, t);
+      registry.stops = false;
+      assert.equal((await images.pull(reference)).digest, digest);
+    },
+  );
 
   it("ends what it does when it is closed", async (t) => {
     const place = makePlace(t);

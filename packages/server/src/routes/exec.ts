@@ -81,6 +81,7 @@ export function registerExec(app: App, context: Context): void {
 
   app.openapi(exec, async (c) => {
     const { account } = c.get("principal");
+    const { signal } = c.req.raw;
     const { workspace, ephemeral = workspace === undefined, image, ...request } = c.req.valid("json");
     refuseImageOfWorkspace(image, workspace);
     if (workspace !== undefined && ephemeral)
@@ -88,7 +89,7 @@ export function registerExec(app: App, context: Context): void {
         details: { path: "ephemeral" },
       });
     if (workspace === undefined) {
-      const lease = await sessions.leaseEphemeral(account, { image });
+      const lease = await sessions.leaseEphemeral(account, { image, signal });
       return run(c, context, {
         account,
         lease,
@@ -96,7 +97,7 @@ export function registerExec(app: App, context: Context): void {
         finish: () => sessions.end(lease.session, "finished"),
       });
     }
-    const lease = await sessions.leaseFor(account, await workspaces.get(account, workspace));
+    const lease = await sessions.leaseFor(account, await workspaces.get(account, workspace), { signal });
     return run(c, context, { account, lease, request, finish: () => Promise.resolve() });
   });
 

@@ -122,12 +122,13 @@ export function registerSessions(app: App, context: Context): void {
       ttl_seconds?: number | undefined;
       egress?: EgressRule[] | undefined;
     },
+    signal: AbortSignal,
   ): Promise<Lease> => {
     if ((body.workspace === undefined) === (body.ephemeral !== true))
       throw new ServerError("invalid_request", "workspace: give either a workspace or ephemeral: true", {
         details: { path: "workspace" },
       });
-    const wishes = { ttlSeconds: body.ttl_seconds, egress: body.egress };
+    const wishes = { ttlSeconds: body.ttl_seconds, egress: body.egress, signal };
     if (body.workspace === undefined)
       return sessions.leaseEphemeral(account, { ...wishes, image: body.image });
     return sessions.leaseFor(account, await workspaces.get(account, body.workspace), wishes);
@@ -138,7 +139,7 @@ export function registerSessions(app: App, context: Context): void {
     const body = c.req.valid("json");
     refuseImageOfWorkspace(body.image, body.workspace);
     refuseBrowser(body.session_type);
-    const lease = await begin(account, body);
+    const lease = await begin(account, body, c.req.raw.signal);
     lease.release();
     c.set("auditTarget", lease.session.id);
     const row = await sessions.get(account, lease.session.id);

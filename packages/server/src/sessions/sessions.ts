@@ -10,6 +10,7 @@ import {
   type NetworkMode,
   type Runtime,
 } from "@chaser/runtime";
+import type { DiskAttachment } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
 import type { Database } from "../db/database.js";
 import type { AccountRow, SessionRow, WorkspaceRow } from "../db/tables.js";
@@ -70,6 +71,8 @@ interface Dependencies {
 
 /** What a session may be given when it starts. One that runs already keeps what it has. */
 export interface SessionWishes {
+  /** Whoever asks has gone: an image is not waited for any longer. */
+  signal?: AbortSignal | undefined;
   ttlSeconds?: number | undefined;
   /** The only hosts that it reaches, of those that the operator allows. */
   egress?: EgressRule[] | undefined;
@@ -81,6 +84,8 @@ export class Sessions {
   readonly #active = new Map<string, ActiveSession>();
   /** Those that do the server's own work and that nobody can use, see or end. */
   readonly #apart = new Set<ActiveSession>();
+  /** Accounts by the ids of sessions that are being started: each counts from when it is asked for. */
+  readonly #starting = new Map<string, string>();
   readonly #growth: SessionGrowth;
   readonly #records: SessionRecords;
   #closing = false;
@@ -121,11 +126,12 @@ export class Sessions {
   async leaseFor(account: AccountRow, workspace: WorkspaceRow, wishes: SessionWishes = {}): Promise<Lease> {
     const running = this.#reuse(workspace.id, wishes);
     if (running !== undefined) return running;
+    // Before the lock: it may take as long as a registry likes, and others wait for the workspace.
+    const image = await this.#imageOf(workspace, wishes.signal);
     return this.#on.locks.short(workspace.id, async () => {
       const sinceStarted = this.#reuse(workspace.id, wishes);
       if (sinceStarted !== undefined) return sinceStarted;
       await this.settledOn(workspace.id);
-      const image = await this.#imageOf(workspace);
       const disk = { workspaceId: workspace.id, diskId: workspace.id, image };
       let session = await this.#start(account, disk, wishes);
       const fetched = await this.#fetchAgain(account, workspace, session);
@@ -154,7 +160,9 @@ export class Sessions {
     account: AccountRow,
     { image: reference, ...wishes }: SessionWishes & { image?: string | undefined } = {},
   ): Promise<Lease> {
-    const image = reference === undefined ? null : await this.#on.images.pull(reference);
+    const { signal } = wishes;
+    const image =
+      reference === undefined ? null : await this.#on.images.pull(reference, { owner: account.id, signal });
     const disk = { workspaceId: null, diskId: randomUUID(), image };
     const session = await this.#start(account, disk, wishes);
     return { session, created: true, release: session.use() };
@@ -174,8 +182,10 @@ export class Sessions {
     await this.end(session, "import");
     const { imports, log } = this.#on;
     try {
-      await this.apart(account, workspace.id, imports.network, (apart) =>
-        fetchRepository(imports, apart, { repository, ref, timeoutMs: fetchAgainMsMax }),
+      await this.#on.locks.longWithin(workspace.id, "a fetch of the repository", () =>
+        this.apart(account, workspace.id, imports.network, (apart) =>
+          fetchRepository(imports, apart, { repository, ref, timeoutMs: fetchAgainMsMax }),
+        ),
       );
       return { warnings: [] };
     } catch (error) {
@@ -195,21 +205,34 @@ export class Sessions {
     network: NetworkMode,
     work: (session: ActiveSession) => Promise<Result>,
   ): Promise<Result> {
+    const session = await this.#startApart(account, diskId, network);
+    try {
+      return await work(session);
+    } catch (error) {
+      throw session.stoppedBy ?? error;
+    } finally {
+      await this.#endApart(session);
+    }
+  }
+
+  async #startApart(account: AccountRow, diskId: string, network: NetworkMode): Promise<ActiveSession> {
     this.#assertMayStart(account);
     const { stores, runtime, quota } = this.#on;
-    const store = await stores.get(account);
-    await quota.assertRoom(account);
-    await quota.assertDiskRoom(account, diskId);
-    const attachment = await store.disks.attach(diskId);
-    let session: ActiveSession;
+    const id = randomUUID();
+    this.#starting.set(id, account.id);
+    let attachment: DiskAttachment | undefined;
     try {
+      const store = await stores.get(account);
+      await quota.assertRoom(account);
+      await quota.assertDiskRoom(account, diskId);
+      attachment = await store.disks.attach(diskId);
       const sandbox = await runtime.startSession({
-        id: randomUUID(),
+        id,
         mount: attachment.mount,
         network,
         ...(account.host_uid === null ? {} : { hostUid: account.host_uid, hostGid: account.host_uid }),
       });
-      session = new ActiveSession({
+      const session = new ActiveSession({
         account,
         workspaceId: null,
         sandbox,
@@ -217,18 +240,14 @@ export class Sessions {
         imageDigest: null,
         ttlMs: Infinity,
       });
+      this.#apart.add(session);
+      this.#growth.watch(session, store);
+      return session;
     } catch (error) {
-      await attachment.detach();
+      await attachment?.detach();
       throw error;
-    }
-    this.#apart.add(session);
-    this.#growth.watch(session, store);
-    try {
-      return await work(session);
-    } catch (error) {
-      throw session.stoppedBy ?? error;
     } finally {
-      await this.#endApart(session);
+      this.#starting.delete(id);
     }
   }
 
@@ -293,13 +312,13 @@ export class Sessions {
     this.#assertMayStart(account);
     const { stores, runtime, quota, network } = this.#on;
     const egress = this.#allowedEgress(wished);
-    const store = await stores.get(account);
-    await quota.assertRoom(account, workspaceId === null ? 0 : cleaningBytesMax);
-    if (workspaceId !== null) await quota.assertDiskRoom(account, diskId);
-
     const id = randomUUID();
+    this.#starting.set(id, account.id);
     const undo: (() => Promise<unknown>)[] = [];
     try {
+      const store = await stores.get(account);
+      await quota.assertRoom(account, workspaceId === null ? 0 : cleaningBytesMax);
+      if (workspaceId !== null) await quota.assertDiskRoom(account, diskId);
       await this.#records.insert({ id, account, workspaceId, diskId, ttlSeconds });
       undo.push(() => this.#records.delete(id));
       if (workspaceId === null) {
@@ -339,6 +358,8 @@ export class Sessions {
     } catch (error) {
       for (const step of undo.reverse()) await step().catch((e: unknown) => this.#on.log.error("undo", e));
       throw error;
+    } finally {
+      this.#starting.delete(id);
     }
   }
 
@@ -357,8 +378,10 @@ export class Sessions {
     });
   }
 
-  async #imageOf({ image, image_digest: digest }: WorkspaceRow): Promise<Image | null> {
-    return image === null || digest === null ? null : this.#on.images.provide({ reference: image, digest });
+  async #imageOf(workspace: WorkspaceRow, signal: AbortSignal | undefined): Promise<Image | null> {
+    const { account_id: owner, image: reference, image_digest: digest } = workspace;
+    if (reference === null || digest === null) return null;
+    return this.#on.images.provide({ reference, digest }, { owner, signal });
   }
 
   /** Digests of the images under running sessions. */
@@ -371,9 +394,8 @@ export class Sessions {
   #assertMayStart(account: AccountRow): void {
     if (this.#closing) throw new ServerError("shutting_down", "the server is shutting down");
     const sessionsMax = this.#on.quota.plan.sessionsMax;
-    let running = 0;
-    for (const session of [...this.#active.values(), ...this.#apart])
-      if (session.account.id === account.id) running += 1;
+    const those = [...this.#active.values(), ...this.#apart].map((session) => session.account.id);
+    const running = [...those, ...this.#starting.values()].filter((id) => id === account.id).length;
     if (running >= sessionsMax)
       throw new ServerError("limit_exceeded", `${running} of at most ${sessionsMax} sessions are running`, {
         details: { sessions: running, sessions_max: sessionsMax },
@@ -444,11 +466,14 @@ export class Sessions {
 
   /** Ends the sessions that nobody has used for their time to live, and writes down the ends that could not be before. */
   async sweep(nowMs: number): Promise<void> {
-    for (const session of [...this.#active.values()])
-      if (session.isIdle(nowMs))
-        await this.#on.locks.short(session.workspaceId ?? session.id, async () => {
-          if (session.isIdle(nowMs)) await this.end(session, "idle");
-        });
+    const idle = [...this.#active.values()].filter((session) => session.isIdle(nowMs));
+    // Beside each other: what holds one workspace must not keep the idle sessions of others alive.
+    const ends = idle.map((session) =>
+      this.#on.locks.short(session.workspaceId ?? session.id, async () => {
+        if (session.isIdle(nowMs)) await this.end(session, "idle");
+      }),
+    );
+    await Promise.all(ends);
     await this.#records.recordEnds();
   }
 

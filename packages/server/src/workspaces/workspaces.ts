@@ -48,11 +48,19 @@ export class Workspaces {
   /** `image`: what its sessions have as root; pinned to what the reference means now. */
   async create(
     account: AccountRow,
-    options: { name?: string | undefined; template?: boolean | undefined; image?: string | undefined },
+    options: {
+      name?: string | undefined;
+      template?: boolean | undefined;
+      image?: string | undefined;
+      /** Whoever asks has gone: the image is not waited for any longer. */
+      signal?: AbortSignal | undefined;
+    },
   ): Promise<WorkspaceRow> {
-    const { template = false, name } = options;
+    const { template = false, name, signal } = options;
     const image: Image | null =
-      options.image === undefined ? null : await this.#on.images.pull(options.image);
+      options.image === undefined
+        ? null
+        : await this.#on.images.pull(options.image, { owner: account.id, signal });
     const fresh = {
       name,
       template,

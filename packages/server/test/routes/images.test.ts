@@ -6,6 +6,8 @@ import type { AddressInfo } from "node:net";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as later } from "node:timers/promises";
+import Sqlite from "better-sqlite3";
 import { startServer } from "../../src/index.js";
 import { makeBusyboxLayout, startRegistry, type Registry } from "../fixture/image.js";
 import {
@@ -29,6 +31,39 @@ async function listening(listener: RequestListener): Promise<{ host: string; clo
   };
   return { host: `127.0.0.1:${port}`, close };
 }
+
+test(
+  "an image that is being fetched keeps nobody from its workspace, and is given up when its client has gone",
+  { skip, timeout: 60_000 },
+  async () => {
+    let isAsked = (): void => {};
+    const asked = new Promise<void>((resolve) => (isAsked = resolve));
+    const silent = await listening(() => isAsked());
+    await using server = await testServer({ images: { insecureRegistries: [silent.host] } });
+    await server.workspace("w");
+    const database = new Sqlite(path.join(server.directory, "data", "meta", "chaser.sqlite"));
+    database
+      .prepare("update workspaces set image = ?, image_digest = ?")
+      .run(`${silent.host}/base:v1`, `sha256:${"0".repeat(64)}`);
+    database.close();
+    const leaving = new AbortController();
+    const left = fetch(`${server.url}/v1/exec`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ workspace: "w", command: "true" }),
+      signal: leaving.signal,
+    });
+    left.catch(() => undefined);
+    await asked;
+    const pulls = (): Promise<string[]> => readdir(path.join(server.directory, "data", "images", "work"));
+    assert.equal((await pulls()).length, 1);
+    await server.expect(204, "DELETE", "/v1/workspaces/w");
+    leaving.abort();
+    await assert.rejects(left);
+    while ((await pulls()).length > 0) await later(20);
+    silent.close();
+  },
+);
 
 describe("images", { skip }, () => {
   let directory: string;
