@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { StoreError } from "@chaser/store";
 import type { Context } from "../context.js";
 import type { AccountRow, WorkspaceRow } from "../db/tables.js";
 import { ServerError } from "../errors.js";
@@ -114,6 +115,13 @@ export function registerWorkspaces(app: App, context: Context): void {
   const view = (account: AccountRow, row: WorkspaceRow, measured?: "now" | "last"): Promise<Workspace> =>
     workspaceAnswer(context, account, row, measured);
 
+  /** One that was deleted since the list was read must not take the others with it. */
+  const listed = (account: AccountRow, row: WorkspaceRow): Promise<Workspace> =>
+    view(account, row).catch((error: unknown) => {
+      if (error instanceof StoreError && error.code === "disk_not_found") return view(account, row, "last");
+      throw error;
+    });
+
   app.openapi(create, async (c) => {
     const { account } = c.get("principal");
     const body = c.req.valid("json");
@@ -130,7 +138,7 @@ export function registerWorkspaces(app: App, context: Context): void {
       });
     const row =
       from === undefined
-        ? await workspaces.create(account, { name, template, image })
+        ? await workspaces.create(account, { name, template, image, signal: c.req.raw.signal })
         : await workspaces.clone(account, { from, name, template });
     c.set("auditTarget", row.id);
     // A clone takes the same time whatever its size; measuring it would not.
@@ -142,7 +150,7 @@ export function registerWorkspaces(app: App, context: Context): void {
     const { limit, cursor, ...filter } = c.req.valid("query");
     const { rows, nextCursor } = await workspaces.list(account, filter, { limit, cursor });
     setNextCursor(c, nextCursor);
-    return c.json(await Promise.all(rows.map((row) => view(account, row))), 200);
+    return c.json(await Promise.all(rows.map((row) => listed(account, row))), 200);
   });
 
   app.openapi(show, async (c) => {

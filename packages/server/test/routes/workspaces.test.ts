@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import Sqlite from "better-sqlite3";
 import { sandboxMissing, testServer, type Client, type TestServer } from "../fixture/server.js";
 
 describe("workspaces", () => {
@@ -119,6 +121,30 @@ describe("workspaces", () => {
       named.map((w) => w.name),
       ["base"],
     );
+  });
+
+  test("a list that meets a workspace whose disk has just gone still shows the others", async () => {
+    const { id } = await server.workspace("going");
+    await server.workspace("staying");
+    const database = new Sqlite(path.join(server.directory, "data", "meta", "chaser.sqlite"));
+    // As one sees it whose list was read before the deletion and measured after it.
+    const row = database.prepare("select * from workspaces where id = ?").get(id) as Record<string, unknown>;
+    await server.expect(204, "DELETE", `/v1/workspaces/${id}`);
+    const { seq: _seq, ...columns } = row;
+    const names = Object.keys(columns);
+    database
+      .prepare(`insert into workspaces (${names.join()}) values (${names.map((name) => `@${name}`).join()})`)
+      .run(columns);
+    try {
+      const list = await server.expect<any[]>(200, "GET", "/v1/workspaces");
+      assert.deepEqual(
+        list.slice(0, 2).map(({ name }) => name),
+        ["going", "staying"],
+      );
+    } finally {
+      database.prepare("delete from workspaces where id = ?").run(id);
+      database.close();
+    }
   });
 
   test("a deleted source leaves its clones; a deleted workspace leaves its name free", async () => {
