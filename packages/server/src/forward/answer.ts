@@ -28,7 +28,7 @@ export interface Answered {
   head?: Buffer;
 }
 
-/** The head of the answer. Code `port_closed` when what listens there gives none. */
+/** The head of the answer. Code `port_closed` when what listens there gives none, or speaks another protocol unasked. */
 export function answerOf(asked: ClientRequest, socket: Socket, port: number): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const fail = (cause?: unknown): void =>
@@ -44,9 +44,10 @@ export function answerOf(asked: ClientRequest, socket: Socket, port: number): Pr
       if (statusCode < statusMin || statusCode > statusMax) fail();
       else resolve({ answer });
     });
-    asked.once("upgrade", (answer: IncomingMessage, _socket: Duplex, head: Buffer) =>
-      resolve({ answer, head }),
-    );
+    asked.once("upgrade", (answer: IncomingMessage, _socket: Duplex, head: Buffer) => {
+      if (asked.hasHeader("upgrade")) resolve({ answer, head });
+      else fail();
+    });
     // Stays: what happens later shows in the answer's own stream.
     asked.on("error", fail);
     socket.once("close", () => fail());

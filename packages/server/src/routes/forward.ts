@@ -153,12 +153,22 @@ function askedBy(c: Request, socket: Socket, port: number): Asked {
   };
 }
 
+/** As it comes, whatever the method: the web's requests have none with GET. */
+function bodyOf(c: Request): IncomingMessage | undefined {
+  const request = incoming(c);
+  const { "content-length": length, "transfer-encoding": encoding } = request?.headers ?? {};
+  return length === undefined && encoding === undefined ? undefined : request;
+}
+
 async function forwardRequest(c: Request, socket: Socket, port: number): Promise<Response> {
-  const asked = ask(askedBy(c, socket, port));
-  const given = c.req.raw.body;
-  if (given === null) asked.end();
+  const asking = askedBy(c, socket, port);
+  const body = bodyOf(c);
+  // Else Node sends the body of some methods without a word of its length: it would be another request to the program.
+  const isUnmeasured = body !== undefined && asking.headers["content-length"] === undefined;
+  const framing: Headers = isUnmeasured ? { "transfer-encoding": "chunked" } : {};
+  const asked = ask({ ...asking, headers: { ...asking.headers, ...framing } });
+  if (body === undefined) asked.end();
   else {
-    const body = Readable.fromWeb(given);
     body.on("error", () => socket.destroy());
     body.pipe(asked);
   }

@@ -34,6 +34,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.read(1)
             open("/tmp/left", "w").close()
             return
+        if self.path == "/body": return self.do_POST()
+        if self.path == "/unasked": self.send_response(101); self.send_header("Upgrade", "x"); self.send_header("Connection", "Upgrade"); self.end_headers(); return
         if self.path == "/nothing": self.send_response(204); self.end_headers(); return
         said = json.dumps({"path": self.path, "headers": [[n, v] for n, v in self.headers.items()]}).encode()
         self.send_response(200)
@@ -169,6 +171,29 @@ describe("a port inside a session", { skip: await sandboxMissing() }, () => {
     assert.equal((await fetch(at("/nothing"), { headers: auth() })).status, 204);
     const head = await fetch(at("/"), { method: "HEAD", headers: auth() });
     assert.deepEqual([head.status, await head.text()], [200, ""]);
+  });
+
+  test(
+    "gets each body as one, whatever the method and however its length is said",
+    { timeout: 60_000 },
+    async () => {
+      const body = "GET /smuggled HTTP/1.1\r\nHost: inside\r\n\r\n";
+      for (const method of ["GET", "DELETE", "OPTIONS", "POST"])
+        for (const framing of [{ "transfer-encoding": "chunked" }, { "content-length": body.length }]) {
+          const sent = request(at("/body"), { method, headers: { ...auth(), ...framing } });
+          sent.end(body);
+          const [answer] = (await once(sent, "response")) as [IncomingMessage];
+          const what = `${method} ${JSON.stringify(framing)}`;
+          assert.equal(answer.statusCode, 201, what);
+          assert.equal(String(Buffer.concat(await answer.toArray())), body, what);
+        }
+    },
+  );
+
+  test("cannot change the protocol unasked", async () => {
+    const response = await fetch(at("/unasked"), { headers: auth() });
+    assert.equal(response.status, 502);
+    assert.equal(((await response.json()) as any).error.code, "port_closed");
   });
 
   test("answers before a body has ended", async () => {
