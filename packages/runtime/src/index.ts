@@ -18,6 +18,7 @@ export type { Image } from "./image/image.js";
 export { Images, type ImagesOptions, type PullOptions } from "./image/images.js";
 export type { ImageLimits } from "./image/limits.js";
 export type { PullProgress } from "./image/pull.js";
+export { ENVIRONMENT_NAME } from "./sandbox/spec.js";
 export { checkEgress, isAllowed, type EgressRule } from "./egress/rules.js";
 export { checkImport, importRepository, isWorkspaceEmpty, type ImportOptions } from "./import/import.js";
 export type { ImportProgress } from "./import/progress.js";

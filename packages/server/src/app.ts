@@ -7,7 +7,7 @@ import { authenticate } from "./auth/authenticate.js";
 import { isAmbiguousPath } from "./auth/path-guard.js";
 import type { Context } from "./context.js";
 import { registerDocs } from "./docs/docs.js";
-import { ServerError, toServerError } from "./errors.js";
+import { isFault, ServerError, toServerError } from "./errors.js";
 import { replayAnswers } from "./idempotency/replay-answers.js";
 import { requestBodyBytesMax } from "./limits.js";
 import { registerAccounts } from "./routes/accounts.js";
@@ -85,11 +85,15 @@ export function createApp(context: Context): App {
   });
 
   app.onError((thrown, c) => {
-    const error = thrown instanceof HTTPException ? fromFramework(thrown) : toServerError(thrown);
+    const known = thrown instanceof HTTPException ? fromFramework(thrown) : toServerError(thrown);
+    const error =
+      known.code === "internal" && incoming(c)?.socket.destroyed === true
+        ? new ServerError("invalid_request", "the client went away")
+        : known;
     const requestId = c.get("requestId");
     // The rest of the body is never read, so the connection cannot carry another request.
     if (error.code === "payload_too_large") c.header("Connection", "close");
-    if (error.status >= 500) context.log.error("request_failed", thrown, { request_id: requestId });
+    if (isFault(error)) context.log.error("request_failed", thrown, { request_id: requestId });
     return c.json(error.body(requestId), error.status);
   });
   return app;

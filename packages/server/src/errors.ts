@@ -127,6 +127,11 @@ export function toServerError(error: unknown): ServerError {
   });
 }
 
+/** Whether whoever runs the server has to know of it. All else is the caller's own matter, and so is its text. */
+export function isFault({ code }: ServerError): boolean {
+  return code === "internal" || code === "sandbox_unavailable";
+}
+
 /** What the kernel and the database say of a full filesystem, wherever something is written. */
 const outOfSpaceCodes: unknown[] = ["ENOSPC", "EDQUOT", "SQLITE_FULL"];
 

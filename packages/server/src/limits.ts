@@ -41,9 +41,11 @@ export const sessionTtlSecondsDefault = 1800;
 
 /** A command that runs longer than a day belongs to something else than one HTTP request. */
 export const commandTimeoutMsMax = 24 * 60 * 60 * 1000;
-/** Output of a command in a JSON answer is held in memory, so it has a default and a ceiling. */
-export const outputBytesDefault = 1024 * 1024;
-export const outputBytesMax = 16 * 1024 * 1024;
+/**
+ * Of a command's output in a JSON answer. It is held in memory, twice, and each byte may become six of JSON (`\\u0000`): some 40 MB at
+ * worst. A stream of events holds nothing, so it has no ceiling.
+ */
+export const answeredOutputBytesMax = 1024 * 1024;
 
 /** Proxies close a silent stream after 30 to 60 seconds. */
 export const keepaliveIntervalMs = 15_000;
@@ -121,5 +123,3 @@ export const usageRecordLifetimeMs = 31 * 24 * 60 * 60 * 1000;
 
 if (sessionTtlSecondsDefault < sessionTtlSecondsMin || sessionTtlSecondsDefault > sessionTtlSecondsMax)
   throw new Error("the default session ttl must lie within its bounds");
-if (outputBytesDefault > outputBytesMax)
-  throw new Error("the default output size must lie within its bounds");

@@ -33,10 +33,12 @@ function checkPath(what: string, path: string): void {
     throw invalid(`${what} is longer than ${String(PATH_BYTES_MAX)} bytes`);
 }
 
+/** What a shell can use. */
+export const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 export function checkEnvironment(env: Readonly<Record<string, string>> | undefined): void {
   for (const [name, value] of Object.entries(env ?? {})) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      throw invalid(`environment name ${JSON.stringify(name)} is not usable`);
+    if (!ENVIRONMENT_NAME.test(name)) throw invalid(`environment name ${JSON.stringify(name)} is not usable`);
     checkText(`environment value of ${name}`, value);
   }
 }

@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import type { Command } from "@chaser/runtime";
 import type { Context } from "../context.js";
 import type { AccountRow } from "../db/tables.js";
-import { ServerError, toServerError } from "../errors.js";
+import { ServerError } from "../errors.js";
+import { pageOfList } from "../paging.js";
 import {
   commandParams,
   commandSchema,
@@ -12,12 +13,14 @@ import {
   stdinSchema,
   streamQuery,
 } from "../schemas/command.js";
+import { paging } from "../schemas/fields.js";
 import { completeView, keptCompleteView } from "../schemas/exec.js";
 import type { ActiveSession } from "../sessions/active-session.js";
 import type { KeptCommand } from "../sessions/kept-commands.js";
 import { apiRoute, json, optionalJsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
 import { answerEvents } from "./event-stream.js";
+import { setNextCursor } from "./paging-header.js";
 
 const tags = ["commands"];
 const sessionParams = commandParams.pick({ session: true });
@@ -32,7 +35,7 @@ const list = apiRoute(
     description:
       "All that run, and the last that ended in the background. When the session has ended they are kept for a day, the last 200 " +
       "of the account, with the last 64 KiB of what each printed.",
-    request: { params: sessionParams },
+    request: { params: sessionParams, query: z.object(paging) },
     responses: { 200: { description: "the commands", ...json(z.array(commandSchema)) } },
   },
 );
@@ -141,7 +144,9 @@ export function registerCommands(app: App, context: Context): void {
       session === undefined
         ? (await keptCommands.list(account, id)).map(({ view }) => view)
         : session.commands().map((command) => commandView(command, id));
-    return c.json(views, 200);
+    const { rows, nextCursor } = await pageOfList(c.req.valid("query"), views);
+    setNextCursor(c, nextCursor);
+    return c.json(rows, 200);
   });
 
   app.openapi(show, async (c) => {
@@ -161,7 +166,7 @@ export function registerCommands(app: App, context: Context): void {
   app.openapi(stream, async (c) => {
     const found = await lookUp(c.get("principal").account, c.req.valid("param"));
     const given = c.req.valid("query").offset;
-    if ("view" in found) return replay(c, found, startOf(c, found.view.output_bytes, given));
+    if ("view" in found) return replay(c, context, found, startOf(c, found.view.output_bytes, given));
     const offset = startOf(c, found.command.output?.endOffset ?? null, given);
     return follow(c, context, { ...found, offset });
   });
@@ -214,9 +219,9 @@ function startOf(c: Request, endOffset: number | null, given: number | undefined
 }
 
 /** What `follow` gives of a command that has ended, from what is kept of it. */
-function replay(c: Request, { view, output }: KeptCommand, offset: number) {
+function replay(c: Request, { log }: Context, { view, output }: KeptCommand, offset: number) {
   const requestId = c.get("requestId");
-  return answerEvents(c, async ({ send, gone }) => {
+  return answerEvents(c, log, async ({ send, gone }) => {
     let at = offset;
     await send("start", { session_id: view.session_id, command_id: view.id, pid: view.pid, offset }, at);
     for (const { stream, bytes, offset: from } of output(offset)) {
@@ -236,8 +241,7 @@ function follow(
   { session, command, offset }: { session: ActiveSession; command: Command; offset: number },
 ) {
   const release = session.use();
-  const requestId = c.get("requestId");
-  return answerEvents(c, async ({ send, gone }) => {
+  return answerEvents(c, context.log, async ({ send, gone }) => {
     let at = offset;
     try {
       await send("start", { session_id: session.id, command_id: command.id, pid: command.pid, offset }, at);
@@ -253,10 +257,7 @@ function follow(
       if (command.result === null) throw command.error ?? new Error("a command ended without a result");
       await send("complete", completeView(command.result, { outputBytes: at, truncated: false }), at);
     } catch (error) {
-      const { stoppedBy } = session;
-      const shown = toServerError(stoppedBy ?? error);
-      if (shown.status >= 500) context.log.error("command_stream", error, { request_id: requestId });
-      await send("error", shown.body(requestId), at);
+      throw session.stoppedBy ?? error;
     } finally {
       release();
     }

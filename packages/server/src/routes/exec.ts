@@ -2,8 +2,8 @@ import { z } from "@hono/zod-openapi";
 import type { Execution } from "@chaser/runtime";
 import type { Context } from "../context.js";
 import type { AccountRow } from "../db/tables.js";
-import { ServerError, toServerError } from "../errors.js";
-import { outputBytesDefault } from "../limits.js";
+import { ServerError } from "../errors.js";
+import { answeredOutputBytesMax } from "../limits.js";
 import { backgroundSchema } from "../schemas/command.js";
 import {
   completeView,
@@ -18,7 +18,7 @@ import type { CommandSpec } from "../sessions/active-session.js";
 import { warningsOf, type Lease } from "../sessions/sessions.js";
 import { apiRoute, jsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
-import { answerEvents } from "./event-stream.js";
+import { answerEvents, wantsEvents } from "./event-stream.js";
 import { refuseImageOfWorkspace } from "./unsupported.js";
 
 const tags = ["exec"];
@@ -84,7 +84,7 @@ export function registerExec(app: App, context: Context): void {
     const { signal } = c.req.raw;
     const { workspace, ephemeral = workspace === undefined, image, ...request } = c.req.valid("json");
     refuseImageOfWorkspace(image, workspace);
-    if (workspace !== undefined && ephemeral)
+    if ((workspace === undefined) !== ephemeral)
       throw new ServerError("invalid_request", "ephemeral: give either a workspace or ephemeral: true", {
         details: { path: "ephemeral" },
       });
@@ -132,12 +132,22 @@ async function run(c: Request, context: Context, job: Run) {
         "stdin_open: in the foreground, it needs Accept: text/event-stream and no stdin",
         { details: { path: "stdin_open" } },
       );
+    if (!events && (request.max_output_bytes ?? 0) > answeredOutputBytesMax)
+      throw new ServerError(
+        "invalid_request",
+        `max_output_bytes: a JSON answer holds at most ${answeredOutputBytesMax} bytes`,
+        {
+          details: { path: "max_output_bytes", max_bytes: answeredOutputBytesMax },
+          suggestion:
+            "ask with Accept: text/event-stream, or let the command write to a file and download it",
+        },
+      );
     const execution = await lease.session.start(commandSpec(request));
     if (events) return streamEvents(c, context, { job, execution, record, settle });
 
     const outcome = await collect(execution, {
       stdin: request.stdin,
-      maxOutputBytes: request.max_output_bytes ?? outputBytesDefault,
+      maxOutputBytes: request.max_output_bytes ?? answeredOutputBytesMax,
       signal: c.req.raw.signal,
     });
     await record(outcome);
@@ -183,10 +193,6 @@ async function startInBackground(context: Context, { lease, request, finish }: R
   }
 }
 
-function wantsEvents(c: Request): boolean {
-  return (c.req.header("Accept") ?? "").includes("text/event-stream");
-}
-
 interface Streaming {
   job: Run;
   execution: Execution;
@@ -196,8 +202,7 @@ interface Streaming {
 
 /** The command has been started, so what goes wrong from here on is an `error` event. */
 function streamEvents(c: Request, context: Context, { job, execution, record, settle }: Streaming) {
-  const requestId = c.get("requestId");
-  return answerEvents(c, async ({ send, gone }) => {
+  return answerEvents(c, context.log, async ({ send, gone }) => {
     const kill = (): void => execution.kill("SIGKILL");
     gone.addEventListener("abort", kill);
     if (gone.aborted) kill();
@@ -220,9 +225,7 @@ function streamEvents(c: Request, context: Context, { job, execution, record, se
       }
     } catch (error) {
       kill();
-      const { stoppedBy } = job.lease.session;
-      if (stoppedBy === undefined) context.log.error("exec_stream", error, { request_id: requestId });
-      await send("error", toServerError(stoppedBy ?? error).body(requestId), at);
+      throw job.lease.session.stoppedBy ?? error;
     } finally {
       await settle();
     }

@@ -1,12 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import { streamSSE } from "hono/streaming";
 import type { Image, PullProgress } from "@chaser/runtime";
 import type { Context } from "../context.js";
-import { toServerError } from "../errors.js";
-import { keepaliveIntervalMs, pullProgressIntervalMs } from "../limits.js";
+import { pullProgressIntervalMs } from "../limits.js";
 import { imageSchema, pullImageBody } from "../schemas/image.js";
 import { apiRoute, jsonBody } from "./api-route.js";
 import type { App } from "./environment.js";
+import { answerEvents, wantsEvents } from "./event-stream.js";
 
 const pull = apiRoute(
   { scope: "workspaces.write", audit: "image.pull" },
@@ -40,17 +39,13 @@ const view = ({ reference, digest, user }: Image): z.infer<typeof imageSchema> =
 export function registerImages(app: App, { images, log }: Context): void {
   app.openapi(pull, async (c) => {
     const { image } = c.req.valid("json");
-    const { signal } = c.req.raw;
-    if (!(c.req.header("Accept") ?? "").includes("text/event-stream")) {
-      const pulled = await images.pull(image, { signal });
+    const owner = c.get("principal").account.id;
+    if (!wantsEvents(c)) {
+      const pulled = await images.pull(image, { owner, signal: c.req.raw.signal });
       c.set("auditTarget", pulled.digest);
       return c.json(view(pulled), 200);
     }
-    const requestId = c.get("requestId");
-    c.header("X-Accel-Buffering", "no");
-    return streamSSE(c, async (stream) => {
-      const send = (event: string, data: unknown): Promise<void> =>
-        stream.writeSSE({ event, data: JSON.stringify(data) });
+    return answerEvents(c, log, async ({ send, gone }) => {
       let shown: PullProgress | null = null;
       const onProgress = (progress: PullProgress): void => void (shown = progress);
       const reporter = setInterval(() => {
@@ -59,16 +54,10 @@ export function registerImages(app: App, { images, log }: Context): void {
         shown = null;
         void send("progress", { phase, bytes, total_bytes: totalBytes });
       }, pullProgressIntervalMs);
-      const keepalive = setInterval(() => void send("keepalive", {}), keepaliveIntervalMs);
       try {
-        await send("complete", view(await images.pull(image, { signal, onProgress })));
-      } catch (error) {
-        const answer = toServerError(error);
-        if (answer.status >= 500) log.error("image_pull", error, { request_id: requestId });
-        await send("error", answer.body(requestId));
+        await send("complete", view(await images.pull(image, { owner, signal: gone, onProgress })));
       } finally {
         clearInterval(reporter);
-        clearInterval(keepalive);
       }
     });
   });

@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { streamSSE } from "hono/streaming";
 import type { ImportProgress } from "@chaser/runtime";
 import type { Context } from "../context.js";
 import type { AccountRow, WorkspaceRow } from "../db/tables.js";
-import { ServerError, toServerError } from "../errors.js";
-import { importProgressMs, keepaliveIntervalMs } from "../limits.js";
+import { ServerError } from "../errors.js";
+import { importProgressMs } from "../limits.js";
 import { importWorkspaceBody, workspaceSchema } from "../schemas/workspace.js";
 import { apiRoute, json, jsonBody } from "./api-route.js";
 import type { App, Request } from "./environment.js";
+import { answerEvents, wantsEvents } from "./event-stream.js";
 import { workspaceAnswer } from "./workspace-answer.js";
 
 const importWorkspace = apiRoute(
@@ -47,8 +47,7 @@ export function registerImports(app: App, context: Context): void {
       run: (onProgress) =>
         context.workspaces.import(account, { repository, ref, name, token, signal, onProgress }),
     };
-    if ((c.req.header("Accept") ?? "").includes("text/event-stream"))
-      return streamImport(c, context, job, leave);
+    if (wantsEvents(c)) return streamImport(c, context, job, leave);
     const row = await job.run();
     c.set("auditTarget", row.id);
     return c.json(await workspaceAnswer(context, account, row), 201);
@@ -61,34 +60,23 @@ function streamImport(c: Request, context: Context, job: Job, leave: () => void)
   c.set("auditAction", undefined);
   const { keyId } = c.get("principal");
   const requestId = c.get("requestId");
-  c.header("X-Accel-Buffering", "no");
-  return streamSSE(c, async (stream) => {
-    const send = (event: string, data: unknown): Promise<void> =>
-      stream.writeSSE({ event, data: JSON.stringify(data) });
-    stream.onAbort(leave);
-    const keepalive = setInterval(() => void send("keepalive", {}), keepaliveIntervalMs);
+  return answerEvents(c, context.log, async ({ send, gone }) => {
+    gone.addEventListener("abort", leave);
+    if (gone.aborted) leave();
     let last = { phase: "", atMs: 0 };
-    try {
-      const row = await job.run((progress) => {
-        const atMs = Date.now();
-        if (
-          progress.phase === last.phase &&
-          progress.done < progress.total &&
-          atMs - last.atMs < importProgressMs
-        )
-          return;
-        last = { phase: progress.phase, atMs };
-        void send("progress", progress);
-      });
-      await context.audit.record({ accountId: job.account.id, keyId, action, target: row.id, requestId });
-      await context.db.durable();
-      await send("complete", await workspaceAnswer(context, job.account, row));
-    } catch (error) {
-      const shown = toServerError(error);
-      if (shown.status >= 500) context.log.error("import", error, { request_id: requestId });
-      await send("error", shown.body(requestId));
-    } finally {
-      clearInterval(keepalive);
-    }
+    const row = await job.run((progress) => {
+      const atMs = Date.now();
+      if (
+        progress.phase === last.phase &&
+        progress.done < progress.total &&
+        atMs - last.atMs < importProgressMs
+      )
+        return;
+      last = { phase: progress.phase, atMs };
+      void send("progress", progress);
+    });
+    await context.audit.record({ accountId: job.account.id, keyId, action, target: row.id, requestId });
+    await context.db.durable();
+    await send("complete", await workspaceAnswer(context, job.account, row));
   });
 }

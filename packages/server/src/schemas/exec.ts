@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { ExecResult } from "@chaser/runtime";
-import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax, outputBytesMax } from "../limits.js";
+import { ENVIRONMENT_NAME, type ExecResult } from "@chaser/runtime";
+import { argumentBytesMax, argumentsTotalBytesMax, commandTimeoutMsMax } from "../limits.js";
 import type { CommandOutcome } from "../sessions/command.js";
 import type { CommandView } from "./command.js";
 import { imageReference, limitsHit, processText, sandboxUser, terminalCells, warnings } from "./fields.js";
@@ -29,7 +29,7 @@ const commandFields = {
     .optional()
     .openapi({ description: "default /workspace" }),
   env: z
-    .record(z.string().regex(/^[^=\0]+$/, { error: "must be a variable's name" }), argument)
+    .record(z.string().regex(ENVIRONMENT_NAME, { error: "must be a variable's name" }), argument)
     .refine((env) => totalBytes(Object.entries(env).flat()) <= argumentsTotalBytesMax, tooLarge)
     .optional(),
   user: sandboxUser.optional(),
@@ -56,13 +56,10 @@ const commandFields = {
     description:
       "leave the input open for .../commands/{command}/stdin. Default: true in the background without stdin, else false",
   }),
-  max_output_bytes: z
-    .number()
-    .int()
-    .min(0)
-    .max(outputBytesMax)
-    .optional()
-    .openapi({ description: "output beyond it is counted and cut; default 1 MiB, none for a stream" }),
+  max_output_bytes: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional().openapi({
+    description:
+      "output beyond it is counted and cut. In a JSON answer at most 1 MiB, which is its default; a stream of events has no limit",
+  }),
 };
 
 export const sessionExecBody = z.strictObject(commandFields).openapi("SessionExec");
@@ -122,11 +119,13 @@ export function execView(
   outcome: CommandOutcome,
   { sessionId, warnings }: { sessionId: string; warnings: string[] },
 ): z.infer<typeof execSchema> {
+  const output = outcome.output.toString();
   return {
     exit_code: outcome.exitCode,
-    output: outcome.output.toString(),
-    stdout: outcome.stdout.toString(),
-    stderr: outcome.stderr.toString(),
+    output,
+    // Most commands print to one of them: then it is the same text, and is held once.
+    stdout: outcome.stderr.length === 0 ? output : outcome.stdout.toString(),
+    stderr: outcome.stdout.length === 0 ? output : outcome.stderr.toString(),
     output_truncated: outcome.outputTruncated,
     timed_out: outcome.timedOut,
     limits_hit: outcome.limitsHit,

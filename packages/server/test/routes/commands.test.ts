@@ -95,6 +95,11 @@ describe("commands in the background", { skip: await sandboxMissing() }, () => {
     assert.deepEqual(await server.expect<any>(200, "GET", `/v1/commands/${id}`), shown);
     const listed = await server.expect<any[]>(200, "GET", `/v1/sessions/${answer.session_id}/commands`);
     assert.deepEqual(listed.map((c) => c.id).slice(0, 2), [flood.id, id]);
+    const list = `/v1/sessions/${answer.session_id}/commands?limit=1`;
+    const page = await server.call("GET", list);
+    const cursor = page.headers.get("x-next-cursor");
+    const next = await server.expect<any[]>(200, "GET", `${list}&cursor=${cursor}`);
+    assert.deepEqual([...page.body, ...next], listed.slice(0, 2));
     assert.deepEqual(await all(followEvents(server, `${path}/stream`)), before);
     const rest = await all(followEvents(server, `${path}/stream?offset=3`));
     assert.equal(bytesOf(rest, "stdout").toString(), "st");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
+import { answeredOutputBytesMax } from "../../src/limits.js";
 import { bytesOf, execEvents, type ServerEvent } from "../fixture/events.js";
 import { sandboxMissing, testServer, type Client, type TestServer } from "../fixture/server.js";
 
@@ -32,6 +34,60 @@ describe("exec", { skip: await sandboxMissing() }, () => {
       signal: null,
       warnings: [],
     });
+  });
+
+  test("a mistake of the client is answered, and is no error in the log", async () => {
+    const log: string[] = [];
+    await using own = await testServer({ log: { write: (line) => log.push(line) } });
+    const { id } = await own.expect(201, "POST", "/v1/sessions", {
+      session_type: "sandbox",
+      ephemeral: true,
+    });
+    const route = `/v1/sessions/${id}/exec`;
+    const body = { command: "true", cwd: "/secret/name" };
+    await own.refused(400, "invalid_request", "POST", route, body);
+    const events: ServerEvent[] = [];
+    for await (const event of execEvents(own, route, body)) events.push(event);
+    assert.equal(events.at(-1)?.event, "error");
+    await own.refused(502, "port_closed", "GET", `/s/${id}/forward/9/`);
+    const { command_id: command } = await own.expect(200, "POST", route, {
+      command: "cat",
+      background: true,
+    });
+    const input = request(`${own.url}/v1/sessions/${id}/commands/${command}/stdin`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${own.key}`, "content-type": "application/octet-stream" },
+    });
+    input.on("error", () => undefined);
+    input.write("half");
+    await sleep(100);
+    input.destroy();
+    while (!log.some((line) => line.includes("/stdin"))) await sleep(20);
+    const lines = log.join("");
+    assert.ok(!lines.includes('"level":"error"'), lines);
+    assert.ok(!lines.includes("/secret"), lines);
+  });
+
+  test("an answer holds a bounded part of the output, and asks for no more", async () => {
+    const command = "head -c 2000000 /dev/zero";
+    const answer = await run({ command });
+    assert.deepEqual(
+      [answer.output_truncated, answer.output.length, answer.stdout === answer.output, answer.stderr],
+      [true, answeredOutputBytesMax, true, ""],
+    );
+    const more = { workspace: "w", command, max_output_bytes: answeredOutputBytesMax + 1 };
+    const refused = await server.refused(400, "invalid_request", "POST", "/v1/exec", more);
+    assert.equal(refused.details.path, "max_output_bytes");
+    const events: ServerEvent[] = [];
+    for await (const event of execEvents(server, "/v1/exec", { ...more, max_output_bytes: 1e9 }))
+      events.push(event);
+    assert.equal(bytesOf(events, "stdout").length, 2_000_000);
+  });
+
+  test("neither a workspace nor an ephemeral disk is nowhere to run", async () => {
+    const body = { ephemeral: false, command: "true" };
+    const error = await server.refused(400, "invalid_request", "POST", "/v1/exec", body);
+    assert.equal(error.details.path, "ephemeral");
   });
 
   test("a limit that was reached is named, and a session says what it is held to", async () => {

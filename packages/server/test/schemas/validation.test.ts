@@ -24,14 +24,15 @@ test("a refusal names the path of the bad field", () => {
   assert.equal(badField(execBody, { command: "x".repeat(200_000) }), "command");
   assert.equal(badField(execBody, { command: "true", cwd: "relative" }), "cwd");
   assert.equal(badField(execBody, { command: "true", env: { "A=B": "x" } }), "env.A=B");
+  assert.equal(badField(execBody, { command: "true", env: { "a-b": "x" } }), "env.a-b");
   assert.equal(badField(execBody, { command: "true", env: { A: 5 } }), "env.A");
   assert.equal(badField(execBody, { command: "true", timeout_ms: 0 }), "timeout_ms");
   assert.equal(badField(execBody, { command: "true", timeout_ms: 1.5 }), "timeout_ms");
-  assert.equal(badField(execBody, { command: "true", max_output_bytes: 1e12 }), "max_output_bytes");
+  assert.equal(badField(execBody, { command: "true", max_output_bytes: -1 }), "max_output_bytes");
   assert.equal(badField(createWorkspaceBody, { session_type: "vm" }), "session_type");
   assert.equal(badField(createWorkspaceBody, { session_type: "sandbox", name: "a/b" }), "name");
-  assert.equal(badField(restoreBody, { paths: ["/workspace/../x"] }), "paths[0]");
-  assert.equal(badField(restoreBody, { paths: ["/"] }), "paths[0]");
+  assert.equal(badField(restoreBody, { paths: [""] }), "paths[0]");
+  assert.equal(badField(restoreBody, { paths: ["a", "b\0"] }), "paths[1]");
   assert.equal(badField(restoreBody, []), "");
 });
 
