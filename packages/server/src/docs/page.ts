@@ -55,7 +55,7 @@ export const documentationPage = `<!doctype html>
       form.append(label);
       return { parameter, input };
     });
-    const schema = operation.requestBody && operation.requestBody.content["application/json"].schema;
+    const schema = operation.requestBody && operation.requestBody.content["application/json"]?.schema;
     const body = element("textarea");
     if (schema) {
       body.rows = 4;

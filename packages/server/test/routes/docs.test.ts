@@ -38,6 +38,15 @@ test("unknown body fields are documented as refused", async () => {
   assert.equal(document.components.schemas.CreateWorkspace.additionalProperties, false);
 });
 
+test("the page's script opens every route, also those whose body is not JSON", async () => {
+  const script = await (await app.request("/api-docs/")).text();
+  const document = (await (await app.request("/api-docs/openapi.json")).json()) as any;
+  const [, expression = ""] = /const schema = (operation\.requestBody.*);/.exec(script) ?? [];
+  const schemaOf = new Function("operation", `return ${expression}`) as (operation: unknown) => unknown;
+  const schemas = Object.values<any>(document.paths).flatMap((item) => Object.values(item).map(schemaOf));
+  assert.ok(schemas.some((schema) => schema !== undefined));
+});
+
 test("the page loads nothing from elsewhere", async () => {
   const response = await app.request("/api-docs/");
   const page = await response.text();
