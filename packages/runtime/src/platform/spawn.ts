@@ -26,12 +26,12 @@ export function launch(
   });
 }
 
-/** Keeps the first part of what a program printed, for its error message. */
+/** Keeps the last part of what a program printed, for its error message: what it says last is why it ended. */
 export function collectText(stream: NodeJS.ReadableStream | null): () => string {
   let text = "";
   stream?.on("data", (chunk: Buffer) => {
-    if (text.length < DIAGNOSTIC_BYTES_MAX) text += chunk.toString("utf8");
+    text = (text + chunk.toString("utf8")).slice(-DIAGNOSTIC_BYTES_MAX);
   });
   stream?.on("error", () => undefined);
-  return () => text.slice(0, DIAGNOSTIC_BYTES_MAX).trim();
+  return () => text.trim();
 }
