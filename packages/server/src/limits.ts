@@ -102,6 +102,8 @@ export const usageFigureAgeMsMax = 30_000;
 
 /** How often it is looked whether what sessions write crosses a cap. */
 export const watchIntervalMs = 200;
+/** Looks that may fail one after the other before who is looked at is ended: two seconds, since what cannot be measured has no cap. */
+export const watchFailuresMax = 10;
 /**
  * A disk or account that is beyond its cap by less than this may still be used by a session, to read and clean it up: what a
  * fast writer gets done between crossing the cap and being stopped. Beyond, only deleting and restoring are left.

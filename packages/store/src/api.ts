@@ -433,8 +433,8 @@ export interface GrowthOptions {
   capBytes: number;
   /** Called once. What was written stays: stop who writes. */
   onCrossed: (crossed: CapCrossed) => void;
-  /** A look failed; the next comes all the same. */
-  onError: (error: unknown) => void;
+  /** A look failed, the `failures`th since something was measured; the next comes all the same. While looks fail, nothing is held to the cap. */
+  onError: (error: unknown, failures: number) => void;
   /**
    * What the writers hold open that has no name any more, in allocated bytes: it takes space, and no walk finds it. Added to what is found,
    * except where the kernel counts; not asked when that alone is more than the cap. It should take no longer than a moment, because nothing is looked at

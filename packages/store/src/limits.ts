@@ -59,7 +59,7 @@ export const walkBytesMax = 1024 * MiB;
 /** (format) Times are signed varints of at most 53 bits; 142 million years suffice. */
 export const mtimeSecondsMax = 2 ** 52 - 1;
 
-/** Directories below one another. Each level holds an open descriptor and a stack frame while it is walked. */
+/** Directories below one another. Each level holds an open descriptor while it is read, made or copied; what is only counted or removed may be deeper. */
 export const treeDepthMax = 2000;
 
 /** Characters of a snapshot's name and of its comment. */

@@ -81,10 +81,10 @@ export const sessionSchema = z
     last_used_at: time,
     expires_at: time.nullable().openapi({ description: "when it ends if it is not used again" }),
     ended_at: time.nullable(),
-    end_reason: z
-      .string()
-      .nullable()
-      .openapi({ description: "over_quota: what was written crossed the cap of the disk or of the account" }),
+    end_reason: z.string().nullable().openapi({
+      description:
+        "over_quota: what was written crossed the cap of the disk or of the account; unmeasured: what was written could not be measured any more",
+    }),
     limits: z
       .record(z.string(), limit)
       .openapi({ description: "by name; sizes in bytes. See the documentation of the runtime for each" }),

@@ -1,15 +1,15 @@
 import type { GrowthWatch, Store } from "@chaser/store";
 import type { Quota } from "../billing/quota.js";
-import type { ServerError } from "../errors.js";
-import { watchIntervalMs } from "../limits.js";
+import { ServerError, suggestionFor } from "../errors.js";
+import { watchFailuresMax, watchIntervalMs } from "../limits.js";
 import type { Logger } from "../log.js";
 import type { ActiveSession } from "./active-session.js";
 
 interface Dependencies {
   quota: Quota;
   log: Logger;
-  /** Ends a session because of a cap. */
-  stop: (session: ActiveSession, reason: ServerError) => void;
+  /** Ends a session because of a cap, or because what it writes cannot be held to one. */
+  stop: (session: ActiveSession, reason: ServerError, endReason: "over_quota" | "unmeasured") => void;
 }
 
 /** Holds what the processes of sessions write to the caps of their disks and of their accounts. */
@@ -31,8 +31,11 @@ export class SessionGrowth {
       intervalMs: watchIntervalMs,
       pause: () => session.pause(),
       unlinkedBytes: () => session.unlinkedBytes(),
-      onCrossed: ({ unit, used }) => stop(session, quota.diskFull(unit, used)),
-      onError: (error) => log.error("growth", error, { session_id: session.id }),
+      onCrossed: ({ unit, used }) => stop(session, quota.diskFull(unit, used), "over_quota"),
+      onError: (error, failures) => {
+        log.error("growth", error, { session_id: session.id });
+        if (failures >= watchFailuresMax) stop(session, unmeasured(), "unmeasured");
+      },
     });
     this.#disks.set(session, disk);
     if (this.#accounts.has(accountId)) return;
@@ -44,9 +47,13 @@ export class SessionGrowth {
         return ofEach.reduce((sum, bytes) => sum + bytes, 0);
       },
       onCrossed: ({ used }) => {
-        for (const other of this.#of(accountId)) stop(other, quota.accountFull(used));
+        for (const other of this.#of(accountId)) stop(other, quota.accountFull(used), "over_quota");
       },
-      onError: (error) => log.error("growth", error, { account_id: accountId }),
+      onError: (error, failures) => {
+        log.error("growth", error, { account_id: accountId });
+        if (failures < watchFailuresMax) return;
+        for (const other of this.#of(accountId)) stop(other, unmeasured(), "unmeasured");
+      },
     });
     this.#accounts.set(accountId, account);
   }
@@ -63,4 +70,12 @@ export class SessionGrowth {
   #of(accountId: string): ActiveSession[] {
     return [...this.#disks.keys()].filter(({ account }) => account.id === accountId);
   }
+}
+
+function unmeasured(): ServerError {
+  return new ServerError(
+    "session_ended",
+    "the session was ended, because what it writes could not be measured any more",
+    suggestionFor("session_ended"),
+  );
 }

@@ -37,6 +37,7 @@ export type EndReason =
   | "server_stopped"
   | "finished"
   | "over_quota"
+  | "unmeasured"
   | "import";
 
 /** A session that someone is using. Call `release` when done, or it never counts as idle. */
@@ -97,9 +98,9 @@ export class Sessions {
     this.#growth = new SessionGrowth({
       quota,
       log,
-      stop: (session, reason) => {
-        session.stoppedBy = reason;
-        void (this.#apart.has(session) ? this.#endApart(session) : this.end(session, "over_quota"));
+      stop: (session, reason, endReason) => {
+        session.stoppedBy ??= reason;
+        void (this.#apart.has(session) ? this.#endApart(session) : this.end(session, endReason));
       },
     });
   }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { rename } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { kernelHoldsDisks } from "@chaser/store";
 import { execEvents } from "../fixture/events.js";
 import { sandboxMissing, testServer } from "../fixture/server.js";
@@ -99,5 +102,31 @@ describe("what a session writes", { skip: await sandboxMissing() }, () => {
     assert.ok(error.details.used_bytes > cap);
     const { storage } = await server.expect(200, "GET", "/v1/billing/summary");
     assert.ok(storage.used_bytes < cap);
+  });
+
+  test("ends the session when it cannot be measured any more", { skip: heldByKernel }, async () => {
+    await using server = await testServer();
+    await server.workspace("w");
+    const refused = server.refused(409, "session_ended", "POST", "/v1/exec", {
+      workspace: "w",
+      command: "n=0; while :; do head -c 100000 /dev/urandom > $((n % 50)); n=$((n + 1)); sleep 0.02; done",
+    });
+    // Without its description nothing can be said of a disk.
+    const find = ["-path", "*/disks/*/disk.json"];
+    let description = "";
+    while (description === "") {
+      await pause(20);
+      const [session] = await server.expect<any[]>(200, "GET", "/v1/sessions");
+      if (session?.status === "active") {
+        description = execFileSync("find", [server.directory, ...find], { encoding: "utf8" }).trim();
+      }
+    }
+    await rename(description, `${description}.away`);
+    const error = await refused;
+    assert.match(error.message, /could not be measured/);
+    const [session] = await server.expect<any[]>(200, "GET", "/v1/sessions");
+    assert.deepEqual([session.status, session.end_reason], ["ended", "unmeasured"]);
+    await rename(`${description}.away`, description);
+    assert.match(await server.exec("w", "ls"), /^0$/m);
   });
 });

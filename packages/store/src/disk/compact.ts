@@ -12,6 +12,7 @@ import { StoreError } from "../errors.js";
 import type { LayerId } from "../ids.js";
 import { withDirectory } from "../platform/durable.js";
 import { anywhere, isErrno, type Fd, type Files } from "../platform/files.js";
+import { walkBelow } from "../platform/walk.js";
 import { runToMerge } from "./compact-plan.js";
 import type { DiskDescription } from "./description.js";
 import { filesName } from "./generation.js";
@@ -26,14 +27,14 @@ import { writePlainly } from "./write-plainly.js";
 
 /**
  * What must not keep anybody from a disk that can still be used as it is: no room, too many links to a file (a user can
- * make as many as the filesystem allows), no permission, or too many directories open at once.
+ * make as many as the filesystem allows), no permission, or too many directories below one another or open at once.
  */
 const tolerated = ["ENOSPC", "EDQUOT", "EMLINK", "EACCES", "EPERM", "EMFILE", "ENFILE"];
 
 /**
  * Merges when the stack has reached `layersMax`, so that one more layer always has its place. Needs the disk's lock. A
  * merge that is not possible leaves the disk as it was; once its stack is twice too long, that is an error with code
- * `io_error`, `no_space` or `permission_denied`, because soon no kernel would mount it.
+ * `io_error`, `no_space`, `too_large` or `permission_denied`, because soon no kernel would mount it.
  */
 export function compactWhenLong(
   disks: DiskRegistry,
@@ -45,7 +46,8 @@ export function compactWhenLong(
   try {
     return compact(disks, disk, stack, layersMax);
   } catch (error) {
-    if (!isErrno(error, ...tolerated)) throw error;
+    const isTooDeep = error instanceof StoreError && error.code === "too_large";
+    if (!isTooDeep && !isErrno(error, ...tolerated)) throw error;
     discard(disks.files, disks.path(disk.id), [buildName]);
     if (stack.length < 2 * layersMax) return disk;
     const { code, message, data } = error as StoreError;
@@ -110,18 +112,13 @@ function buildMerged(disks: DiskRegistry, merged: LayerId[], below: LayerId[], b
 /** A directory counts itself. Ends early, with at least `stopAt`, where that many were met. */
 function countEntries(files: Files, directory: Fd, stopAt: number): number {
   let count = 1;
-  for (const { name, type } of files.list(directory)) {
-    if (count >= stopAt) break;
-    if ((type ?? files.stat(directory, name).type) !== "directory") {
+  walkBelow(files, directory, {
+    enter: (parent, { name, type }) => {
+      if (count >= stopAt) return null;
       count += 1;
-      continue;
-    }
-    const child = files.open(directory, name, { directory: true });
-    try {
-      count += countEntries(files, child, stopAt - count);
-    } finally {
-      files.close(child);
-    }
-  }
+      if ((type ?? files.stat(parent, name).type) !== "directory") return null;
+      return files.open(parent, name, { directory: true });
+    },
+  });
   return count;
 }

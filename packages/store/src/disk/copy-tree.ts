@@ -8,6 +8,7 @@ import { openPlace } from "../snapshot/link-targets.js";
 import { rootPlace, type Place } from "../snapshot/place.js";
 import type { Work } from "../snapshot/work.js";
 import { copyMetadata } from "./copy-metadata.js";
+import { requireDepth } from "./depth.js";
 
 const pieceBytes = 1024 * 1024;
 
@@ -30,12 +31,13 @@ class TreeCopy {
     this.#work = work;
   }
 
-  directory(from: Fd, to: Fd, place: Place): void {
-    for (const { name } of this.#files.list(from)) this.#entry(from, to, { parent: place, name });
+  directory(from: Fd, to: Fd, place: Place, depth = 0): void {
+    requireDepth(depth);
+    for (const { name } of this.#files.list(from)) this.#entry(from, to, { parent: place, name }, depth);
     copyMetadata(this.#files, { directory: from, name: null }, { directory: to, name: null });
   }
 
-  #entry(from: Fd, to: Fd, place: Place): void {
+  #entry(from: Fd, to: Fd, place: Place, depth: number): void {
     const { name } = place;
     const files = this.#files;
     this.#work.step();
@@ -45,7 +47,7 @@ class TreeCopy {
       const source = files.open(from, name, { directory: true });
       const target = files.open(to, name, { directory: true });
       try {
-        this.directory(source, target, place);
+        this.directory(source, target, place, depth + 1);
       } finally {
         files.close(source);
         files.close(target);
@@ -104,6 +106,8 @@ class TreeCopy {
     this.#piece ??= Buffer.allocUnsafe(pieceBytes);
     for (let at = files.seek(source, "data", 0); at < sizeBytes; at = files.seek(source, "data", at)) {
       const end = files.seek(source, "hole", at);
+      // It was cut short meanwhile: each is asked for its end.
+      if (end <= at) break;
       while (at < end) {
         const count = files.read(source, this.#piece.subarray(0, Math.min(pieceBytes, end - at)), at);
         if (count === 0) break;

@@ -4,6 +4,7 @@
  */
 import { isErrno, type Fd, type Files, type FileType } from "../platform/files.js";
 import { changesName, isOpaque, isWhiteout, markOpaque } from "../snapshot/overlay-marks.js";
+import { requireDepth } from "./depth.js";
 import { copyDirectoryMetadata } from "./root-metadata.js";
 
 /** What one of the merged layers has under a name. */
@@ -19,7 +20,7 @@ interface Source {
  * exists in one layer alone, overlayfs would list it. Below `changesName` there is always something to remove.
  */
 export function mergeLayers(files: Files, sources: Fd[], below: Fd[], target: Fd): void {
-  mergeInto(files, sources, { below, beneath: "nothing" }, target, true);
+  mergeInto(files, sources, { below, beneath: "nothing", depth: 0 }, target);
 }
 
 /** What merged directories stand on. */
@@ -28,9 +29,12 @@ interface Under {
   below: Fd[];
   /** Whether there may be more beneath these that is not known. */
   beneath: "nothing" | "unknown";
+  depth: number;
 }
 
-function mergeInto(files: Files, sources: Fd[], under: Under, target: Fd, isRoot = false): void {
+function mergeInto(files: Files, sources: Fd[], under: Under, target: Fd): void {
+  requireDepth(under.depth);
+  const isRoot = under.depth === 0;
   for (const [key, found] of namesOf(files, sources)) {
     const name = Buffer.from(key, "latin1");
     mergeName(files, name, found, under, target, isRoot && name.equals(changesName));
@@ -132,7 +136,7 @@ function mergeDirectories(
   files: Files,
   name: Buffer,
   found: Source[],
-  { below, beneath }: Under,
+  { below, beneath, depth }: Under,
   target: Fd,
   holdsChanges: boolean,
 ): void {
@@ -151,6 +155,7 @@ function mergeDirectories(
     const standsOn: Under = {
       below: here.opaque ? [] : under.directories,
       beneath: reachesBeneath ? "unknown" : "nothing",
+      depth: depth + 1,
     };
     mergeInto(files, here.directories, standsOn, child);
   } finally {

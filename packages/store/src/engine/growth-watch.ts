@@ -41,7 +41,7 @@ export function watchGrowth(
   const timer = setInterval(() => {
     look().catch((error: unknown) => {
       // A disk that goes away is taken from under the walk.
-      if (!isClosed) onError(error);
+      if (!isClosed) onError(error, looking.failures);
     });
   }, intervalMs).unref();
   return {
@@ -53,6 +53,8 @@ export function watchGrowth(
 }
 
 class Looking {
+  /** Looks that failed since something was measured. */
+  failures = 0;
   readonly #directory: string;
   readonly #measures: Measures;
   readonly #gauges: readonly CapGauge[];
@@ -77,6 +79,9 @@ class Looking {
       for (const gauge of this.#gauges) gauge.see(free);
       const isUrgent = this.#measuredAtMs !== null && this.#gauges.some(({ mayBeCrossed }) => mayBeCrossed);
       return this.#isDue(isUrgent) ? await this.#measure(free, isUrgent) : null;
+    } catch (error) {
+      this.failures += 1;
+      throw error;
     } finally {
       this.#isLooking = false;
     }
@@ -101,6 +106,7 @@ class Looking {
       const crossed = this.#set(used, free);
       if (crossed !== null) return crossed;
       const all = { ...used, bytes: used.bytes + (await unnamed()) };
+      this.failures = 0;
       this.#measuredAtMs = performance.now();
       return this.#set(all, free);
     } finally {

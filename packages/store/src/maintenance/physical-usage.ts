@@ -4,9 +4,11 @@
  */
 import type { PhysicalUsage } from "../api.js";
 import type { DiskSet } from "../disk/disks.js";
+import { goneOrShut } from "../platform/allocated.js";
 import { openIfPresent } from "../platform/durable.js";
 import { DeviceRanges } from "../platform/device-ranges.js";
 import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+import { walkBelow } from "../platform/walk.js";
 import type { Repository } from "../snapshot/repository.js";
 import type { Work } from "../snapshot/work.js";
 
@@ -20,7 +22,7 @@ export function physicalUsage(repository: Repository, disks: DiskSet, work: Work
   if (root === null) return null;
   try {
     walk.take(files.statOpen(root), 0);
-    walk.below(root, layout.root, 0);
+    walk.below(root, layout.root);
   } finally {
     files.close(root);
   }
@@ -66,30 +68,26 @@ class PhysicalWalk {
     this.besidesBytes.set(owner, (this.besidesBytes.get(owner) ?? 0) + besides);
   }
 
-  below(directory: Fd, path: string, owner: number): void {
-    for (const { name } of this.#files.list(directory)) {
-      this.#work.step();
-      const at = `${path}/${name.toString("latin1")}`;
-      const of = this.#ownerOf.get(at) ?? owner;
-      try {
-        const stat = this.#files.stat(directory, name);
-        if (stat.type === "directory") this.#directory(directory, name, stat, at, of);
-        else if (!this.#wasSeen(stat)) this.take(stat, of, this.#extents(directory, name, stat, of));
-      } catch (error) {
-        // As in `allocatedUnder`: what is gone meanwhile, and what may not be opened.
-        if (!isErrno(error, "ENOENT", "EACCES")) throw error;
-      }
-    }
-  }
-
-  #directory(parent: Fd, name: Uint8Array, stat: Stat, path: string, owner: number): void {
-    this.take(stat, owner);
-    const child = this.#files.open(parent, name, { directory: true });
-    try {
-      this.below(child, path, owner);
-    } finally {
-      this.#files.close(child);
-    }
+  below(directory: Fd, path: string): void {
+    // By depth. In what has an owner nothing has another, so the path is needed no more.
+    const places: { path: string; owner: number }[] = [{ path, owner: 0 }];
+    walkBelow(this.#files, directory, {
+      enter: (parent, { name }, depth) => {
+        this.#work.step();
+        const above = places[depth] as { path: string; owner: number };
+        const at = above.owner === 0 ? `${above.path}/${name.toString("latin1")}` : "";
+        const owner = above.owner === 0 ? (this.#ownerOf.get(at) ?? 0) : above.owner;
+        const stat = this.#files.stat(parent, name);
+        if (stat.type !== "directory") {
+          if (!this.#wasSeen(stat)) this.take(stat, owner, this.#extents(parent, name, stat, owner));
+          return null;
+        }
+        this.take(stat, owner);
+        places[depth + 1] = { path: at, owner };
+        return this.#files.open(parent, name, { directory: true });
+      },
+      passOver: goneOrShut,
+    });
   }
 
   #wasSeen({ links, device, inode }: Stat): boolean {

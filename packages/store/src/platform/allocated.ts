@@ -1,6 +1,7 @@
 /** What everything at and below a path takes: each inode once, and its allocated bytes (`st_blocks * 512`), as `du -s -B1` counts. */
 import { openIfPresent } from "./durable.js";
-import { isErrno, type Fd, type Files, type Stat } from "../platform/files.js";
+import type { Files, Stat } from "./files.js";
+import { walkBelow } from "./walk.js";
 
 export interface Taken {
   /** Allocated. */
@@ -8,6 +9,12 @@ export interface Taken {
   /** Files, directories and whatever else has a name. */
   inodes: number;
 }
+
+/**
+ * A live disk may remove a file between listing and asking, or put something else in the place of a directory. What may not be opened
+ * counts alone, as with `du`: overlayfs leaves an empty directory of mode 000 in its work directory.
+ */
+export const goneOrShut = ["ENOENT", "ENOTDIR", "ELOOP", "EACCES"];
 
 /** Is told every name of a file that has several; `key` says which file it is. */
 export type OnLink = (key: string, stat: Stat) => void;
@@ -24,7 +31,21 @@ export function takenUnder(files: Files, path: string, onLink: OnLink = () => un
   if (directory === null) return taken;
   try {
     add(taken, files.statOpen(directory));
-    addBelow(files, directory, taken, new Set(), onLink);
+    const seen = new Set<string>();
+    walkBelow(files, directory, {
+      enter: (parent, { name }) => {
+        const stat = files.stat(parent, name);
+        if (stat.type !== "directory" && stat.links > 1) {
+          const key = `${stat.device}:${stat.inode}`;
+          onLink(key, stat);
+          if (seen.has(key)) return null;
+          seen.add(key);
+        }
+        add(taken, stat);
+        return stat.type === "directory" ? files.open(parent, name, { directory: true }) : null;
+      },
+      passOver: goneOrShut,
+    });
     return taken;
   } finally {
     files.close(directory);
@@ -34,31 +55,4 @@ export function takenUnder(files: Files, path: string, onLink: OnLink = () => un
 function add(taken: Taken, { allocatedBytes }: Stat): void {
   taken.bytes += allocatedBytes;
   taken.inodes += 1;
-}
-
-/** `seen`: inodes that were counted already. */
-function addBelow(files: Files, directory: Fd, taken: Taken, seen: Set<string>, onLink: OnLink): void {
-  for (const { name } of files.list(directory)) {
-    try {
-      const stat = files.stat(directory, name);
-      if (stat.type !== "directory" && stat.links > 1) {
-        const key = `${stat.device}:${stat.inode}`;
-        onLink(key, stat);
-        if (seen.has(key)) continue;
-        seen.add(key);
-      }
-      add(taken, stat);
-      if (stat.type !== "directory") continue;
-      const child = files.open(directory, name, { directory: true });
-      try {
-        addBelow(files, child, taken, seen, onLink);
-      } finally {
-        files.close(child);
-      }
-    } catch (error) {
-      // A live disk may remove a file between listing and asking. What may not be opened counts alone, as with `du`:
-      // overlayfs leaves an empty directory of mode 000 in its work directory.
-      if (!isErrno(error, "ENOENT", "EACCES")) throw error;
-    }
-  }
 }

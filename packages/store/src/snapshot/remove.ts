@@ -1,5 +1,7 @@
 /** Removes what stands under a name, whatever it is and with all that is below, never through a symlink. */
-import { isErrno, type Fd, type Files, type Name } from "../platform/files.js";
+import { goneOrShut } from "../platform/allocated.js";
+import { isErrno, type Fd, type Files, type Name, type Stat } from "../platform/files.js";
+import { walkBelow } from "../platform/walk.js";
 
 /** Returns how many entries were removed; 0 when there was none. `onRemoved` is told the allocated bytes of each. */
 export function removeTree(
@@ -8,24 +10,25 @@ export function removeTree(
   name: Name,
   onRemoved: (allocatedBytes: number) => void = () => undefined,
 ): number {
-  let stat;
-  try {
-    stat = files.stat(directory, name);
+  let removed = 0;
+  const enter = (parent: Fd, child: Name): Fd | null => {
+    const stat = statOrNull(files, parent, child);
+    if (stat === null) return null;
+    removed += 1;
     if (stat.type === "directory" || stat.links === 1) onRemoved(stat.allocatedBytes);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
-  }
-  if (stat.type !== "directory") {
-    files.unlink(directory, name);
-    return 1;
-  }
-  let removed = 1;
-  const child = openForRemoval(files, directory, name, stat.mode);
+    if (stat.type === "directory") return openForRemoval(files, parent, child, stat);
+    files.unlink(parent, child);
+    return null;
+  };
+  const top = enter(directory, name);
+  if (top === null) return removed;
   try {
-    for (const entry of files.list(child)) removed += removeTree(files, child, entry.name, onRemoved);
+    walkBelow(files, top, {
+      enter: (parent, child) => enter(parent, child.name),
+      leave: (parent, child) => files.removeDirectory(parent, child),
+    });
   } finally {
-    files.close(child);
+    files.close(top);
   }
   files.removeDirectory(directory, name);
   return removed;
@@ -33,24 +36,42 @@ export function removeTree(
 
 /** How many entries `removeTree` would remove. What may not be looked into counts as empty. */
 export function countTree(files: Files, directory: Fd, name: Name): number {
-  let child: Fd;
+  const stat = statOrNull(files, directory, name);
+  if (stat?.type !== "directory") return stat === null ? 0 : 1;
+  let count = 1;
+  let top: Fd;
   try {
-    if (files.stat(directory, name).type !== "directory") return 1;
-    child = files.open(directory, name, { directory: true });
+    top = files.open(directory, name, { directory: true });
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    if (isErrno(error, "EACCES", "EPERM")) return 1;
-    throw error;
+    if (!isErrno(error, ...goneOrShut)) throw error;
+    return count;
   }
   try {
-    return files.list(child).reduce((total, entry) => total + countTree(files, child, entry.name), 1);
+    walkBelow(files, top, {
+      enter: (parent, child) => {
+        const { type } = files.stat(parent, child.name);
+        count += 1;
+        return type === "directory" ? files.open(parent, child.name, { directory: true }) : null;
+      },
+      passOver: goneOrShut,
+    });
   } finally {
-    files.close(child);
+    files.close(top);
+  }
+  return count;
+}
+
+function statOrNull(files: Files, directory: Fd, name: Name): Stat | null {
+  try {
+    return files.stat(directory, name);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return null;
+    throw error;
   }
 }
 
 /** A directory that its owner may not search or write is opened to him first; it is about to go. */
-function openForRemoval(files: Files, directory: Fd, name: Name, mode: number): Fd {
+function openForRemoval(files: Files, directory: Fd, name: Name, { mode }: Stat): Fd {
   if ((mode & 0o700) !== 0o700) {
     try {
       files.setMode(directory, name, mode | 0o700);

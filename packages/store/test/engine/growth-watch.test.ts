@@ -152,18 +152,19 @@ describe("what processes write to an attached disk", { skip }, () => {
     assert.deepEqual(crossed, []);
   });
 
-  test("is not looked at any more once the watch is closed, and a look that fails is told", async (t) => {
+  test("is not looked at any more once the watch is closed, and looks that fail are told and counted", async (t) => {
     const { store } = await makeDisk(t);
     const errors: unknown[] = [];
+    const counts: number[] = [];
     let watching: GrowthWatch | undefined;
     await new Promise<void>((resolve) => {
       watching = store.disks.watchGrowth("another", {
         capBytes: 1,
         intervalMs,
         onCrossed: () => assert.fail("nothing is there that could grow"),
-        onError: (error) => {
+        onError: (error, failures) => {
           errors.push(error);
-          resolve();
+          if (counts.push(failures) === 3) resolve();
         },
       });
     });
@@ -172,5 +173,6 @@ describe("what processes write to an attached disk", { skip }, () => {
     await pause(5 * intervalMs);
     assert.equal(errors.length, told);
     assert.match(String(errors[0]), /no disk "another"/);
+    assert.deepEqual(counts.slice(0, 3), [1, 2, 3]);
   });
 });
