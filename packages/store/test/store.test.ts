@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../src/engine/engine.js";
 import { linuxFiles } from "../src/platform/linux.js";
@@ -18,7 +18,9 @@ test("a program compares, reads, exports and imports through streams, which may 
   const { snapshot } = await from.snapshot(source, { name: "one" });
   writeFileSync(`${source}/other`, "");
 
-  const { problems, changes } = await from.diff("one", { directory: source });
+  // A path that was given may lead through a symlink, as that of a snapshot may.
+  symlinkSync(source, `${place}/linked`);
+  const { problems, changes } = await from.diff("one", { directory: `${place}/linked` });
   assert.deepEqual(problems, []);
   const paths: string[] = [];
   for await (const change of changes) paths.push(Buffer.from(change.path).toString());

@@ -3,6 +3,7 @@ import type { DiffSide, IdMap, PathChange, Problem, SnapshotInfo, TreeListing } 
 import type { TreeId } from "../ids.js";
 import { StoreError } from "../errors.js";
 import { withDirectory } from "../platform/durable.js";
+import type { Fd } from "../platform/files.js";
 import { listPath, pathHistory, readPath, treeChanges } from "../snapshot/browse.js";
 import { excludePatterns } from "../snapshot/exclude.js";
 import { owners } from "../snapshot/owners.js";
@@ -119,7 +120,7 @@ export class History {
     const { files, layout } = this.#repository;
     const isExcluded = excludePatterns(options.exclude ?? []);
     try {
-      return withDirectory(files, directory, (fd) => {
+      const walk = (fd: Fd): DirectoryTreeEntry => {
         const { root } = scan(files, objects, fd, {
           owners: owners(options.idMap),
           work,
@@ -129,7 +130,8 @@ export class History {
         });
         // As `readRoot` gives it: under no name.
         return { ...root, name: Buffer.alloc(0) };
-      });
+      };
+      return withDirectory(files, directory, walk, { follow: true });
     } catch (error) {
       if (!(error instanceof StoreError) || !["ENOENT", "ENOTDIR"].includes(error.data["errno"] as string))
         throw error;

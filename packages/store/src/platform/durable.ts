@@ -3,8 +3,13 @@ import { StoreError } from "../errors.js";
 import { anywhere, isErrno, type Fd, type Files, type OpenOptions, type Stat } from "./files.js";
 
 /** Opens a directory, runs, and closes it whatever happens. */
-export function withDirectory<Result>(files: Files, path: string, run: (directory: Fd) => Result): Result {
-  const directory = files.open(anywhere, path, { directory: true });
+export function withDirectory<Result>(
+  files: Files,
+  path: string,
+  run: (directory: Fd) => Result,
+  options: Pick<OpenOptions, "follow"> = {},
+): Result {
+  const directory = files.open(anywhere, path, { ...options, directory: true });
   try {
     return run(directory);
   } finally {

@@ -58,9 +58,21 @@ export class Metadata {
       }
       // An access list among the attributes changes the mode.
       const modeIsRight = ownerWasRight && present.bare && entry.xattrs.length === 0 && present.mode === mode;
-      if (!modeIsRight) files.setMode(fd, name, mode);
+      if (!modeIsRight) this.#attempt(place, "mode", () => files.setMode(fd, name, mode));
     }
-    files.setModified(fd, name, entry.mtimeSeconds, entry.mtimeNanoseconds);
+    this.#attempt(place, "time", () => {
+      files.setModified(fd, name, entry.mtimeSeconds, entry.mtimeNanoseconds);
+    });
+  }
+
+  /** Of what belongs to somebody else, such as a directory that was there, neither may be set. */
+  #attempt(place: Place, what: "mode" | "time", run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!isErrno(error, "EPERM")) throw error;
+      this.#problem(place, `${what}_not_restored`, `no permission to set its ${what}`);
+    }
   }
 
   #setOwner(fd: Fd, name: Buffer | null, entry: TreeEntry, place: Place): boolean {

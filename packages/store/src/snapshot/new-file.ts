@@ -49,7 +49,8 @@ export class NewFiles {
   #firstMode(entry: FileEntry): number {
     const own = this.#given.get(privateMode);
     const isOwn = own !== undefined && this.#metadata.isOwnedRight(entry, own);
-    return isOwn && entry.mode <= 0o777 ? entry.mode : privateMode;
+    // Attributes are only set on what may be written.
+    return isOwn && entry.mode <= 0o777 && entry.xattrs.length === 0 ? entry.mode : privateMode;
   }
 
   #ask(fd: Fd, modeAsked: number, plain: boolean): Present {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -14,7 +15,7 @@ import { describe, test, type TestContext } from "node:test";
 import type { Problem } from "../../src/api.js";
 import { Engine } from "../../src/engine/engine.js";
 import { StoreError } from "../../src/errors.js";
-import type { Fd, Files, Name, Stat } from "../../src/platform/files.js";
+import { anywhere, type Fd, type Files, type Name, type Stat } from "../../src/platform/files.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { writeDirectory } from "../../src/tree/directory.js";
 import type { TreeEntry } from "../../src/tree/entry.js";
@@ -229,4 +230,52 @@ test("what takes the place of something else leaves nothing beside it", (t) => {
   const { problems, created, changed } = engine.directories.restore({}, "first", source, { delete: true });
   assert.deepEqual([problems, created, changed], [[], 1, 4]);
   assert.deepEqual(manifest(source), before);
+});
+
+test("files that may not be written get their attributes, each of them", (t) => {
+  const { engine, source, place } = makeStore(t);
+  const attribute = Buffer.from("user.kept");
+  // In a directory that the restore makes, a file is given its mode when it is made.
+  mkdirSync(`${source}/made`);
+  for (const name of ["made/a", "made/b", "made/c"]) {
+    writeFileSync(`${source}/${name}`, name);
+    linuxFiles.setXattr(anywhere, `${source}/${name}`, attribute, Buffer.from(name));
+    chmodSync(`${source}/${name}`, 0o444);
+  }
+  engine.directories.snapshot({}, source, { name: "first" });
+  const { problems } = engine.directories.restore({}, "first", `${place}/restored`, {});
+  assert.deepEqual(problems, []);
+  for (const name of ["made/a", "made/b", "made/c"])
+    assert.equal(linuxFiles.xattr(anywhere, `${place}/restored/${name}`, attribute)?.toString(), name);
+});
+
+test("what belongs to somebody else keeps mode and time, which is told, and all else is restored", (t) => {
+  const { engine, source, root } = makeStore(t);
+  mkdirSync(`${source}/foreign`);
+  write(`${source}/foreign/file`, "first");
+  engine.directories.snapshot({}, source, { name: "first" });
+  engine.close();
+  write(`${source}/foreign/file`, "other");
+  chmodSync(`${source}/foreign`, 0o777);
+  const { inode } = linuxFiles.stat(anywhere, `${source}/foreign`);
+  const unlessForeign =
+    <Args extends [Fd, Name | null, ...unknown[]]>(run: (...args: Args) => void) =>
+    (...args: Args): void => {
+      if (args[1] === null && linuxFiles.statOpen(args[0]).inode === inode)
+        throw new StoreError("permission_denied", "EPERM", { data: { errno: "EPERM" } });
+      run(...args);
+    };
+  const files: Files = {
+    ...linuxFiles,
+    setMode: unlessForeign(linuxFiles.setMode.bind(linuxFiles)),
+    setModified: unlessForeign(linuxFiles.setModified.bind(linuxFiles)),
+  };
+  const again = Engine.open(files, root, { create: false });
+  t.after(() => again.close());
+  const { problems } = again.directories.restore({}, "first", source, {});
+  assert.deepEqual(
+    problems.map(({ path, code }) => `${Buffer.from(path).toString()} ${code}`),
+    ["foreign mode_not_restored", "foreign time_not_restored"],
+  );
+  assert.match(readFileSync(`${source}/foreign/file`, "latin1"), /^first/);
 });
