@@ -67,8 +67,10 @@ export const webSocketMessageBytesMax = 1024 * 1024;
 export const terminalCellsMax = 1000;
 /** Typed ahead of a program that does not read; beyond, the connection is not read either. */
 export const terminalInputBytesMax = 256 * 1024;
-/** A connection whose peer does not answer a ping before the next one is cut. */
+/** Also keeps the connection known to what lies between. */
 export const webSocketPingMs = 30_000;
+/** A connection is cut after so many in a row, a quarter of an hour. */
+export const webSocketUnansweredPingsMax = 30;
 
 export const portMax = 65_535;
 /** A forwarded connection over which nothing passes for so long is cut, so that it does not keep its session for ever. */

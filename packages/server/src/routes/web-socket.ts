@@ -1,7 +1,8 @@
 /** WebSockets on the API: a handshake goes through the same middleware, guards and schemas as any other request. */
+import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { ServerError } from "../errors.js";
-import { webSocketPingMs } from "../limits.js";
+import { webSocketPingMs, webSocketUnansweredPingsMax } from "../limits.js";
 import { upgradeOf, type Request, type TakeOver, type UpgradeRequest } from "./environment.js";
 
 /** Among the protocols that a caller offers; see `offeredKey`. */
@@ -32,7 +33,7 @@ export function acceptWebSocket(c: Request, handler: (socket: WebSocket) => void
     sockets.handleUpgrade(request, socket, head, (opened) => {
       // Whoever sends what the protocol does not allow has the connection closed, which is all there is to do.
       opened.on("error", () => undefined);
-      endWhenSilent(opened);
+      endWhenSilent(opened, request.socket);
       handler(opened);
     });
   });
@@ -64,13 +65,18 @@ export function refuseOtherOrigin(c: Request): void {
   throw new ServerError("forbidden", "a WebSocket from a page of another origin is refused");
 }
 
-/** A peer that vanished without a word would hold the connection for ever. */
-function endWhenSilent(socket: WebSocket): void {
-  let heard = true;
-  socket.on("pong", () => (heard = true));
+/**
+ * A peer that vanished without a word would hold the connection for ever. Whether its machine still answers is asked by the kernel: a
+ * program that is slow to read what was sent, and one that is not read here because what it sends finds no taker, answer no ping either.
+ * They are given longer.
+ */
+export function endWhenSilent(socket: WebSocket, connection: Pick<Socket, "setKeepAlive">): void {
+  connection.setKeepAlive(true, webSocketPingMs);
+  let unanswered = 0;
+  socket.on("pong", () => (unanswered = 0));
   const timer = setInterval(() => {
-    if (!heard) socket.terminate();
-    heard = false;
+    if (unanswered === webSocketUnansweredPingsMax) return socket.terminate();
+    unanswered += 1;
     socket.ping();
   }, webSocketPingMs);
   socket.once("close", () => clearInterval(timer));
