@@ -13,7 +13,7 @@ import { CompressionPool } from "./compress.js";
 import type { PackKind } from "./format.js";
 import { PackIndex, type StagedIndex } from "./index.js";
 import { PackReader, type ObjectUse } from "./reader.js";
-import { PackWriter, type SealedPack, type WrittenPack } from "./writer.js";
+import { PackWriter, type SealedPack, type Undisturbed, type WrittenPack } from "./writer.js";
 
 export interface ObjectSource {
   /**
@@ -31,7 +31,7 @@ export interface ObjectWriter extends ObjectSource {
 
 /**
  * Collects new objects. What is found stored is not stored again but relied on, and collection runs beside this: so before
- * the packs get their names, `isWhole` looks again whether all that is relied on is there.
+ * the last packs get their names, `isWhole` looks again whether all that is relied on is there.
  */
 export class ChunkWriter implements ObjectWriter {
   readonly #store: Chunks;
@@ -44,22 +44,30 @@ export class ChunkWriter implements ObjectWriter {
   #failure: unknown = null;
   readonly #sealed: SealedPack[] = [];
   #stagedIndex: StagedIndex | null = null;
+  readonly #named: PackId[] = [];
   #namedBytes = 0;
   /** What was written and what was found already stored, in plain bytes. */
   storedBytes = 0;
   deduplicatedBytes = 0;
 
-  constructor(store: Chunks, files: Files, directory: string, beforeName: (pack: PackId) => void) {
+  constructor(
+    store: Chunks,
+    files: Files,
+    directory: string,
+    beforeName: (pack: PackId) => void,
+    undisturbed: Undisturbed,
+  ) {
     this.#store = store;
     this.#files = files;
     this.#directory = directory;
     this.#lossesBefore = store.index.losses;
     const onPack = (pack: WrittenPack): void => {
+      this.#named.push(pack.id);
       this.#namedBytes += pack.fileBytes;
       store.index.addPack(pack);
     };
     const make = (kind: PackKind): PackWriter =>
-      new PackWriter(files, directory, kind, store.compression, onPack, beforeName);
+      new PackWriter(files, directory, kind, store.compression, onPack, beforeName, undisturbed);
     this.#writers = { data: make("data"), tree: make("tree") };
   }
 
@@ -107,10 +115,13 @@ export class ChunkWriter implements ObjectWriter {
     return [...this.#sealed.map(({ file }) => file.fd), ...index];
   }
 
-  /** After `seal`, with collection locked out: is everything there that is relied on? Else all has to be written again. */
+  /**
+   * After `seal`, with collection locked out: is everything there that is relied on, and every pack that was full before?
+   * Else all has to be written again.
+   */
   isWhole(): boolean {
     this.#store.reload();
-    return this.#reliedIsThere();
+    return this.#namedAreThere() && this.#reliedIsThere();
   }
 
   /** Others may see the packs from now on. */
@@ -146,6 +157,12 @@ export class ChunkWriter implements ObjectWriter {
     this.#writers.tree.abort();
     this.#stagedIndex?.file.discard();
     this.#stagedIndex = null;
+  }
+
+  #namedAreThere(): boolean {
+    if (this.#named.length === 0) return true;
+    const present = this.#store.index.presentPacks();
+    return this.#named.every((id) => present.has(id));
   }
 
   #reliedIsThere(): boolean {
@@ -195,9 +212,12 @@ export class Chunks implements ObjectSource {
     });
   }
 
-  /** `beforeName` is told of each pack just before others can see it. */
-  writer(beforeName: (pack: PackId) => void = () => undefined): ChunkWriter {
-    return new ChunkWriter(this, this.#files, this.#directory, beforeName);
+  /** `beforeName` and `undisturbed` are those of `PackWriter`. */
+  writer(
+    beforeName: (pack: PackId) => void = () => undefined,
+    undisturbed: Undisturbed = (run) => run(),
+  ): ChunkWriter {
+    return new ChunkWriter(this, this.#files, this.#directory, beforeName, undisturbed);
   }
 
   /** Reads what others have written since, and forgets the packs that are gone. */

@@ -127,6 +127,7 @@ export class PackIndex {
   /** Makes a pack that is durable known here; `save` writes the knowledge down. Saves by itself when that is much. */
   addPack(pack: WrittenPack): void {
     this.#addLoose(pack);
+    // Else one that is gone by the next reading would not be missed.
     this.#listing.packs.add(pack.id);
     if (this.#loose.rowCount > this.#looseRowsMax) this.save();
   }

@@ -55,6 +55,9 @@ export interface SealedPack {
   end: () => void;
 }
 
+/** Runs while no collection takes packs away. */
+export type Undisturbed = (run: () => void) => void;
+
 export class PackWriter {
   readonly #files: Files;
   readonly #directory: string;
@@ -62,6 +65,7 @@ export class PackWriter {
   readonly #frameBytesTarget: number;
   readonly #onPack: (pack: WrittenPack) => void;
   readonly #beforeName: (pack: PackId) => void;
+  readonly #undisturbed: Undisturbed;
   #pack: OpenPack | null = null;
   readonly #queue: FrameQueue;
   /** The frame being filled: a slot of the queue, or memory of its own where it would not fit a slot. */
@@ -73,7 +77,10 @@ export class PackWriter {
   readonly #pending = new DigestSet();
   readonly #pendingBytes = new Map<string, Buffer>();
 
-  /** `onPack` is told of each pack as soon as it is durable, `beforeName` just before others can see it. */
+  /**
+   * `onPack` is told of each pack as soon as it is durable, `beforeName` just before others can see it. `undisturbed`: for the
+   * names of packs that are full before the end; who calls `finish` or `seal` at the end sees to that of the last one.
+   */
   constructor(
     files: Files,
     directory: string,
@@ -81,6 +88,7 @@ export class PackWriter {
     pool: CompressionPool,
     onPack: (pack: WrittenPack) => void,
     beforeName: (pack: PackId) => void = () => undefined,
+    undisturbed: Undisturbed = (run) => run(),
   ) {
     this.#files = files;
     this.#queue = new FrameQueue(pool, (frame) => this.#write(frame));
@@ -89,6 +97,7 @@ export class PackWriter {
     this.#frameBytesTarget = kind === "tree" ? treeFrameBytesTarget : frameBytesTarget;
     this.#onPack = onPack;
     this.#beforeName = beforeName;
+    this.#undisturbed = undisturbed;
   }
 
   /** True when the chunk was given to this writer and its pack is not yet durable. */
@@ -138,7 +147,8 @@ export class PackWriter {
     const pack = this.seal();
     if (pack === null) return;
     syncContents(this.#files, [pack.file.fd], null);
-    pack.name();
+    // A collection that has found an equal pack to be garbage would take away this one in its place.
+    this.#undisturbed(pack.name);
     syncDirectory(this.#files, this.#directory);
     pack.end();
   }

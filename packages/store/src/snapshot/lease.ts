@@ -32,7 +32,8 @@ export class Lease {
     const fd = files.open(anywhere, path, { access: "create" });
     const lease = new Lease(files, path, fd);
     try {
-      files.lock(fd, "exclusive", false);
+      // Waits: who looks whether somebody holds it has it for a moment. Not held, it would count as left over.
+      files.lock(fd, "exclusive", true);
       lease.#append([kind, ...Array.from(trees, (tree) => `tree ${tree}`)]);
       return lease;
     } catch (error) {

@@ -125,8 +125,10 @@ export class Repository {
     build: (writer: ChunkWriter) => Built,
     prepare: (built: Built, packBytes: number) => Publication<Result>,
   ): Result {
+    const undisturbed = <Outcome>(run: () => Outcome): Outcome =>
+      withLock(this.files, this.layout.objectsLock, "shared", run);
     const attempt = (): { result: Result } | null => {
-      const writer = this.chunks.writer((pack) => lease.addPack(pack));
+      const writer = this.chunks.writer((pack) => lease.addPack(pack), undisturbed);
       let publication: Publication<Result> | null = null;
       try {
         const built = build(writer);
@@ -134,7 +136,7 @@ export class Repository {
         publication = prepare(built, writer.packBytes);
         const { contents = [], filesystem = null } = publication;
         syncContents(this.files, [...packs, ...contents], filesystem);
-        return withLock(this.files, this.layout.objectsLock, "shared", () => {
+        return undisturbed(() => {
           if (!writer.isWhole()) return null;
           const { name, publish } = publication as Publication<Result>;
           const sync = (directories: string[]): void =>

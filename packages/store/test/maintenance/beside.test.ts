@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Hooks } from "../../src/engine/hooks.js";
+import { linuxFiles } from "../../src/platform/linux.js";
+import { Lock } from "../../src/platform/lock.js";
 import { Random, seedOfRun } from "../random.js";
 import { findings, makeStore, type MadeStore } from "../snapshot/made-store.js";
 
@@ -77,6 +79,42 @@ describe("collection beside a writer", () => {
     assert.ok(hooks.ran);
     assert.deepEqual(findings(other), []);
     other.directories.restore({}, "kept", `${made.place}/target`, {});
+    holds(`${made.place}/target`, contents);
+  });
+
+  test("waits while the writer names a pack that is full before the end", (t) => {
+    const made = makeStore(t);
+    fill(made, five, 7_000_000);
+    const locked: boolean[] = [];
+    const rename: typeof linuxFiles.rename = (from, name, to, newName) => {
+      if (String(newName).endsWith(".pack")) {
+        const lock = Lock.take(linuxFiles, `${made.root}/locks/objects`, "exclusive", { wait: false });
+        locked.push(lock === null);
+        lock?.release();
+      }
+      linuxFiles.rename(from, name, to, newName);
+    };
+    const engine = made.again({ ...linuxFiles, rename });
+    engine.directories.snapshot({}, made.source, { name: "kept" });
+    // The full one, the rest of the content, and the tree.
+    assert.deepEqual(locked, [true, true, true]);
+  });
+
+  test("is not to have taken a pack that the writer had named; else the writer stores it again", (t) => {
+    const made = makeStore(t);
+    const contents = fill(made, five, 9_000_000);
+    const hooks = once(
+      () => {
+        const packs = readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack"));
+        assert.equal(packs.length, 1);
+        rmSync(`${made.root}/packs/${packs[0]}`);
+      },
+      (files) => files === 4,
+    );
+    made.engine.directories.snapshot(hooks, made.source, { name: "kept" });
+    assert.ok(hooks.ran);
+    assert.deepEqual(findings(made.again()), []);
+    made.again().directories.restore({}, "kept", `${made.place}/target`, {});
     holds(`${made.place}/target`, contents);
   });
 
