@@ -39,7 +39,7 @@ export interface IdRange {
   count: number;
 }
 
-/** How owner ids on disk and owner ids in trees correspond. Ids in no range are kept as they are. */
+/** How owner ids on disk and owner ids in trees correspond. Ids in no range are kept as they are. Code `invalid_argument` for ranges beyond 32 bits. */
 export interface IdMap {
   /** Of user ids. The first range that has an id counts. */
   uids: IdRange[];
@@ -130,7 +130,7 @@ export interface SnapshotOptions extends LongCall {
   comment?: string;
   /** How owner ids on disk become those of the tree. Default: as they are. */
   idMap?: IdMap;
-  /** Patterns in gitignore syntax, relative to the source. */
+  /** Patterns in gitignore syntax, relative to the source. Upper and lower case differ. */
   exclude?: string[];
 }
 

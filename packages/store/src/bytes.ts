@@ -185,7 +185,8 @@ export class ByteReader {
     this.#at = position;
   }
 
-  sized(lengthMax: number): Buffer {
+  /** A view, not a copy. */
+  sized(lengthMax = Infinity): Buffer {
     const length = this.varint();
     if (length > lengthMax) this.fail(`length ${length} above the limit of ${lengthMax}`);
     return this.bytes(length);

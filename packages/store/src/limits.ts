@@ -44,13 +44,13 @@ export const listItemsMax = 2048;
 /** (format) Levels of chunk lists: 2048 ** 4 chunks exceed any file. */
 export const listDepthMax = 4;
 
-/** Linux names are at most this long. */
+/** (format) Linux names are at most this long. */
 export const nameBytesMax = 255;
-/** Linux symlink targets are at most this long. */
+/** (format) Linux symlink targets are at most this long. */
 export const symlinkBytesMax = 4095;
-/** Linux limits: name 255, value 64 KiB. */
+/** (format) Linux limits: name 255, value 64 KiB. */
 export const xattrValueBytesMax = 64 * KiB;
-/** All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
+/** (format) All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
 export const xattrsBytesMax = 1 * MiB;
 
 /** Of a directory with more than some 20 million entries the last walk is not kept: what is kept is held in memory. */
@@ -59,7 +59,7 @@ export const walkBytesMax = 1024 * MiB;
 /** (format) Times are signed varints of at most 53 bits; 142 million years suffice. */
 export const mtimeSecondsMax = 2 ** 52 - 1;
 
-/** Directories below one another. Each level holds an open descriptor while it is read, made or copied; what is only counted or removed may be deeper. */
+/** (format) Directories below one another. Each level holds an open descriptor while it is read, made or copied; what is only counted or removed may be deeper. */
 export const treeDepthMax = 2000;
 
 /** Characters of a snapshot's name and of its comment. */

@@ -2,8 +2,8 @@
  * What a collection does, decided without touching anything. The unit is the frame: one that nothing needs goes, one that
  * anything needs moves as it is, so that what comes back can be foretold to the byte.
  */
-import { allocationBytes, deadShareMax, packBytesTarget, thinShareMax } from "../limits.js";
-import { packHeaderBytes, packOverheadBytes, type PackKind } from "../pack/format.js";
+import { allocationBytes, deadShareMax, thinShareMax } from "../limits.js";
+import { isFullPack, packOverheadBytes, type PackKind } from "../pack/format.js";
 import type { FrameState, PackState } from "./packs.js";
 
 /** What a plan asks of a frame. */
@@ -98,7 +98,7 @@ function packedBytes(frames: PlannedFrame[], thin: boolean): number {
     open.stored += frame.storedBytes - (thin && isThin(state) ? deadBytes(state) : 0);
     open.frames += 1;
     open.chunks += chunks.length;
-    if (packHeaderBytes + open.stored >= packBytesTarget) close();
+    if (isFullPack(open.stored, open.frames, open.chunks)) close();
   }
   close();
   return total;

@@ -18,7 +18,7 @@
  */
 import { StoreError } from "../errors.js";
 import type { PackId } from "../ids.js";
-import { objectBytesMax, packBytesMax } from "../limits.js";
+import { objectBytesMax, packBytesMax, packBytesTarget } from "../limits.js";
 import { digestBytes, hash, type Digest } from "../chunk/hash.js";
 
 export type PackKind = "data" | "tree";
@@ -52,6 +52,11 @@ export const chunkEntryBytes = 44;
 /** A pack of these frames, without their bytes. */
 export function packOverheadBytes(frames: number, chunks: number): number {
   return packHeaderBytes + frames * frameEntryBytes + chunks * chunkEntryBytes + packTrailerBytes;
+}
+
+/** Whether a pack is closed: its tables count, or many small chunks that compress well would make it longer than any may be. */
+export function isFullPack(storedBytes: number, frames: number, chunks: number): boolean {
+  return storedBytes + packOverheadBytes(frames, chunks) >= packBytesTarget;
 }
 
 const version = 1;

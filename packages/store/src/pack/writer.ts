@@ -1,11 +1,11 @@
 /**
  * Fills packs. Small chunks are grouped in the order they come into frames of about 256 KiB; a pack is closed at about
- * 32 MiB. Nothing counts as stored before `finish` has returned: only then is every pack durable.
+ * 32 MiB, tables included. Nothing counts as stored before `finish` has returned: only then is every pack durable.
  */
 import { DigestSet } from "../chunk/digest-set.js";
 import { hash, digestKey, type Digest } from "../chunk/hash.js";
 import type { PackId } from "../ids.js";
-import { frameBytesTarget, objectBytesMax, packBytesTarget, treeFrameBytesTarget } from "../limits.js";
+import { frameBytesTarget, objectBytesMax, treeFrameBytesTarget } from "../limits.js";
 import { syncDirectory } from "../platform/durable.js";
 import type { Files } from "../platform/files.js";
 import { StagedFile, syncContents } from "../platform/staged-file.js";
@@ -15,6 +15,8 @@ import { compressFrame } from "./frame.js";
 import {
   encodePackHeader,
   encodePackTail,
+  isFullPack,
+  packHeaderBytes,
   type ChunkEntry,
   type FrameEntry,
   type PackContents,
@@ -128,7 +130,7 @@ export class PackWriter {
     this.#pending.add(id);
     if (this.#kind === "tree") this.#pendingBytes.set(digestKey(id), Buffer.from(bytes));
     if (this.#frameLength >= this.#frameBytesTarget) this.#closeFrame();
-    if (pack.length >= packBytesTarget) this.finish();
+    this.#finishFull(pack);
   }
 
   /** Takes over a frame of another pack as it is, with all chunks in it. The bytes must be verified. */
@@ -139,7 +141,11 @@ export class PackWriter {
     for (const chunk of chunks) pack.chunks.push({ ...chunk, frame: this.#frameNumber });
     this.#frameNumber += 1;
     this.#write({ ...frame, stored });
-    if (pack.length >= packBytesTarget) this.finish();
+    this.#finishFull(pack);
+  }
+
+  #finishFull({ length, frames, chunks }: OpenPack): void {
+    if (isFullPack(length - packHeaderBytes, frames.length, chunks.length)) this.finish();
   }
 
   /** Writes what is left and makes the names durable. */

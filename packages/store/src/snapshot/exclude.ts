@@ -9,6 +9,6 @@ export function excludePatterns(
   patterns: string[],
 ): ((path: Buffer, isDirectory: boolean) => boolean) | null {
   if (patterns.length === 0) return null;
-  const rules = ignore({ allowRelativePaths: true }).add(patterns);
+  const rules = ignore({ allowRelativePaths: true, ignorecase: false }).add(patterns);
   return (path, isDirectory) => rules.ignores(path.toString("utf8") + (isDirectory ? "/" : ""));
 }

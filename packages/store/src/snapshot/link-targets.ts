@@ -2,7 +2,7 @@
 import { ByteWriter } from "../bytes.js";
 import { isErrno, type Fd, type Files } from "../platform/files.js";
 import type { TreeEntry } from "../tree/entry.js";
-import { encodeEntry } from "../tree/node.js";
+import { writeEntry } from "../tree/node.js";
 import type { Place } from "./place.js";
 
 interface FirstLink {
@@ -73,7 +73,7 @@ export class LinkTargets {
 export function linkKey(entry: TreeEntry): string | null {
   if (entry.linkGroup === null) return null;
   const out = new ByteWriter(256);
-  encodeEntry(out, { ...entry, name: Buffer.alloc(0) });
+  writeEntry(out, { ...entry, name: Buffer.alloc(0) });
   return out.finish().toString("latin1");
 }
 

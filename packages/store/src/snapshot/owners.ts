@@ -1,5 +1,9 @@
 /** Owner ids on disk against owner ids in trees. */
 import type { IdMap, IdRange } from "../api.js";
+import { StoreError } from "../errors.js";
+
+/** The kernel's ids have 32 bits, and the last one stands for none. */
+const ownersMax = 0xffff_ffff;
 
 function translate(ranges: IdRange[], id: number, from: "host" | "tree", to: "host" | "tree"): number {
   for (const range of ranges) {
@@ -9,6 +13,18 @@ function translate(ranges: IdRange[], id: number, from: "host" | "tree", to: "ho
   return id;
 }
 
+/** Codes `invalid_argument`: for an id that no owner has, nothing that is stored could be read again. */
+function requireRanges(field: "uids" | "gids", ranges: IdRange[]): void {
+  for (const range of ranges) {
+    const { host, tree, count } = range;
+    const areIds = [host, tree].every((first) => Number.isInteger(first) && first >= 0);
+    if (areIds && Number.isInteger(count) && count >= 1 && Math.max(host, tree) + count <= ownersMax)
+      continue;
+    const message = `idMap.${field} has a range that is not one of ids below ${ownersMax}: ${JSON.stringify(range)}`;
+    throw new StoreError("invalid_argument", message, { data: { field: `idMap.${field}` } });
+  }
+}
+
 export interface Owners {
   readonly idMap: IdMap;
   toTree(owner: { uid: number; gid: number }): { uid: number; gid: number };
@@ -16,6 +32,8 @@ export interface Owners {
 }
 
 export function owners(map: IdMap = { uids: [], gids: [] }): Owners {
+  requireRanges("uids", map.uids);
+  requireRanges("gids", map.gids);
   return {
     idMap: map,
     toTree: ({ uid, gid }) => ({

@@ -207,7 +207,7 @@ class Scanner {
         isSame,
         listed: isSame
           ? below.map(({ name, type }) => ({ name, key: "", type }))
-          : this.#files.list(directory).sort((a, b) => (a.key < b.key ? -1 : 1)),
+          : inOrder(this.#files.list(directory)),
         position: 0,
         entries: [],
         rows: new EntryRows(),
@@ -434,6 +434,12 @@ class Scanner {
       files.close(fd);
     }
   }
+}
+
+/** While names are replaced, a filesystem may list one of them twice. */
+function inOrder(listed: DirectoryEntry[]): DirectoryEntry[] {
+  listed.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return listed.filter(({ key }, n) => key !== listed[n - 1]?.key);
 }
 
 /** Of what is listed, what there is no entry of is gone. Both are in order of names. */

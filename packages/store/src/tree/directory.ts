@@ -17,10 +17,10 @@ import {
   type TreeEntry,
   type TreeSums,
 } from "./entry.js";
-import { LeafCutter } from "./leaf-cutter.js";
+import { LeafCutter, requireOrder } from "./leaf-cutter.js";
 import { decodeNode, decodePart, encodeEntry, encodeLeaf } from "./node.js";
 
-/** Stores a directory. The entries must be sorted by their raw names, without repetition. */
+/** Stores a directory. The entries must be sorted by their raw names, without repetition: code `invalid_argument`. */
 export function writeDirectory(
   writer: Pick<ChunkWriter, "put">,
   entries: TreeEntry[],
@@ -28,7 +28,8 @@ export function writeDirectory(
   const sums = noSums();
   const out = new ByteWriter(4096);
   const ends: number[] = [];
-  for (const entry of entries) {
+  for (const [n, entry] of entries.entries()) {
+    requireOrder(entries[n - 1]?.name, entry.name);
     encodeEntry(out, entry);
     ends.push(out.length);
     addSums(sums, entry);

@@ -1,6 +1,7 @@
 /** Cuts a large directory into leaves, at places that only the names decide, or where a leaf would become too large. */
 import { ByteWriter } from "../bytes.js";
 import type { Digest } from "../chunk/hash.js";
+import { StoreError } from "../errors.js";
 import { treeLeafBytesMax, treeLeafSplitBits } from "../limits.js";
 import type { ChunkWriter } from "../pack/chunks.js";
 import { addSums, noSums, type TreeEntry, type TreeSums } from "./entry.js";
@@ -20,11 +21,19 @@ export function endsLeaf(name: Buffer): boolean {
   return (nameHash(name) & splitMask) === 0;
 }
 
+/** No reader takes a directory in another order. */
+export function requireOrder(before: Buffer | undefined, name: Buffer): void {
+  if (before === undefined || before.compare(name) < 0) return;
+  throw new StoreError("invalid_argument", `${JSON.stringify(name.toString())} comes out of order`);
+}
+
 export class LeafCutter {
   readonly #writer: Pick<ChunkWriter, "put">;
   readonly #parts: BranchPart[] = [];
   readonly #leaf = new ByteWriter(treeLeafBytesMax);
+  /** Of the leaf that is open. */
   #lastName: Buffer | null = null;
+  #nameBefore: Buffer | undefined;
   #count = 0;
   #sums = noSums();
 
@@ -39,6 +48,8 @@ export class LeafCutter {
 
   /** The next entry, in order of names. */
   add(entry: TreeEntry, encoded: Uint8Array): void {
+    requireOrder(this.#nameBefore, entry.name);
+    this.#nameBefore = entry.name;
     if (this.#count > 0 && this.#leaf.length + encoded.length > treeLeafBytesMax) this.#cut();
     this.#leaf.bytes(encoded);
     this.#lastName = entry.name;
@@ -49,6 +60,8 @@ export class LeafCutter {
 
   /** A leaf that stands, with all its entries. Only where `isAtCut`. */
   reuse(part: BranchPart): void {
+    requireOrder(this.#nameBefore, part.lastName);
+    this.#nameBefore = part.lastName;
     this.#parts.push(part);
   }
 

@@ -66,7 +66,21 @@ function readSums(input: ByteReader): TreeSums {
   return { files: input.varint(), directories: input.varint(), logicalBytes: input.varint() };
 }
 
+/** Code `too_large` for what no decoder would take. */
 export function encodeEntry(out: ByteWriter, entry: TreeEntry): void {
+  const judge: Judge = {
+    fail: (message) => {
+      const name = JSON.stringify(entry.name.toString());
+      throw new StoreError("too_large", `${name} cannot be stored: ${message}`, { data: { name } });
+    },
+  };
+  checkEntry(entry, judge);
+  entry.xattrs.reduce((bytes, xattr, n) => checkXattr(xattr, entry.xattrs[n - 1], bytes, judge), 0);
+  writeEntry(out, entry);
+}
+
+/** An entry as a decoder would read it, whether it takes it or not. */
+export function writeEntry(out: ByteWriter, entry: TreeEntry): void {
   out.u8(typeNumbers[entry.type]);
   out.sized(entry.name);
   out.varint(entry.mode);
@@ -104,57 +118,94 @@ export function encodeEntry(out: ByteWriter, entry: TreeEntry): void {
   if (entry.linkGroup !== null) out.bytes(entry.linkGroup);
 }
 
-/** Names that could lead out of the directory, or that no filesystem can hold. The empty name is `decodeNode`'s business. */
-function checkName(input: ByteReader, name: Buffer): void {
+/** Whoever refuses an entry: a decoder as damage, the encoder as what cannot be stored. */
+interface Judge {
+  fail(message: string): never;
+}
+
+/** What an entry may say but in its xattrs, on its way in and out. The empty name is `decodeNode`'s business. */
+function checkEntry(entry: TreeEntry, judge: Judge): void {
+  const { type, name, mode, uid, gid, mtimeNanoseconds, linkGroup } = entry;
+  checkName(name, judge);
+  if (mode > 0o7777 || uid > 0xffff_ffff || gid > 0xffff_ffff) judge.fail("mode or owner out of range");
+  if (mtimeNanoseconds > 999_999_999) judge.fail("nanoseconds out of range");
+  if (linkGroup !== null && type === "directory") judge.fail("directory in a hard link group");
+  switch (type) {
+    case "file":
+      if (entry.content !== null && entry.content.depth > listDepthMax) judge.fail("chunk list is too deep");
+      break;
+    case "directory":
+      break;
+    case "symlink": {
+      const { target } = entry;
+      if (target.length > symlinkBytesMax) judge.fail(`symlink target of ${target.length} bytes is too long`);
+      if (target.length === 0 || target.includes(0)) judge.fail("symlink target is not allowed");
+      break;
+    }
+    default: {
+      const numberMax = type === "character" || type === "block" ? 0xffff_ffff : 0;
+      if (entry.major > numberMax || entry.minor > numberMax) judge.fail("device number out of range");
+    }
+  }
+}
+
+/** Names that could lead out of the directory, or are too long. */
+function checkName(name: Buffer, judge: Judge): void {
+  if (name.length > nameBytesMax) judge.fail(`name of ${name.length} bytes is above the limit`);
   let dots = 0;
   for (const byte of name) {
-    if (byte === 0 || byte === slash) return refuseName(input, name);
+    if (byte === 0 || byte === slash) return refuseName(name, judge);
     if (byte === dot) dots += 1;
   }
-  if (dots === name.length && (dots === 1 || dots === 2)) refuseName(input, name);
+  if (dots === name.length && (dots === 1 || dots === 2)) refuseName(name, judge);
 }
 
-function refuseName(input: ByteReader, name: Buffer): never {
-  input.fail(`name ${JSON.stringify(name.toString("latin1"))} is not allowed`);
+function refuseName(name: Buffer, judge: Judge): never {
+  judge.fail(`name ${JSON.stringify(name.toString("latin1"))} is not allowed`);
 }
 
+/** One after another. Takes the bytes of those before, and gives them with its own. */
+function checkXattr({ name, value }: Xattr, before: Xattr | undefined, bytes: number, judge: Judge): number {
+  if (name.length === 0 || name.includes(0) || (before !== undefined && before.name.compare(name) >= 0)) {
+    judge.fail("xattrs are not in order");
+  }
+  if (name.length > nameBytesMax || value.length > xattrValueBytesMax) judge.fail("an xattr is too large");
+  const total = bytes + name.length + value.length;
+  if (total > xattrsBytesMax) judge.fail("xattrs are too large");
+  return total;
+}
+
+/** Checks each as it is read: what is announced may be more than memory holds. */
 function readXattrs(input: ByteReader): Xattr[] {
   const count = input.varint();
   if (count === 0) input.fail("xattrs are announced and none follow");
   const xattrs: Xattr[] = [];
-  let total = 0;
+  let bytes = 0;
   for (let n = 0; n < count; n++) {
-    const name = input.sized(nameBytesMax);
-    const value = input.sized(xattrValueBytesMax);
-    const before = xattrs[n - 1];
-    if (name.length === 0 || name.includes(0) || (before !== undefined && before.name.compare(name) >= 0)) {
-      input.fail("xattrs are not in order");
-    }
-    total += name.length + value.length;
-    if (total > xattrsBytesMax) input.fail("xattrs are too large");
-    xattrs.push({ name, value });
+    const xattr = { name: input.sized(), value: input.sized() };
+    bytes = checkXattr(xattr, xattrs[n - 1], bytes, input);
+    xattrs.push(xattr);
   }
   return xattrs;
 }
 
 export function decodeEntry(input: ByteReader): TreeEntry {
   const type = types[input.u8() - 1] ?? input.fail("entry type is unknown");
-  const name = input.sized(nameBytesMax);
-  checkName(input, name);
+  const name = input.sized();
   const mode = input.varint();
   const uid = input.varint();
   const gid = input.varint();
-  if (mode > 0o7777 || uid > 0xffff_ffff || gid > 0xffff_ffff) input.fail("mode or owner out of range");
   const mtimeSeconds = input.signed();
   const mtimeNanoseconds = input.varint();
-  if (mtimeNanoseconds > 999_999_999) input.fail("nanoseconds out of range");
   const flags = input.u8();
   if (flags > (flagXattrs | flagLinkGroup)) input.fail("entry flags are unknown");
   const body = decodeBody(input, type);
   const xattrs = (flags & flagXattrs) === 0 ? [] : readXattrs(input);
   const linkGroup = (flags & flagLinkGroup) === 0 ? null : input.bytes(linkGroupBytes);
-  if (linkGroup !== null && type === "directory") input.fail("directory in a hard link group");
-  return { name, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, linkGroup, ...body } as TreeEntry;
+  const fields = { name, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, linkGroup };
+  const entry = { ...fields, ...body } as TreeEntry;
+  checkEntry(entry, input);
+  return entry;
 }
 
 function decodeBody(input: ByteReader, type: TreeEntry["type"]): object {
@@ -162,24 +213,14 @@ function decodeBody(input: ByteReader, type: TreeEntry["type"]): object {
     case "file": {
       const sizeBytes = input.varint();
       if (sizeBytes === 0) return { type, sizeBytes, content: null };
-      const depth = input.u8();
-      if (depth > listDepthMax) input.fail("chunk list is too deep");
-      return { type, sizeBytes, content: { depth, id: input.bytes(digestBytes) } };
+      return { type, sizeBytes, content: { depth: input.u8(), id: input.bytes(digestBytes) } };
     }
     case "directory":
       return { type, id: input.bytes(digestBytes), sums: readSums(input) };
-    case "symlink": {
-      const target = input.sized(symlinkBytesMax);
-      if (target.length === 0 || target.includes(0)) input.fail("symlink target is not allowed");
-      return { type, target };
-    }
-    default: {
-      const major = input.varint();
-      const minor = input.varint();
-      const numberMax = type === "character" || type === "block" ? 0xffff_ffff : 0;
-      if (major > numberMax || minor > numberMax) input.fail("device number out of range");
-      return { type, major, minor };
-    }
+    case "symlink":
+      return { type, target: input.sized() };
+    default:
+      return { type, major: input.varint(), minor: input.varint() };
   }
 }
 

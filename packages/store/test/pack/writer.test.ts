@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { hash } from "../../src/chunk/hash.js";
 import { frameBytesTarget, objectBytesMax, packBytesTarget } from "../../src/limits.js";
+import { chunkEntryBytes } from "../../src/pack/format.js";
 import { PackWriter, type WrittenPack } from "../../src/pack/writer.js";
 import { linuxFiles } from "../../src/platform/linux.js";
 import { withCode } from "../errors.js";
@@ -99,4 +100,22 @@ test("a chunk given to a tree writer can be read back before its pack is written
   assert.ok(writer.has(hash(node)));
   writer.finish();
   assert.ok(!writer.has(hash(node)));
+});
+
+test("a pack is closed at the target size also when most of it is its tables", (t) => {
+  const packs: WrittenPack[] = [];
+  const writer = new PackWriter(linuxFiles, temporaryDirectory(t), "data", compression, (pack) =>
+    packs.push(pack),
+  );
+  const stored = Buffer.from("a frame of many tiny chunks");
+  const frame = { offset: 0, storedBytes: stored.length, plainBytes: 40_000, codec: 0, digest: hash(stored) };
+  const chunks = Array.from({ length: 10_000 }, (_, n) => {
+    const id = hash(Buffer.from(`${n}`));
+    return { id, frame: 0, offset: 4 * n, length: 4 };
+  });
+  const wanted = Math.ceil(packBytesTarget / (chunks.length * chunkEntryBytes));
+  for (let n = 0; n < wanted; n++) writer.addFrame(frame, stored, chunks);
+  writer.abort();
+  assert.equal(packs.length, 1);
+  assert.ok((packs[0]?.fileBytes ?? 0) < 1.25 * packBytesTarget);
 });

@@ -9,6 +9,7 @@ import { owners } from "../../src/snapshot/owners.js";
 import { Repository } from "../../src/snapshot/repository.js";
 import { scan } from "../../src/snapshot/scan.js";
 import { Work } from "../../src/snapshot/work.js";
+import { readDirectory } from "../../src/tree/directory.js";
 import { withCode } from "../errors.js";
 import { temporaryDirectory } from "../temporary.js";
 import { MemoryObjects } from "../tree/memory-objects.js";
@@ -56,4 +57,22 @@ test("directories without end are given up at the limit, and every one is closed
     withCode("too_large", /deeper than 2000/),
   );
   assert.equal(open, 0);
+});
+
+test("an entry that is listed twice, as while it is replaced, is stored once", (t) => {
+  const source = temporaryDirectory(t);
+  for (const name of ["a", "b", "c"]) writeFileSync(`${source}/${name}`, name);
+  const fd = linuxFiles.open(anywhere, source, { directory: true });
+  t.after(() => linuxFiles.close(fd));
+  const treeOf = (files: Files): Buffer => {
+    const objects = new MemoryObjects();
+    const { root } = scan(files, objects, fd, { owners: owners(), work: new Work("scan") });
+    assert.equal(readDirectory(objects, root.id).length, 3);
+    return root.id;
+  };
+  const list: Files["list"] = (directory) => {
+    const listed = linuxFiles.list(directory);
+    return [...listed, ...listed.filter(({ key }) => key === "b")];
+  };
+  assert.deepEqual(treeOf({ ...linuxFiles, list }), treeOf(linuxFiles));
 });

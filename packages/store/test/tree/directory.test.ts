@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { treeLeafBytesMax } from "../../src/limits.js";
 import { readDirectory, readRoot, writeDirectory, writeRoot } from "../../src/tree/directory.js";
 import { noSums, type DirectoryTreeEntry, type TreeEntry } from "../../src/tree/entry.js";
+import { LeafCutter } from "../../src/tree/leaf-cutter.js";
 import { decodeNode, encodeBranch, encodeNode } from "../../src/tree/node.js";
 import { withCode } from "../errors.js";
 import { Random, seedOfRun } from "../random.js";
@@ -34,6 +35,24 @@ describe("a directory", () => {
       const { id, sums } = writeDirectory(objects, entries);
       assert.deepEqual(readDirectory(objects, id), entries, `seed ${random.seed}`);
       assert.deepEqual(decodeNode(objects.get(id)).sums, sums);
+    }
+  });
+
+  test("is not stored out of order, or with a name twice", () => {
+    const [a, b] = files(["a", "b"]) as [TreeEntry, TreeEntry];
+    for (const entries of [
+      [b, a],
+      [a, a],
+    ])
+      assert.throws(() => writeDirectory(new MemoryObjects(), entries), withCode("invalid_argument"));
+    const many = files(manyNames);
+    for (let n = 1; n < many.length; n++) {
+      const cutter = new LeafCutter(new MemoryObjects());
+      cutter.add(many[n] as TreeEntry, Buffer.alloc(100));
+      assert.throws(
+        () => cutter.add(many[n - 1] as TreeEntry, Buffer.alloc(100)),
+        withCode("invalid_argument"),
+      );
     }
   });
 

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ByteWriter } from "../../src/bytes.js";
 import { addSums, noSums, type TreeEntry } from "../../src/tree/entry.js";
-import { decodeNode, encodeBranch, encodeEntry, encodeLeaf, encodeNode } from "../../src/tree/node.js";
+import {
+  decodeNode,
+  encodeBranch,
+  encodeEntry,
+  encodeLeaf,
+  encodeNode,
+  writeEntry,
+} from "../../src/tree/node.js";
 import { withCode } from "../errors.js";
 import { golden } from "../golden.js";
 import { Random, seedOfRun } from "../random.js";
@@ -15,7 +22,7 @@ function leafOf(
   sums = entries.reduce((total, entry) => (addSums(total, entry), total), noSums()),
 ) {
   const out = new ByteWriter();
-  for (const entry of entries) encodeEntry(out, entry);
+  for (const entry of entries) writeEntry(out, entry);
   return encodeLeaf(sums, out.finish(), entries.length);
 }
 
@@ -38,6 +45,23 @@ test("any entries come back as they were, and encode to the same bytes again", (
     assert.deepEqual(node.entries, entries, `seed ${random.seed}`);
     assert.deepEqual(encodeNode(node), bytes, `seed ${random.seed}`);
   }
+});
+
+test("the encoder refuses what a decoder would, and names it", () => {
+  const wrong: Partial<TreeEntry>[] = [
+    { uid: 2 ** 32 },
+    { mode: 0o10000 },
+    { mtimeNanoseconds: 1e9 },
+    { xattrs: [xattr("user.b"), xattr("user.a")] },
+    { xattrs: [xattr("user.a", "v".repeat(65_537))] },
+    { xattrs: Array.from({ length: 17 }, (_, n) => xattr(`user.${100 + n}`, "v".repeat(65_536))) },
+    { type: "symlink", target: Buffer.alloc(4096, "t") },
+  ];
+  for (const fields of wrong) {
+    const message = /^"a" cannot be stored: /;
+    assert.throws(() => encodeEntry(new ByteWriter(), file("a", fields)), withCode("too_large", message));
+  }
+  assert.throws(() => encodeEntry(new ByteWriter(), file("n".repeat(256))), withCode("too_large"));
 });
 
 test("a leaf has the bytes that the format states", () => {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes.js";
 import type { TreeEntry } from "../../src/tree/entry.js";
-import { encodeEntry } from "../../src/tree/node.js";
+import { writeEntry } from "../../src/tree/node.js";
 import { sameEntry, sameEntryItself } from "../../src/tree/same.js";
 import { Random, seedOfRun } from "../random.js";
 import { randomEntries } from "./random-entries.js";
 
 function encoded(entry: TreeEntry): string {
   const out = new ByteWriter();
-  encodeEntry(out, entry);
+  writeEntry(out, entry);
   return out.finish().toString("hex");
 }
 

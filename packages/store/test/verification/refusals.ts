@@ -16,7 +16,7 @@ export interface Refusal {
 export const sourceUrl = new URL("../../src/", import.meta.url);
 
 const beginning =
-  /throw new StoreError\("(?:corrupt|chunk_missing|bundle_invalid|bundle_base_missing|ref_conflict|not_a_store|store_version_unsupported)"|(?:\b(?:input|this)\.fail|(?<![\w.#])fail|this\.#find)\(/g;
+  /throw new StoreError\("(?:corrupt|chunk_missing|bundle_invalid|bundle_base_missing|ref_conflict|not_a_store|store_version_unsupported)"|(?:\b(?:input|judge|this)\.fail|(?<![\w.#])fail|this\.#find)\(/g;
 
 /** Of code that reads what is stored; what the kernel says is not doubted. */
 const folders = ["bytes.js", "pack/", "tree/", "snapshot/", "disk/", "maintenance/"];

@@ -7,7 +7,7 @@ import { ByteWriter } from "../../../src/bytes.js";
 import { encodeList, writeContent, type ContentItem } from "../../../src/tree/content.js";
 import { writeDirectory } from "../../../src/tree/directory.js";
 import { addSums, noSums, type FileContent, type TreeEntry, type TreeSums } from "../../../src/tree/entry.js";
-import { encodeBranch, encodeEntry, encodeLeaf } from "../../../src/tree/node.js";
+import { encodeBranch, writeEntry, encodeLeaf } from "../../../src/tree/node.js";
 import { plainMetadata } from "../../tree/plain-metadata.js";
 import { finds, forgeSnapshot, makeSmallStore, rootOf } from "../forged.js";
 
@@ -32,7 +32,7 @@ function leaf(
   sums = sumsOf(entries),
 ): { id: Digest; sums: TreeSums } {
   const out = new ByteWriter();
-  for (const entry of entries) encodeEntry(out, entry);
+  for (const entry of entries) writeEntry(out, entry);
   return { id: writer.put("tree", encodeLeaf(sums, out.finish(), entries.length)), sums };
 }
 
