@@ -609,8 +609,11 @@ export interface DiffOptions extends LongCall, Scope {
 export interface Diff {
   /** What could not be read in a directory. It may show as removed. */
   problems: Problem[];
-  /** To be read once; each directory comes before what is below it, names in the order of their bytes. */
-  changes: AsyncIterable<TreeChange>;
+  /**
+   * To be read once; each directory comes before what is below it, names in the order of their bytes. What it reads is kept from
+   * collection until it ends: whoever does not read it to its end leaves the loop, or calls `return()`.
+   */
+  changes: AsyncIterableIterator<TreeChange>;
 }
 
 /** Which part of a file is read. */
@@ -689,7 +692,7 @@ export interface Store extends AsyncDisposable {
   list(snapshot: string, path: Uint8Array, options?: Scope): Promise<TreeListing>;
   /** The content of a file, in pieces; what is before `offset` is not read. Holes give zeros. */
   read(snapshot: string, path: Uint8Array, options?: ReadOptions): AsyncIterable<Buffer>;
-  /** Snapshots as one self-contained stream, in pieces. Delete none of them meanwhile, or the export fails. */
+  /** Snapshots as one self-contained stream, in pieces. One that is deleted before the first piece makes the export fail; later it may be. */
   export(snapshots: string[], options?: ExportOptions): AsyncIterable<Buffer>;
   /**
    * Takes in what `export` gave. Everything is verified before a snapshot appears. One that is here already under its name

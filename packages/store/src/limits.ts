@@ -53,6 +53,13 @@ export const xattrValueBytesMax = 64 * KiB;
 /** (format) All xattrs of one entry together; the kernel's own list is at most 64 KiB of names. */
 export const xattrsBytesMax = 1 * MiB;
 
+/** Records, refs and descriptions are a few KiB at most. What is longer is damaged, and not read into memory. */
+export const smallFileBytesMax = 64 * KiB;
+/** A lease has 70 bytes for each pack of its writer: 900,000 packs of 32 MiB. */
+export const leaseBytesMax = 64 * MiB;
+/** Files of `cache/` that are longer are made anew; Node 20 gives one buffer 4 GiB. */
+export const cacheBytesMax = 2048 * MiB;
+
 /** Of a directory with more than some 20 million entries the last walk is not kept: what is kept is held in memory. */
 export const walkBytesMax = 1024 * MiB;
 
@@ -87,7 +94,7 @@ export const allocationBytes = 4 * KiB;
 export const indexSegmentsMax = 8;
 /** Merging makes no segment longer than this: 2.9 GB, well below the 4 GiB that one buffer of Node 20 may have. */
 export const segmentRowsMax = 2 ** 26;
-/** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. */
+/** Rows of packs that no segment names yet are kept in memory up to this many, 46 MB, and then written as a segment. Those that are found when a store is opened, all of them until something is stored. */
 export const looseRowsMax = 2 ** 20;
 /** Rows of packs that a check compares with segments at a time, 92 MB: the fewer they are, the more often segments are read. */
 export const comparedRowsMax = 2 ** 21;

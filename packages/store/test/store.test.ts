@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../src/engine/engine.js";
 import { linuxFiles } from "../src/platform/linux.js";
@@ -26,6 +26,13 @@ test("a program compares, reads, exports and imports through streams, which may 
   for await (const change of changes) paths.push(Buffer.from(change.path).toString());
   assert.deepEqual(paths, ["", "other"]);
   await assert.rejects(from.diff("one", "none"), withCode("snapshot_not_found"));
+  const unread = await from.diff("one", { directory: source });
+  await unread.changes.return?.();
+  assert.deepEqual(await unread.changes.next(), { value: undefined, done: true });
+  assert.deepEqual(
+    readdirSync(`${place}/from/locks`).filter((name) => name.startsWith("lease-")),
+    [],
+  );
 
   const pieces: Buffer[] = [];
   for await (const piece of from.read("one", Buffer.from("file"))) pieces.push(piece);

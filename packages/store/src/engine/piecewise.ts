@@ -23,7 +23,26 @@ async function* pieces(
   }
 }
 
-export async function* itemStream<Item>(
+/** Of a stream that is open already: closed also when the reader leaves before the first item, when a generator's `finally` does not run. */
+export function itemStream<Item>(
+  channel: EngineChannel,
+  stream: StreamHandle,
+  options: LongCall,
+): AsyncIterableIterator<Item> {
+  const items = itemsOf<Item>(channel, stream, options);
+  return {
+    next: () => items.next(),
+    return: async () => {
+      await channel.call("streams.close", [stream]).catch(() => undefined);
+      return items.return(undefined);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function* itemsOf<Item>(
   channel: EngineChannel,
   stream: StreamHandle,
   options: LongCall,

@@ -28,6 +28,7 @@ import {
   sectionHeadBytes,
   sectionKind,
 } from "./bundle-format.js";
+import { Incoming } from "./incoming.js";
 
 export interface BundleImportOptions {
   scope: RefScope;
@@ -48,8 +49,7 @@ export class BundleImport {
   #spool: Fd | null;
   #spooledBytes = 0;
   readonly #objectSections: SpooledSection[] = [];
-  #incoming: Buffer[] = [];
-  #incomingBytes = 0;
+  readonly #incoming = new Incoming();
   /** What is read next: the header, the head of a section, or the rest of the section with this head. */
   #head: Buffer | null = null;
   #digest: Digest | null = null;
@@ -66,9 +66,7 @@ export class BundleImport {
 
   /** The next bytes of the stream. Code `bundle_invalid` as soon as something is wrong with them. */
   push(bytes: Uint8Array): void {
-    // A copy: the caller may use its buffer again.
-    this.#incoming.push(Buffer.from(bytes));
-    this.#incomingBytes += bytes.length;
+    this.#incoming.push(bytes);
     asBundleFault(() => {
       while (this.#step());
     });
@@ -101,27 +99,27 @@ export class BundleImport {
   close(): void {
     if (this.#spool !== null) this.#repository.files.close(this.#spool);
     this.#spool = null;
-    this.#incoming = [];
+    this.#incoming.clear();
   }
 
   /** Deals with the next part of the stream when all of it has come; false when more is needed. */
   #step(): boolean {
-    if (this.#ended && this.#incomingBytes > 0)
+    if (this.#ended && this.#incoming.length > 0)
       throw new StoreError("corrupt", "bundle goes on after its end");
     if (this.#digest === null) {
-      const header = this.#take(bundleHeaderBytes);
+      const header = this.#incoming.take(bundleHeaderBytes);
       if (header === null) return false;
       checkBundleHeader(header);
       this.#digest = hash(header);
       return true;
     }
-    this.#head ??= this.#take(sectionHeadBytes);
+    this.#head ??= this.#incoming.take(sectionHeadBytes);
     if (this.#head === null) return false;
     const payloadBytes = this.#head.readUInt32LE(1);
     if (payloadBytes > bundleSectionBytesMax) {
       throw new StoreError("corrupt", `bundle has a section of ${payloadBytes} bytes`);
     }
-    const rest = this.#take(payloadBytes + digestBytes);
+    const rest = this.#incoming.take(payloadBytes + digestBytes);
     if (rest === null) return false;
     const payload = rest.subarray(0, payloadBytes);
     const digest = sectionDigest(this.#digest, this.#head, payload);
@@ -168,15 +166,6 @@ export class BundleImport {
       default:
         throw new StoreError("corrupt", `section kind ${kind} of the bundle is unknown`);
     }
-  }
-
-  /** Null when they have not all come yet. */
-  #take(bytes: number): Buffer | null {
-    if (this.#incomingBytes < bytes) return null;
-    const all = this.#incoming.length === 1 ? (this.#incoming[0] as Buffer) : Buffer.concat(this.#incoming);
-    this.#incoming = [all.subarray(bytes)];
-    this.#incomingBytes -= bytes;
-    return all.subarray(0, bytes);
   }
 
   #openSpool(): Fd {

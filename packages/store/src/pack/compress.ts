@@ -86,9 +86,11 @@ export class FrameQueue {
   readonly #pool: CompressionPool;
   readonly #onFrame: (frame: StoredFrame) => void;
   readonly #inOrder: number[] = [];
+  readonly #timeoutMs: number;
 
   /** `onFrame` gets each frame in the order of `submit`; its bytes are valid only during the call. */
-  constructor(pool: CompressionPool, onFrame: (frame: StoredFrame) => void) {
+  constructor(pool: CompressionPool, onFrame: (frame: StoredFrame) => void, timeoutMs = threadTimeoutMs) {
+    this.#timeoutMs = timeoutMs;
     this.#pool = pool;
     this.#onFrame = onFrame;
   }
@@ -123,12 +125,11 @@ export class FrameQueue {
     while (this.#inOrder.length > 0) this.#settleOldest();
   }
 
-  /** Forgets what was submitted. */
+  /** Forgets what was submitted. A slot whose thread does not answer stays taken: it may still write there. */
   abort(): void {
     const { slots } = this.#pool;
     for (const slot of this.#inOrder.splice(0)) {
-      if (!slots.take(slot)) this.#awaitDone(slot);
-      this.#pool.release(slot);
+      if (slots.take(slot) || this.#isDone(slot)) this.#pool.release(slot);
     }
   }
 
@@ -152,10 +153,14 @@ export class FrameQueue {
   }
 
   #awaitDone(slot: number): void {
-    const { slots } = this.#pool;
-    slots.awaitTaken(slot, threadTimeoutMs);
-    if (slots.state(slot) === slotState.done) return;
+    if (this.#isDone(slot)) return;
     throw new StoreError("io_error", "a compression thread does not answer");
+  }
+
+  #isDone(slot: number): boolean {
+    const { slots } = this.#pool;
+    slots.awaitTaken(slot, this.#timeoutMs);
+    return slots.state(slot) === slotState.done;
   }
 
   #passOn(): void {

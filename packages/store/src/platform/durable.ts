@@ -1,5 +1,6 @@
-/** The two ways a small file of the store comes into being so that a power cut leaves it whole or absent. */
+/** Small files of the store: written so that a power cut leaves each whole or absent, and read. */
 import { StoreError } from "../errors.js";
+import { cacheBytesMax, smallFileBytesMax } from "../limits.js";
 import { anywhere, isErrno, type Fd, type Files, type OpenOptions, type Stat } from "./files.js";
 
 /** Opens a directory, runs, and closes it whatever happens. */
@@ -135,12 +136,15 @@ export function openIfPresent(files: Files, path: string, options?: OpenOptions)
   }
 }
 
-/** The whole content of a file of the store, or null when there is none. */
-export function readWhole(files: Files, path: string): Buffer | null {
+/**
+ * The whole content of a file of the store, or null when there is none. Of one that is longer than any of its kind is, only a
+ * byte more than that: nobody takes it for whole then, and how much memory it takes is not for the file to say.
+ */
+export function readWhole(files: Files, path: string, bytesMax = smallFileBytesMax): Buffer | null {
   const fd = openIfPresent(files, path);
   if (fd === null) return null;
   try {
-    const content = Buffer.alloc(files.statOpen(fd).sizeBytes);
+    const content = Buffer.alloc(Math.min(files.statOpen(fd).sizeBytes, bytesMax + 1));
     return content.subarray(0, files.read(fd, content, 0));
   } finally {
     files.close(fd);
@@ -150,7 +154,7 @@ export function readWhole(files: Files, path: string): Buffer | null {
 /** What `writeCache` wrote, or null when it is not there or cannot be read: nothing may fail for want of it. */
 export function readCache(files: Files, directoryPath: string, name: string): Buffer | null {
   try {
-    return readWhole(files, `${directoryPath}/${name}`);
+    return readWhole(files, `${directoryPath}/${name}`, cacheBytesMax);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return null;

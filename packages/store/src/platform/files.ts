@@ -84,7 +84,7 @@ export interface DirectoryEntry {
 
 export type Name = string | Uint8Array;
 
-/** Flags of `open`, Linux values common to x86-64 and arm64 except where `linux.ts` translates. */
+/** How something is opened. A link as the last name is followed only with `follow`. */
 export interface OpenOptions {
   /** Default "read". "create" makes a new file and fails when the name exists. "readwrite" opens an existing one. "lock" makes it when missing. */
   access?: "read" | "create" | "readwrite" | "lock";

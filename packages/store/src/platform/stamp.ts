@@ -3,9 +3,10 @@ import { anywhere, isErrno, type Files } from "./files.js";
 
 /**
  * A change within one tick of the kernel's clock leaves the time as it was, so a time that is not a while ago proves nothing yet.
- * Ticks are at most 10 ms.
+ * The kernel's ticks are at most 10 ms; filesystems that keep whole seconds (ext4 with inodes of 128 bytes) round down to them, or to two.
  */
 const settledMs = 100;
+const settledSecondsMs = 3000;
 
 /** Null while a change might not show, and when there is nothing. No spaces in it. */
 export function stampOf(files: Files, path: string): string | null {
@@ -21,7 +22,8 @@ export function stampOf(files: Files, path: string): string | null {
     mtimeSeconds * 1000 + mtimeNanoseconds / 1e6,
     ctimeSeconds * 1000 + ctimeNanoseconds / 1e6,
   );
+  const keepsSeconds = mtimeNanoseconds === 0 || ctimeNanoseconds === 0;
   // Also null for a time to come: the clock was set back.
-  if (Date.now() - latestMs < settledMs) return null;
+  if (Date.now() - latestMs < (keepsSeconds ? settledSecondsMs : settledMs)) return null;
   return `${inode}/${mtimeSeconds}.${mtimeNanoseconds}/${ctimeSeconds}.${ctimeNanoseconds}`;
 }

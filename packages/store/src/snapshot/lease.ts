@@ -6,6 +6,7 @@
  */
 import { isContentId, type PackId, type TreeId } from "../ids.js";
 import type { Layout } from "../layout.js";
+import { leaseBytesMax } from "../limits.js";
 import { namesIn, openIfPresent, readWhole, removeIfPresent, temporaryName } from "../platform/durable.js";
 import { anywhere, type Fd, type Files } from "../platform/files.js";
 
@@ -83,7 +84,7 @@ export function readLeases(files: Files, layout: Layout, { sweep }: { sweep: boo
       if (sweep) removeIfPresent(files, anywhere, path);
       continue;
     }
-    for (const line of (readWhole(files, path) ?? "").toString("latin1").split("\n")) {
+    for (const line of (readWhole(files, path, leaseBytesMax) ?? "").toString("latin1").split("\n")) {
       const [what, id = ""] = line.split(" ");
       if (what === "writer") leased.writers += 1;
       if (what === "tree" && isContentId(id)) leased.trees.add(id as TreeId);

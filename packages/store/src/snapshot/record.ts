@@ -36,6 +36,9 @@ export function encodeRecord(record: SnapshotRecord): { id: SnapshotId; bytes: B
   return { id: hash(bytes).toString("hex") as SnapshotId, bytes };
 }
 
+/** The last moment that a date can say. */
+const dateMsMax = 8_640_000_000_000_000;
+
 /** `id` is what the record is stored under; its bytes must match it. */
 export function decodeRecord(id: SnapshotId, bytes: Buffer): SnapshotInfo {
   const input = new ByteReader(bytes, `snapshot record ${id}`);
@@ -49,6 +52,7 @@ export function decodeRecord(id: SnapshotId, bytes: Buffer): SnapshotInfo {
   if (parentFlag > 1) input.fail("parent flag is unknown");
   const parent = parentFlag === 1 ? (input.bytes(digestBytes).toString("hex") as SnapshotId) : null;
   const createdAtMs = input.varint();
+  if (createdAtMs > dateMsMax) input.fail("was created later than any date");
   const comment = input.text(snapshotCommentBytesMax);
   const consistency = input.u8();
   if (consistency > 1) input.fail("consistency is unknown");

@@ -190,20 +190,32 @@ describe("a bundle", () => {
 
   test("of trees that lie about themselves is refused", (t) => {
     const { from, to } = twoStores(t);
-    const nested = (writer: ChunkWriter, levels: number, sums?: TreeSums): { id: Digest; sums: TreeSums } => {
-      let node = writeDirectory(writer, []);
+    type Node = { id: Digest; sums: TreeSums };
+    const nested = (writer: ChunkWriter, levels: number, sums?: TreeSums, lowest?: Node): Node => {
+      let node = lowest ?? writeDirectory(writer, []);
       for (let n = 0; n < levels; n++) {
         const entry: TreeEntry = { ...plainMetadata, type: "directory", name: Buffer.from("d"), ...node };
         node = writeDirectory(writer, [sums === undefined ? entry : { ...entry, sums }]);
       }
       return node;
     };
-    const trees: Record<string, [build: (writer: ChunkWriter) => { id: Digest; sums: TreeSums }, RegExp]> = {
+    const twice = (writer: ChunkWriter): Node => {
+      const high = nested(writer, 1500);
+      const entries = [high, nested(writer, 500, undefined, high)].map((node, n): TreeEntry => ({
+        ...plainMetadata,
+        type: "directory",
+        name: Buffer.from(`${n}`),
+        ...node,
+      }));
+      return writeDirectory(writer, entries);
+    };
+    const trees: Record<string, [build: (writer: ChunkWriter) => Node, RegExp]> = {
       sums: [
         (writer) => nested(writer, 1, { files: 7, directories: 0, logicalBytes: 0 }),
         /other sums than its entry/,
       ],
-      depth: [(writer) => nested(writer, 2001), /nested deeper than 2000/],
+      depth: [(writer) => nested(writer, 2000), /nested deeper than 2000/],
+      "depth of what was met before": [twice, /nested deeper than 2000/],
     };
     for (const [name, [build, message]] of Object.entries(trees)) {
       forgeSnapshot(from.root, name, (writer) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import type { FsckFinding } from "../../src/api.js";
 import { Random } from "../random.js";
@@ -42,6 +42,20 @@ describe("a check finds", () => {
     assert.equal(report.ok, true);
     assert.equal(report.checkedSnapshots, 2);
     assert.ok(report.checkedPacks >= 4 && report.checkedChunks >= 6);
+  });
+
+  test("files that have become longer than memory, and reads none of them into it", (t) => {
+    const { engine, check, root, record, ref } = makeDamageable(t);
+    engine.disks.create({}, { id: "long" });
+    for (const path of [record, ref, `${root}/disks/long/disk.json`]) {
+      const { size } = statSync(path);
+      // Sparse: they take no space.
+      truncateSync(path, 20 * 2 ** 30);
+      const expected = path === record ? "record_unreadable" : path === ref ? "ref_damaged" : "disk_damaged";
+      assert.ok(codes(check()).includes(expected), `${path}: ${codes(check()).join(", ")}`);
+      truncateSync(path, size);
+    }
+    assert.deepEqual(check(), []);
   });
 
   test("a flipped byte of content, with the file and the snapshot it belongs to", (t) => {

@@ -36,7 +36,7 @@ function makeBundle(files: Files, name: string, since: string | null = null): vo
 }
 
 function importBundle(engine: Engine, files: Files, options: { diskId?: string } = {}): void {
-  const bundle = readWhole(files, bundlePath) as Buffer;
+  const bundle = readWhole(files, bundlePath, Infinity) as Buffer;
   const handle = engine.bundles.beginImport({}, options);
   try {
     for (let at = 0; at < bundle.length; at += pieceBytes) {

@@ -39,6 +39,13 @@ describe("a record", () => {
     }
   });
 
+  test("of a time that no date can say is refused", () => {
+    const last = encodeRecord({ ...record, createdAtMs: 8.64e15 });
+    assert.equal(new Date(decodeRecord(last.id, last.bytes).createdAtMs).getUTCFullYear(), 275_760);
+    const later = encodeRecord({ ...record, createdAtMs: 8.64e15 + 1 });
+    assert.throws(() => decodeRecord(later.id, later.bytes), withCode("corrupt", /later than any date/));
+  });
+
   test("does not pass with any byte flipped, nor cut short", () => {
     const { id, bytes } = encodeRecord(record);
     for (let at = 0; at < bytes.length; at++) {

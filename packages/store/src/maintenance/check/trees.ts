@@ -24,14 +24,16 @@ interface Level {
   next: number;
   /** How much damage was known before it. */
   damagesBefore: number;
+  /** Levels of directories below it, as far as it was walked. */
+  height: number;
 }
 
 export class TreeCheck {
   readonly #holdings: Holdings;
   readonly #work: Work;
   readonly #contents: ContentChecker;
-  /** Directories that were found whole with all below. */
-  readonly #sound = new Map<string, TreeSums>();
+  /** Directories that were found whole with all below. How deep they lie is another thing each time. */
+  readonly #sound = new Map<string, { sums: TreeSums; height: number }>();
 
   /** `present`: bytes of every object that can be read. */
   constructor(objects: ObjectSource, present: PresentObjects, work: Work) {
@@ -63,7 +65,7 @@ export class TreeCheck {
     const levels: Level[] = [];
     const enter = (child: Digest, path: Buffer, sums: TreeSums): void => {
       guard(damages, path, () => {
-        const level = this.#level(child, path, sums, damages, levels.length);
+        const level = this.#level(child, path, sums, damages, levels);
         if (level !== null) levels.push(level);
       });
     };
@@ -73,7 +75,9 @@ export class TreeCheck {
       const entry = level.entries[level.next++];
       if (entry === undefined) {
         levels.pop();
-        if (damages.length === level.damagesBefore) this.#sound.set(digestKey(level.id), level.sums);
+        const { sums, height, damagesBefore } = level;
+        if (damages.length === damagesBefore) this.#sound.set(digestKey(level.id), { sums, height });
+        raise(levels.at(-1), height);
         continue;
       }
       const path = joinPath(level.path, entry.name);
@@ -86,18 +90,24 @@ export class TreeCheck {
   }
 
   /** Null when it is known to be whole. */
-  #level(id: Digest, path: Buffer, stated: TreeSums, damages: Damage[], depth: number): Level | null {
+  #level(id: Digest, path: Buffer, stated: TreeSums, damages: Damage[], above: Level[]): Level | null {
     const damagesBefore = damages.length;
-    const known = this.#sound.get(digestKey(id)) ?? null;
-    if (depth > treeDepthMax) damages.push({ path, reason: `nested deeper than ${treeDepthMax}` });
-    const node = known === null ? readNode(this.#holdings, id) : null;
-    const sums = known ?? node?.sums;
+    const known = this.#sound.get(digestKey(id));
+    const isTooDeep = above.length + (known?.height ?? 0) >= treeDepthMax;
+    if (isTooDeep) damages.push({ path, reason: `nested deeper than ${treeDepthMax}` });
+    const node = known === undefined ? readNode(this.#holdings, id) : null;
+    const sums = known?.sums ?? node?.sums;
     if (sums !== undefined && !sameSums(sums, stated)) {
       damages.push({ path, reason: "directory has other sums than its entry says" });
     }
-    if (node === null || depth > treeDepthMax) return null;
-    return { id, path, ...node, next: 0, damagesBefore };
+    if (known !== undefined) raise(above.at(-1), known.height);
+    if (node === null || isTooDeep) return null;
+    return { id, path, ...node, next: 0, damagesBefore, height: 0 };
   }
+}
+
+function raise(parent: Level | undefined, height: number): void {
+  if (parent !== undefined) parent.height = Math.max(parent.height, height + 1);
 }
 
 function guard(damages: Damage[], path: Buffer, run: () => void): void {

@@ -196,8 +196,18 @@ describe("of trees, a check finds", () => {
     "directories nested deeper than any may be": [
       forged((writer) => {
         let node = writeDirectory(writer, []);
-        for (let n = 0; n < 2001; n++) node = writeDirectory(writer, [directory("d", node)]);
+        for (let n = 0; n < 2000; n++) node = writeDirectory(writer, [directory("d", node)]);
         return node;
+      }),
+      { ...touching, object: /^d(\/d)+$/, message: /nested deeper than 2000/ },
+    ],
+    "directories that were met before, nested deeper than any may be": [
+      forged((writer) => {
+        let node = writeDirectory(writer, []);
+        for (let n = 0; n < 1500; n++) node = writeDirectory(writer, [directory("d", node)]);
+        const before = directory("before", node);
+        for (let n = 0; n < 500; n++) node = writeDirectory(writer, [directory("d", node)]);
+        return writeDirectory(writer, [before, directory("d", node)]);
       }),
       { ...touching, object: /^d(\/d)+$/, message: /nested deeper than 2000/ },
     ],
