@@ -84,7 +84,7 @@ describe("collection beside a writer", () => {
 
   test("waits while the writer names a pack that is full before the end", (t) => {
     const made = makeStore(t);
-    fill(made, five, 7_000_000);
+    fill(made, five, 9_000_000);
     const locked: boolean[] = [];
     const rename: typeof linuxFiles.rename = (from, name, to, newName) => {
       if (String(newName).endsWith(".pack")) {
@@ -102,7 +102,7 @@ describe("collection beside a writer", () => {
 
   test("is not to have taken a pack that the writer had named; else the writer stores it again", (t) => {
     const made = makeStore(t);
-    const contents = fill(made, five, 9_000_000);
+    const contents = fill(made, five, 11_000_000);
     const hooks = once(
       () => {
         const packs = readdirSync(`${made.root}/packs`).filter((name) => name.endsWith(".pack"));
