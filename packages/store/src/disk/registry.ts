@@ -112,9 +112,15 @@ export class DiskRegistry {
       () =>
         new Set(
           ids.filter((id) => {
-            const lock = Lock.take(this.files, `${this.path(id)}/${lockName}`, "shared", { wait: false });
-            lock?.release();
-            return lock === null;
+            try {
+              const lock = Lock.take(this.files, `${this.path(id)}/${lockName}`, "shared", { wait: false });
+              lock?.release();
+              return lock === null;
+            } catch (error) {
+              // Deleted since it was listed.
+              if (isErrno(error, "ENOENT")) return false;
+              throw error;
+            }
           }),
         ),
     );

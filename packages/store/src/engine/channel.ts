@@ -35,6 +35,8 @@ const closeTimeoutMs = 5000;
 
 export class EngineChannel {
   readonly ready: Promise<void>;
+  /** Why it ended, whoever ended it. */
+  readonly ended: Promise<Error>;
   #transport: Transport | null = null;
   #running: Call | null = null;
   readonly #queue: Call[] = [];
@@ -44,8 +46,10 @@ export class EngineChannel {
   #onReady!: () => void;
   #onFailed!: (error: Error) => void;
   #onClosed: () => void = () => undefined;
+  #onEnded!: (reason: Error) => void;
 
   constructor() {
+    this.ended = new Promise((resolve) => (this.#onEnded = resolve));
     this.ready = new Promise((resolve, reject) => {
       this.#onReady = resolve;
       this.#onFailed = reject;
@@ -140,6 +144,7 @@ export class EngineChannel {
   end(error: Error): void {
     if (this.#ended !== null) return;
     this.#ended = error;
+    this.#onEnded(error);
     this.#onFailed(error);
     this.#onClosed();
     const waiting = [...(this.#running === null ? [] : [this.#running]), ...this.#queue];

@@ -13,6 +13,7 @@ function send(message: FromEngine): void {
 }
 
 const channel = startThread(options);
+let isClosing = false;
 const aborts = new Map<number, AbortController>();
 
 async function run(message: Extract<ToEngine, { kind: "call" }>): Promise<void> {
@@ -41,6 +42,7 @@ process.on("message", (message: ToEngine) => {
       aborts.get(message.id)?.abort();
       break;
     case "close":
+      isClosing = true;
       void channel.close().then(() => send({ kind: "closed" }));
       break;
   }
@@ -49,6 +51,10 @@ process.on("message", (message: ToEngine) => {
 try {
   await channel.ready;
   send({ kind: "ready" });
+  // An engine that died answers nobody, and what it had is to be free.
+  void channel.ended.then((reason) => {
+    if (!isClosing) process.stderr.write(`${reason.message}\n`, () => process.exit(1));
+  });
 } catch (error) {
   send({ kind: "failed", error: toPlain(error) });
 }

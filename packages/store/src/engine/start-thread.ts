@@ -1,6 +1,7 @@
 /** Starts an engine in a thread of this process. */
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../errors.js";
+import { OpenDescriptors } from "../platform/open-descriptors.js";
 import { EngineChannel } from "./channel.js";
 import { entryModule } from "./entry.js";
 import type { FromEngine, StartOptions } from "./messages.js";
@@ -15,7 +16,8 @@ const engineYoungMiB = 12;
 export function startThread(options: StartOptions): EngineChannel {
   const channel = new EngineChannel();
   const aborted = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: ThreadData = { ...options, aborted };
+  const descriptors = new OpenDescriptors();
+  const workerData: ThreadData = { ...options, aborted, descriptors: descriptors.memory };
   // The flags of the program (a loader, an input type) are for its own code, not for this.
   const worker = new Worker(entryModule("thread"), {
     workerData,
@@ -23,8 +25,12 @@ export function startThread(options: StartOptions): EngineChannel {
     resourceLimits: { maxYoungGenerationSizeMb: engineYoungMiB },
   });
   worker.on("message", (message: FromEngine) => channel.receive(message));
-  worker.on("error", (error) => channel.end(error));
-  worker.on("exit", () => channel.end(new StoreError("closed", "the engine has ended")));
+  let died: Error | null = null;
+  worker.on("error", (error) => (died = error));
+  worker.on("exit", () => {
+    descriptors.closeAll();
+    channel.end(endedError(died));
+  });
   channel.connect({
     send: (message) => {
       if (message.kind === "abort") Atomics.store(aborted, 0, message.id);
@@ -39,4 +45,10 @@ export function startThread(options: StartOptions): EngineChannel {
     },
   });
   return channel;
+}
+
+function endedError(cause: Error | null): StoreError {
+  return cause === null
+    ? new StoreError("closed", "the engine has ended")
+    : new StoreError("closed", `the engine has ended: ${cause.message}`, { cause });
 }

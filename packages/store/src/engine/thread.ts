@@ -2,6 +2,7 @@
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { toPlain } from "../plain-error.js";
 import { linuxFiles } from "../platform/linux.js";
+import { OpenDescriptors } from "../platform/open-descriptors.js";
 import { stoppableLocks } from "../platform/stoppable-locks.js";
 import { Engine } from "./engine.js";
 import type { Hooks } from "./hooks.js";
@@ -13,10 +14,12 @@ const progressIntervalMs = 100;
 export interface ThreadData extends StartOptions {
   /** One word: the id of the call that shall stop. Shared memory, because a busy thread reads no messages. */
   aborted: Int32Array;
+  /** Of `OpenDescriptors`. */
+  descriptors: SharedArrayBuffer;
 }
 
 const port = parentPort as MessagePort;
-const { root, create, capBytes, aborted } = workerData as ThreadData;
+const { root, create, capBytes, aborted, descriptors } = workerData as ThreadData;
 
 function send(message: FromEngine): void {
   port.postMessage(message);
@@ -55,7 +58,8 @@ function run(engine: Engine, message: Extract<ToEngine, { kind: "call" }>): void
 }
 
 try {
-  const engine = Engine.open(stoppableLocks(linuxFiles, isStopped), root, {
+  const files = new OpenDescriptors(descriptors).noted(linuxFiles);
+  const engine = Engine.open(stoppableLocks(files, isStopped), root, {
     create,
     withThreads: true,
     ...(capBytes === null ? {} : { capBytes }),

@@ -22,7 +22,8 @@ export function stampOf(files: Files, path: string): string | null {
     mtimeSeconds * 1000 + mtimeNanoseconds / 1e6,
     ctimeSeconds * 1000 + ctimeNanoseconds / 1e6,
   );
-  const keepsSeconds = mtimeNanoseconds === 0 || ctimeNanoseconds === 0;
+  // The time of modification may be one that was set.
+  const keepsSeconds = ctimeNanoseconds === 0;
   // Also null for a time to come: the clock was set back.
   if (Date.now() - latestMs < (keepsSeconds ? settledSecondsMs : settledMs)) return null;
   return `${inode}/${mtimeSeconds}.${mtimeNanoseconds}/${ctimeSeconds}.${ctimeNanoseconds}`;

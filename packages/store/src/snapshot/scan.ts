@@ -381,7 +381,7 @@ class Scanner {
     const { directory } = level;
     const { name } = place;
     if (type === "file" && this.#options.sizesOnly === true) {
-      const { sizeBytes } = stat;
+      const sizeBytes = storableSize(place, stat.sizeBytes);
       const metadata = this.#metadata.of(place, stat, [], directory, name);
       const content =
         sizeBytes === 0 ? null : writeContent(this.#writer, [{ kind: "hole", length: sizeBytes }]);
@@ -420,6 +420,7 @@ class Scanner {
       const { stat, segments, sizeBytes, consistent } = this.#reader.read(fd);
       this.#work.progress.deduplicatedBytes += this.#writer.deduplicatedBytes - deduplicatedBefore;
       if (stat.type !== "file") return null;
+      storableSize(place, sizeBytes);
       if (!consistent) {
         const message = `changed during each of ${readAttemptsMax} reads`;
         this.#work.problem(pathOf(place), "changed_while_read", message);
@@ -434,6 +435,13 @@ class Scanner {
       files.close(fd);
     }
   }
+}
+
+/** Code `too_large` for a sparse file that has more bytes than are counted here. */
+function storableSize(place: Place, sizeBytes: number): number {
+  if (Number.isSafeInteger(sizeBytes)) return sizeBytes;
+  const path = JSON.stringify(pathOf(place).toString());
+  throw new StoreError("too_large", `${path} has more than ${Number.MAX_SAFE_INTEGER} bytes`);
 }
 
 /** While names are replaced, a filesystem may list one of them twice. */

@@ -57,6 +57,9 @@ export interface LeafNode {
 export type TreeNode = LeafNode | { kind: "branch"; sums: TreeSums; parts: BranchPart[] };
 
 function writeSums(out: ByteWriter, sums: TreeSums): void {
+  // Sparse files have any size.
+  if (!Number.isSafeInteger(sums.logicalBytes))
+    throw new StoreError("too_large", `the files together have more than ${Number.MAX_SAFE_INTEGER} bytes`);
   out.varint(sums.files);
   out.varint(sums.directories);
   out.varint(sums.logicalBytes);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { test } from "node:test";
 import { withCode } from "../errors.js";
 import { spawnSync } from "node:child_process";
@@ -232,3 +233,23 @@ void test(
     assert.deepEqual(checkStore(bench.repository, new Work("check"), true).findings, []);
   },
 );
+
+void test("a disk that is deleted after it was listed is attached to nobody", (t) => {
+  let isDeleted = false;
+  const files: Files = {
+    ...linuxFiles,
+    open(directory, name, options) {
+      const path = name.toString();
+      if (isDeleted && options?.access === "lock" && path.includes("/disks/one/"))
+        fs.rmSync(dirname(path), { recursive: true });
+      return linuxFiles.open(directory, name, options);
+    },
+  };
+  const { disks } = newBench(t, undefined, files);
+  disks.create({ id: "one" });
+  isDeleted = true;
+  assert.deepEqual(
+    disks.list().map(({ id, attached }) => ({ id, attached })),
+    [{ id: "one", attached: false }],
+  );
+});

@@ -1,5 +1,6 @@
 /** How a store ends while a call is under way. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -57,6 +58,36 @@ test(
     await store.close();
   },
 );
+
+for (const kind of ["thread", "process"] as const) {
+  test(`an engine that dies of its heap lets go of the disks it had (${kind})`, { timeout }, (t) => {
+    const place = temporaryDirectory(t);
+    const small = `${place}/node`;
+    writeFileSync(small, `#!/bin/sh\nexec ${process.execPath} --max-old-space-size=32 "$@"\n`, {
+      mode: 0o755,
+    });
+    const script = `
+      import { openStore } from ${JSON.stringify(new URL("../../src/index.js", import.meta.url).href)};
+      const root = ${JSON.stringify(`${place}/store`)};
+      const { execPath } = process;
+      process.execPath = ${JSON.stringify(small)};
+      const dying = await openStore(root, { create: true, host: { kind: "${kind}" } });
+      process.execPath = execPath;
+      await dying.disks.create({ id: "one" });
+      await dying.disks.attach("one");
+      const exclude = Array.from({ length: 100_000 }, (_, n) => "pattern-" + n);
+      const codes = [];
+      const code = (promise) => promise.then(() => codes.push("done"), (error) => codes.push(error.code));
+      await code(dying.snapshot(${JSON.stringify(makeSource(place))}, { exclude }));
+      await code(dying.snapshots());
+      const other = await openStore(root, { host: { kind: "process" } });
+      await code(other.disks.attach("one"));
+      console.log(codes.join(" "));
+      process.exit();`;
+    const ran = spawnSync(small, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    assert.equal(ran.stdout.trim(), "closed closed done", ran.stderr);
+  });
+}
 
 function childrenOfThis(): number[] {
   const text = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8");

@@ -61,7 +61,8 @@ describe("the bytes of a store with disks", () => {
         const { chunkBytes, deadBytes, layerBytes, diskBytes, overheadBytes, onDiskBytes } = usage;
         assert.equal(onDiskBytes, du(root), `seed ${random.seed}, step ${step}`);
         assert.equal(chunkBytes + deadBytes + layerBytes + diskBytes + overheadBytes, onDiskBytes);
-        assert.equal(asked.upkeep.onDiskBytes({}), onDiskBytes);
+        // What has settled since is kept now, which takes space, too.
+        assert.equal(asked.upkeep.onDiskBytes({}), du(root), `seed ${random.seed}, step ${step}`);
       }
     }
     assert.deepEqual(audited(engine), [], `seed ${random.seed}`);

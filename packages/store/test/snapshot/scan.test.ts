@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../src/engine/engine.js";
 import { treeDepthMax } from "../../src/limits.js";
@@ -75,4 +76,22 @@ test("an entry that is listed twice, as while it is replaced, is stored once", (
     return [...listed, ...listed.filter(({ key }) => key === "b")];
   };
   assert.deepEqual(treeOf({ ...linuxFiles, list }), treeOf(linuxFiles));
+});
+
+test("a sparse file of more bytes than are counted is refused by its name", (t) => {
+  if (!existsSync("/dev/shm")) return t.skip("needs a tmpfs filesystem at /dev/shm");
+  const source = mkdtempSync("/dev/shm/chaser-scan-");
+  t.after(() => rmSync(source, { recursive: true }));
+  const scanned = (): unknown => {
+    const directory = linuxFiles.open(anywhere, source, { directory: true });
+    try {
+      return scan(linuxFiles, new MemoryObjects(), directory, { owners: owners(), work: new Work("scan") });
+    } finally {
+      linuxFiles.close(directory);
+    }
+  };
+  execFileSync("truncate", ["--size", "5P", `${source}/one`, `${source}/two`]);
+  assert.throws(scanned, withCode("too_large", /files together have more than/));
+  execFileSync("truncate", ["--size", "9P", `${source}/two`]);
+  assert.throws(scanned, withCode("too_large", /"two" has more than/));
 });
