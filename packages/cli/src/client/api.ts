@@ -43,13 +43,34 @@ export class ApiClient {
 
   /** The answer's JSON, or undefined for an answer without a body. */
   async call<T>(method: Method, path: string, request: ApiRequest = {}): Promise<T> {
+    return (await this.#json<T>(method, path, request)).value;
+  }
+
+  /** A whole list, however many pages it comes in. */
+  async list<T>(path: string, request: ApiRequest = {}): Promise<T[]> {
+    const items: T[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { ...request.query, cursor };
+      const { value, headers } = await this.#json<T[]>("GET", path, { ...request, query });
+      for (const item of value) items.push(item);
+      cursor = headers["x-next-cursor"] as string | undefined;
+    } while (cursor !== undefined);
+    return items;
+  }
+
+  async #json<T>(
+    method: Method,
+    path: string,
+    request: ApiRequest,
+  ): Promise<{ value: T; headers: IncomingMessage["headers"] }> {
     const response = await this.#send(method, path, request, "application/json");
     const text = await this.#read(response);
-    const status = response.statusCode ?? 0;
+    const { statusCode: status = 0, headers } = response;
     if (status >= 400) throw answerError(status, text, this.#options);
-    if (text === "") return undefined as T;
+    if (text === "") return { value: undefined as T, headers };
     try {
-      return JSON.parse(text) as T;
+      return { value: JSON.parse(text) as T, headers };
     } catch (error) {
       throw notAServer(this.url, error);
     }

@@ -53,6 +53,20 @@ describe("ApiClient", () => {
     assert.deepEqual(answer, { url: "/v1/x?force=true", key: "Bearer sk_test", body: '{"a":1}' });
   });
 
+  it("gives all pages of a list", async () => {
+    const pages: Record<string, string> = { "/v1/x?kind=a": "2", "/v1/x?kind=a&cursor=2": "3" };
+    const api = await serve((request, response) => {
+      const next = pages[request.url ?? ""];
+      if (next !== undefined) response.setHeader("X-Next-Cursor", next);
+      response.end(JSON.stringify([request.url]));
+    });
+    assert.deepEqual(await api.list("/v1/x", { query: { kind: "a" } }), [
+      "/v1/x?kind=a",
+      "/v1/x?kind=a&cursor=2",
+      "/v1/x?kind=a&cursor=3",
+    ]);
+  });
+
   it("gives undefined for an answer without a body", async () => {
     const api = await serve((_, response) => response.writeHead(204).end());
     assert.equal(await api.call("DELETE", "/v1/x"), undefined);

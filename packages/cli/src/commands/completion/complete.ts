@@ -25,7 +25,7 @@ async function workspaceNames(context: Context): Promise<string[]> {
   try {
     const api = await context.api();
     const signal = AbortSignal.timeout(patienceMs);
-    const list = await api.call<Workspace[]>("GET", "/v1/workspaces", { signal });
+    const list = await api.list<Workspace>("/v1/workspaces", { signal });
     // Only names that a shell takes as one word: the scripts do not quote.
     return list.flatMap(({ name }) => (name !== null && /^[\w@%+=:,.-]+$/.test(name) ? [name] : []));
   } catch {

@@ -5,7 +5,7 @@ import { formatTime } from "../../output/units.js";
 
 export async function run(context: Context): Promise<void> {
   const api = await context.api();
-  const list = await api.call<ApiKey[]>("GET", "/v1/keys");
+  const list = await api.list<ApiKey>("/v1/keys");
   context.show(list, () => (list.length === 0 ? "no keys" : table(list)));
 }
 

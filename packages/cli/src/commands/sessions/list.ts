@@ -5,12 +5,12 @@ import { formatTime } from "../../output/units.js";
 
 export async function run(context: Context, options: { all?: boolean; workspace?: string }): Promise<void> {
   const api = await context.api();
-  const list = await api.call<Session[]>("GET", "/v1/sessions", {
+  const list = await api.list<Session>("/v1/sessions", {
     query: { status: options.all === true ? undefined : "active", workspace: options.workspace },
   });
   if (context.json) return context.printJson(list);
   if (list.length === 0) return context.print("no sessions");
-  const workspaces = await api.call<Workspace[]>("GET", "/v1/workspaces");
+  const workspaces = await api.list<Workspace>("/v1/workspaces");
   context.print(table(list, new Map(workspaces.map(({ id, name }) => [id, name ?? id]))));
 }
 

@@ -5,7 +5,7 @@ import { formatBytes, formatTime } from "../../output/units.js";
 
 export async function run(context: Context, options: { template?: boolean }): Promise<void> {
   const api = await context.api();
-  const list = await api.call<Workspace[]>("GET", "/v1/workspaces", {
+  const list = await api.list<Workspace>("/v1/workspaces", {
     query: { template: options.template === true ? "true" : undefined },
   });
   context.show(list, () =>

@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatTime } from "../../../output/units.js";
 
 export async function run(context: Context, _options: object, workspace: string): Promise<void> {
   const api = await context.api();
-  const list = await api.call<Snapshot[]>("GET", apiPath`/v1/workspaces/${workspace}/snapshots`);
+  const list = await api.list<Snapshot>(apiPath`/v1/workspaces/${workspace}/snapshots`);
   context.show(list, () => (list.length === 0 ? "no snapshots yet" : table(list)));
 }
 
