@@ -12,17 +12,18 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const privilegeDependent = ["packages/store", "packages/runtime", "packages/server", "packages/cli"];
 /**
  * Where it makes no difference who runs them: formats, simulated disks, disks that are mounted in a namespace of their own in any case, large
- * trees, the words of commands and routes. What sandboxes and killed servers do is tested as both in the runtime's own tests, and the server as
- * a whole in `story`, `abuse` and the routes that move files between users. Images are fetched and unpacked as both in the runtime's tests.
+ * trees, the words of commands and routes. What sandboxes, killed servers and images do is tested as both in the runtime's own tests, and the
+ * server as a whole in `abuse`, in what the command line does with it (`serve`), and in the routes that move files between users.
  */
 const sameForEverybody = new RegExp(
   `^packages/(${[
     "store/dist/test/(chunk|maintenance|pack|processes|simulation|tree|verification)/",
     "store/dist/test/(decoders|golden-store|disk/(changes|compact|crash|filesystems|layer-regions|model)|engine/store-cap|snapshot/many|snapshot/restore-threads)[.]",
     "server/dist/test/(auth|billing|db|schemas|workspaces)/",
-    "server/dist/test/(crash|sessions/kept-output)[.]",
+    "server/dist/test/(crash|story|sessions/kept-output)[.]",
     "server/dist/test/routes/(?!files)",
     "cli/dist/test/(client|output)/",
+    "cli/dist/test/main[.]",
     "cli/dist/test/commands/(cp|completion|exec|forward|store)",
   ].join("|")})`,
 );
