@@ -136,9 +136,9 @@ export function layerRegion({ files, layers }: DiskRegistry, kept: KeptRegions, 
   const path = layers.path(id);
   if (kept.isWhole(name)) return { name, path, stamp: wholeStamp };
   const tree = `${path}/${treeFileName}`;
-  const isWhole = stampOf(files, tree) !== null && statIfPresent(files, tree)?.sizeBytes === treeFileBytes;
-  if (isWhole) return { name, path, stamp: wholeStamp };
+  const there = statIfPresent(files, tree);
+  if (there?.sizeBytes === treeFileBytes && stampOf(files, tree) !== null)
+    return { name, path, stamp: wholeStamp };
   const stamp = stampOf(files, path);
-  const treeBytes = statIfPresent(files, tree)?.allocatedBytes ?? 0;
-  return { name, path, stamp: stamp === null ? null : `${stamp}/${treeBytes}` };
+  return { name, path, stamp: stamp === null ? null : `${stamp}/${there?.allocatedBytes ?? 0}` };
 }
